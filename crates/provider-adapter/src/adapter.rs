@@ -1,0 +1,116 @@
+use bytes::Bytes;
+use smallvec::SmallVec;
+use steelyard_types::{
+    ChatAnswer, ChatRequest, ProviderError, StreamEvent, Target, WireFormat,
+};
+
+use crate::sse::Frame;
+
+/// One provider's wire format. Implementations are stateless and know nothing of sockets.
+pub trait Adapter: Send + Sync {
+    /// The format that it speaks.
+    fn wire(&self) -> WireFormat;
+
+    /// Whether this request can be carried to this model without losing anything.
+    ///
+    /// Cheap enough to be asked for every candidate of every request: it looks only at what is
+    /// unusual about the request and builds nothing.
+    ///
+    /// # Errors
+    /// The first field that cannot be carried.
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal>;
+
+    /// Writes the request in the provider's format.
+    ///
+    /// # Errors
+    /// What [`Adapter::carries`] says, and what only shows while writing, such as tool arguments in
+    /// the history that are not JSON where the provider wants an object.
+    fn encode(
+        &self,
+        request: &ChatRequest<'_>,
+        target: &Target,
+    ) -> Result<EncodedRequest, Refusal>;
+
+    /// The headers that carry the key, and those that every request to this provider carries.
+    fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]>;
+
+    /// Reads a whole answer with a 2xx status.
+    ///
+    /// # Errors
+    /// An error object inside the 200, a blocked prompt, or a body that is not an answer.
+    fn decode(&self, head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError>;
+
+    /// Reads an answer with any other status. Bodies that make no sense (a proxy's HTML) still give
+    /// the kind that the status says.
+    fn decode_error(&self, head: &ResponseHead<'_>, body: &[u8]) -> ProviderError;
+
+    /// A decoder for one streamed answer.
+    fn stream_decoder(&self) -> Box<dyn FrameDecoder>;
+}
+
+/// Reads the SSE frames of one streamed answer.
+pub trait FrameDecoder: Send {
+    /// Reads one frame, emitting what happened in it, in order.
+    fn frame(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(StreamEvent<'_>));
+
+    /// The provider closed the stream. Emits what the format left open: `Done` if the answer was
+    /// complete (Gemini, Anthropic and DashScope have no `[DONE]`), otherwise an error of kind
+    /// `BrokenStream`. Emits nothing if `Done` or an error was emitted already.
+    fn end(&mut self, emit: &mut dyn FnMut(StreamEvent<'_>));
+}
+
+/// A request ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedRequest {
+    /// Path and query behind the provider's base URL, beginning with `/`.
+    pub path: String,
+    /// Headers of this request alone (DashScope's switch for streaming), names in lower case.
+    pub headers: SmallVec<[(&'static str, &'static str); 1]>,
+    /// The JSON body.
+    pub body: Bytes,
+}
+
+/// Why a request cannot be carried to a provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {reason}")]
+pub struct Refusal {
+    /// Path of the field in the client's dialect: `response_format`, `messages[2].content[0]`.
+    pub field: String,
+    /// What is wrong with it, as the rest of a sentence that begins with the field.
+    pub reason: String,
+}
+
+/// Looks up a response header by its lower-case name.
+pub trait HeaderLookup {
+    /// The header's value, if it is there and is text.
+    fn get(&self, name: &str) -> Option<&str>;
+}
+
+/// Tests and tools have their headers in lists.
+impl HeaderLookup for [(&str, &str)] {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+}
+
+/// The head of a provider's response.
+#[derive(Clone, Copy)]
+pub struct ResponseHead<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: &'a dyn HeaderLookup,
+    /// When it arrived: dates in `retry-after` are counted from here.
+    pub at: steelyard_types::UnixMillis,
+}
+
+/// The adapter of a wire format. A new provider format is one file and one line here.
+#[must_use]
+pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
+    match wire {
+        WireFormat::OpenAiChat => &crate::openai::OpenAiChat,
+        WireFormat::AnthropicMessages => &crate::anthropic::AnthropicMessages,
+        WireFormat::GeminiGenerateContent => &crate::gemini::GeminiGenerateContent,
+        WireFormat::DashScopeGeneration => &crate::dashscope::DashScopeGeneration,
+    }
+}

@@ -1,0 +1,11 @@
+//! The router: how hard a request is, and which models are tried for it, in which order.
+//!
+//! Pure: no I/O, no clock, no async. [`Scorer`] turns a request's text and [`Shape`] into a
+//! [`Score`]; the shipped weights are embedded in the binary. [`train`] fits such weights.
+
+mod scorer;
+pub mod train;
+mod weights;
+
+pub use scorer::{Score, ScoreInput, Scorer, Scratch, Shape};
+pub use weights::{MAX_WEIGHTS_BYTES, WeightsError};

@@ -1,0 +1,148 @@
+//! The counters: what a text contains, apart from its words.
+
+use super::cues::CUES;
+
+/// What is counted while reading. A cue's counter follows at `Count::SIMPLE + cue`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Count {
+    /// Bytes other than white space.
+    Bytes,
+    Words,
+    /// Words of nine letters and more.
+    LongWords,
+    /// Words that start with a capital, not at the start of a line.
+    Capitals,
+    Digits,
+    Numbers,
+    /// Numbers of four digits and more.
+    LongNumbers,
+    /// Line breaks; a run of them counts once.
+    Lines,
+    /// Empty lines; a run of them counts once.
+    Paragraphs,
+    /// Lines that start with `A.`, `2)`, `-` or `*`.
+    Items,
+    Sentences,
+    Questions,
+    Commas,
+    Colons,
+    Parentheses,
+    Brackets,
+    Semicolons,
+    Quotes,
+    Backticks,
+    Dollars,
+    Backslashes,
+    Underscores,
+    /// `=`, `<`, `>`, `+`, `*`, `/`, `^`, `|`, `&`, `%` and mathematical signs past ASCII.
+    Operators,
+    /// Letters past ASCII that are neither Chinese, Japanese nor Korean.
+    OtherLetters,
+    /// Chinese, Japanese and Korean characters.
+    Cjk,
+}
+
+impl Count {
+    pub(super) const SIMPLE: usize = Self::Cjk as usize + 1;
+}
+
+const RAW: usize = Count::SIMPLE + CUES;
+/// Features that are computed from several counts.
+const DERIVED: [&str; 6] =
+    ["bias", "bytes_past_100", "bytes_past_400", "bytes_past_1200", "word_length", "distinct_share"];
+/// Features beside the words.
+pub(crate) const COUNTERS: usize = RAW + DERIVED.len();
+
+/// Counts of one text.
+#[derive(Debug, Clone)]
+pub(super) struct Counts {
+    raw: [u32; RAW],
+    /// Letters of words in alphabets, for the mean length of a word.
+    pub(super) letters: u32,
+    /// Words, pairs and characters, repeated ones too.
+    pub(super) tokens: u32,
+}
+
+impl Counts {
+    pub(super) const fn new() -> Self {
+        Self { raw: [0; RAW], letters: 0, tokens: 0 }
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, count: Count, amount: u32) {
+        self.raw[count as usize] += amount;
+    }
+
+    #[inline]
+    pub(super) fn add_cue(&mut self, cue: u8) {
+        let index = Count::SIMPLE + usize::from(cue);
+        if let Some(count) = self.raw.get_mut(index) {
+            *count += 1;
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn get(&self, count: Count) -> u32 {
+        self.raw[count as usize]
+    }
+
+    #[cfg(test)]
+    pub(super) fn cue(&self, cue: super::cues::Cue) -> u32 {
+        self.raw[Count::SIMPLE + cue as usize]
+    }
+
+    /// The features: logarithms, so that ten commas are not ten times one comma.
+    pub(super) fn features(&self, distinct: u32) -> [f32; COUNTERS] {
+        let mut features = [0.0; COUNTERS];
+        for (feature, &count) in features.iter_mut().zip(&self.raw) {
+            if count > 0 {
+                *feature = log1p(count);
+            }
+        }
+        let bytes = features[Count::Bytes as usize];
+        let words = self.raw[Count::Words as usize];
+        let derived = [
+            1.0,
+            (bytes - 4.6).max(0.0),
+            (bytes - 6.0).max(0.0),
+            (bytes - 7.1).max(0.0),
+            // Without a word of an alphabet: the usual length, so that Chinese is not an outlier.
+            if words == 0 { 4.5 } else { (self.letters as f32 / words as f32).min(12.0) },
+            if self.tokens == 0 { 1.0 } else { distinct as f32 / self.tokens as f32 },
+        ];
+        features[RAW..].copy_from_slice(&derived);
+        features
+    }
+}
+
+/// Names of the features, for reports.
+pub(crate) fn counter_names() -> impl Iterator<Item = String> {
+    const NAMES: [&str; Count::SIMPLE] = [
+        "bytes", "words", "long_words", "capitals", "digits", "numbers", "long_numbers", "lines",
+        "paragraphs", "items", "sentences", "questions", "commas", "colons", "parentheses",
+        "brackets", "semicolons", "quotes", "backticks", "dollars", "backslashes", "underscores",
+        "operators", "other_letters", "cjk",
+    ];
+    let cues = super::cues::names().map(|name| format!("cue_{name}"));
+    NAMES.iter().map(ToString::to_string).chain(cues).chain(DERIVED.iter().map(ToString::to_string))
+}
+
+/// ln(1 + n), from a table for the usual small counts.
+#[inline]
+fn log1p(count: u32) -> f32 {
+    const SMALL: [f32; 8] = [
+        0.0,
+        std::f32::consts::LN_2,
+        1.098_612_3,
+        1.386_294_4,
+        1.609_437_9,
+        1.791_759_5,
+        1.945_910_1,
+        2.079_441_5,
+    ];
+    match SMALL.get(count as usize) {
+        Some(log) => *log,
+        None => (1.0 + count as f32).ln(),
+    }
+}

@@ -1,0 +1,81 @@
+//! What the shape of a request adds to the score of its text.
+//!
+//! The outcomes that the weights are fitted on are single questions: no tools, no schema, no
+//! history. So nothing about the shape could be learned, and these numbers are **priors, not
+//! measurements**. They are small beside the text (whose logit spreads over about six units) and
+//! only push in the direction on which there is little doubt. They go when outcomes replace them.
+
+/// Counts about a request; zero means absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Turns of the conversation before the last user turn.
+    pub turns: u32,
+    /// Bytes of system instructions.
+    pub system_bytes: u32,
+    /// Bytes of the turns before the last user turn.
+    pub history_bytes: u32,
+    /// Tools that are offered.
+    pub tools: u32,
+    /// Tool results in the conversation.
+    pub tool_results: u32,
+    /// Whether the answer must follow a schema.
+    pub has_schema: bool,
+    /// Images in the request.
+    pub images: u32,
+    /// The request's own limit of output tokens.
+    pub max_output_tokens: Option<u32>,
+    /// Whether the caller asked for reasoning.
+    pub reasoning_requested: bool,
+}
+
+/// A reference to "it" or "that" needs the conversation: per doubling of the turns.
+const PER_TURN_DOUBLING: f32 = 0.04;
+/// Long instructions carry more rules to keep: per doubling of the system bytes past 512.
+const PER_SYSTEM_DOUBLING: f32 = 0.05;
+/// More to look through: per doubling of the history past 2 KiB.
+const PER_HISTORY_DOUBLING: f32 = 0.04;
+/// Choosing a tool and its arguments: once for any tools, and per doubling of their number.
+const ANY_TOOLS: f32 = 0.25;
+const PER_TOOL_DOUBLING: f32 = 0.06;
+/// An agent's loop in progress: per doubling of the results.
+const PER_RESULT_DOUBLING: f32 = 0.06;
+/// Small models break schemas more often.
+const SCHEMA: f32 = 0.15;
+/// Reading an image is part of the work: once.
+const ANY_IMAGES: f32 = 0.25;
+/// The caller says that this one is hard; the strongest hint of all.
+const REASONING: f32 = 0.8;
+/// A caller that asks for reasoning gets a longer answer (logarithm; twice as long).
+const REASONING_OUTPUT: f32 = std::f32::consts::LN_2;
+
+impl Shape {
+    /// What the shape adds to the difficulty logit: at least 0, at most about 3.
+    pub(super) fn difficulty_prior(&self) -> f32 {
+        let mut prior = PER_TURN_DOUBLING * doublings(self.turns, 1)
+            + PER_SYSTEM_DOUBLING * doublings(self.system_bytes, 512)
+            + PER_HISTORY_DOUBLING * doublings(self.history_bytes, 2048)
+            + PER_TOOL_DOUBLING * doublings(self.tools, 1)
+            + PER_RESULT_DOUBLING * doublings(self.tool_results, 1);
+        for (present, amount) in [
+            (self.tools > 0, ANY_TOOLS),
+            (self.has_schema, SCHEMA),
+            (self.images > 0, ANY_IMAGES),
+            (self.reasoning_requested, REASONING),
+        ] {
+            if present {
+                prior += amount;
+            }
+        }
+        prior
+    }
+
+    /// What the shape adds to the logarithm of the output tokens.
+    pub(super) fn output_prior(&self) -> f32 {
+        if self.reasoning_requested { REASONING_OUTPUT } else { 0.0 }
+    }
+}
+
+/// How often `value` is twice `from`, at most 10 times.
+fn doublings(value: u32, from: u32) -> f32 {
+    (value.max(from) as f32 / from as f32).log2().min(10.0)
+}

@@ -1,0 +1,30 @@
+//! The words that every part of Steelyard speaks.
+//!
+//! Plain data without I/O, clocks or async: identifiers, tokens and usage, money and prices, the
+//! neutral form of a chat request, the events of an answer, and the closed set of error kinds.
+//! Everything else in the workspace depends on this crate; it depends on none of them.
+
+mod answer;
+mod chat;
+mod error;
+mod event;
+mod feature;
+mod finish;
+mod model;
+mod time;
+mod usage;
+
+pub mod money;
+pub mod price;
+
+pub use answer::{AnswerToolCall, ChatAnswer};
+pub use chat::{ChatRequest, Field, Message, NumberText, Part, Role, Tool, ToolCall, ToolChoice};
+pub use error::{ErrorKind, ProviderError};
+pub use event::StreamEvent;
+pub use feature::{Feature, FeatureSet};
+pub use finish::FinishReason;
+pub use model::{MaxTokensField, Target, ToolCallIds, UnknownFields, WireFormat, WireProfile};
+pub use money::{NanoUsd, PricePerMtok};
+pub use price::{Cost, PriceQuery, PriceTable, Rates, ServiceTier};
+pub use time::UnixMillis;
+pub use usage::Usage;
