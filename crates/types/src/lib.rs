@@ -24,7 +24,10 @@ pub use event::StreamEvent;
 pub use feature::{Feature, FeatureSet};
 pub use finish::FinishReason;
 pub use model::{MaxTokensField, Target, ToolCallIds, UnknownFields, WireFormat, WireProfile};
-pub use money::{NanoUsd, PricePerMtok};
-pub use price::{Cost, PriceQuery, PriceTable, Rates, ServiceTier};
+pub use money::{AmountError, NanoUsd, PricePerMtok};
+pub use price::{
+    Cost, DailyWindow, PriceQuery, PriceRow, PriceTable, PriceTableError, Rates, ReasoningBilling,
+    ReasoningRate, ServiceTier, Weekdays,
+};
 pub use time::UnixMillis;
 pub use usage::Usage;
