@@ -1,8 +1,6 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
-use steelyard_types::{
-    ChatAnswer, ChatRequest, ProviderError, StreamEvent, Target, WireFormat,
-};
+use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, StreamEvent, Target, WireFormat};
 
 use crate::sse::Frame;
 
@@ -25,11 +23,8 @@ pub trait Adapter: Send + Sync {
     /// # Errors
     /// What [`Adapter::carries`] says, and what only shows while writing, such as tool arguments in
     /// the history that are not JSON where the provider wants an object.
-    fn encode(
-        &self,
-        request: &ChatRequest<'_>,
-        target: &Target,
-    ) -> Result<EncodedRequest, Refusal>;
+    fn encode(&self, request: &ChatRequest<'_>, target: &Target)
+    -> Result<EncodedRequest, Refusal>;
 
     /// The headers that carry the key, and those that every request to this provider carries.
     fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]>;
@@ -87,9 +82,17 @@ pub trait HeaderLookup {
 }
 
 /// Tests and tools have their headers in lists.
-impl HeaderLookup for [(&str, &str)] {
+impl HeaderLookup for &[(&str, &str)] {
     fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        let found = self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| *value)
+    }
+}
+
+impl<const N: usize> HeaderLookup for [(&str, &str); N] {
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| *value)
     }
 }
 
@@ -102,15 +105,4 @@ pub struct ResponseHead<'a> {
     pub headers: &'a dyn HeaderLookup,
     /// When it arrived: dates in `retry-after` are counted from here.
     pub at: steelyard_types::UnixMillis,
-}
-
-/// The adapter of a wire format. A new provider format is one file and one line here.
-#[must_use]
-pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
-    match wire {
-        WireFormat::OpenAiChat => &crate::openai::OpenAiChat,
-        WireFormat::AnthropicMessages => &crate::anthropic::AnthropicMessages,
-        WireFormat::GeminiGenerateContent => &crate::gemini::GeminiGenerateContent,
-        WireFormat::DashScopeGeneration => &crate::dashscope::DashScopeGeneration,
-    }
 }
