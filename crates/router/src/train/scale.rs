@@ -1,0 +1,176 @@
+//! From difficulty logits to the scale: quantiles, slope and capabilities.
+
+use super::dataset::{Dataset, Target};
+use super::{Capability, Heads};
+use crate::scorer::Head;
+use crate::weights::{KNOTS, Quantiles};
+
+/// Least distance of two knots, so that the map is strictly ascending.
+const LEAST_GAP: f32 = 1e-3;
+/// The outermost knots lie this share of the range further out, so that a prompt easier or harder
+/// than all calibration prompts still ranks.
+const MARGIN: f32 = 0.25;
+/// Share of the hand-made anchors among the calibration prompts; the benchmarks have the rest.
+const ANCHOR_SHARE: f64 = 0.5;
+/// Steps of the descent for slope and capabilities.
+const STEPS: u32 = 400;
+
+/// Slope and capabilities of the success probability.
+#[derive(Debug)]
+pub(super) struct Success {
+    pub(super) slope: f32,
+    pub(super) capabilities: Vec<Capability>,
+}
+
+/// The quantile map: the calibration prompts are the anchors (half of the weight, every level
+/// alike) and the benchmarks (half of the weight, every source alike).
+pub(super) fn quantiles(data: &Dataset, heads: &[Option<Heads>]) -> Option<Quantiles> {
+    let sources = |source: &str| {
+        data.samples
+            .iter()
+            .zip(heads)
+            .filter(|(sample, heads)| heads.is_some() && sample.source == source)
+            .count() as f64
+    };
+    let mut names: Vec<&str> = data
+        .samples
+        .iter()
+        .zip(heads)
+        .filter(|(sample, heads)| heads.is_some() && !sample.source.is_empty())
+        .map(|(sample, _)| sample.source.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut weighted: Vec<(f32, f64)> = Vec::with_capacity(heads.len());
+    for name in names.iter().copied().chain([""]) {
+        let share = if name.is_empty() {
+            ANCHOR_SHARE
+        } else {
+            (1.0 - ANCHOR_SHARE) / names.len().max(1) as f64
+        };
+        let each = share / sources(name).max(1.0);
+        for (sample, heads) in data.samples.iter().zip(heads) {
+            if let (true, Some(heads)) = (sample.source == name, heads) {
+                weighted.push((heads[Head::Difficulty as usize], each));
+            }
+        }
+    }
+    place_knots(weighted)
+}
+
+fn place_knots(mut weighted: Vec<(f32, f64)>) -> Option<Quantiles> {
+    if weighted.len() < KNOTS {
+        return None;
+    }
+    weighted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = weighted.iter().map(|(_, weight)| weight).sum();
+    let (first, last) = (weighted.first()?.0, weighted.last()?.0);
+    let margin = MARGIN * (last - first).max(LEAST_GAP);
+    let mut knots = [0.0_f32; KNOTS];
+    let mut passed = 0.0;
+    let mut at = weighted.iter();
+    let mut current = first;
+    for (index, knot) in knots.iter_mut().enumerate() {
+        let wanted = total * index as f64 / (KNOTS - 1) as f64;
+        while passed < wanted {
+            let Some((value, weight)) = at.next() else { break };
+            current = *value;
+            passed += weight;
+        }
+        *knot = current;
+    }
+    knots[0] = first - margin;
+    knots[KNOTS - 1] = last + margin;
+    for index in 1..KNOTS {
+        knots[index] = knots[index].max(knots[index - 1] + LEAST_GAP);
+    }
+    Quantiles::new(knots)
+}
+
+/// Fits `sigmoid(slope * (capability[model] - complexity))` to the outcomes of the benchmarks, as
+/// `sigmoid(intercept[model] - slope * complexity)`. Sources weigh as they are; within a prompt
+/// all models weigh alike.
+pub(super) fn success(
+    data: &Dataset,
+    heads: &[Option<Heads>],
+    quantiles: &Quantiles,
+) -> Option<Success> {
+    let mut points: Vec<Vec<(f64, f64)>> = vec![Vec::new(); data.models.len()];
+    for (sample, heads) in data.samples.iter().zip(heads) {
+        if let (Target::Outcomes(outcomes), Some(heads)) = (&sample.target, heads) {
+            let complexity = f64::from(quantiles.rank(heads[Head::Difficulty as usize]));
+            for (model, score, _) in outcomes {
+                points.get_mut(*model)?.push((complexity, f64::from(*score)));
+            }
+        }
+    }
+    let total: usize = points.iter().map(Vec::len).sum();
+    if total == 0 {
+        return None;
+    }
+    let mut intercepts = vec![0.0_f64; points.len()];
+    let mut slope = 2.0_f64;
+    for _ in 0..STEPS {
+        // Newton's method per parameter, one after the other: the loss is convex.
+        let (mut first, mut second) = (0.0, 1.0);
+        for (points, intercept) in points.iter().zip(&mut intercepts) {
+            let (mut own_first, mut own_second) = (0.0, 1e-3);
+            for (complexity, score) in points {
+                let chance = 1.0 / (1.0 + (slope * complexity - *intercept).exp());
+                let spread = chance * (1.0 - chance);
+                own_first += chance - score;
+                own_second += spread;
+                first -= complexity * (chance - score);
+                second += complexity * complexity * spread;
+            }
+            *intercept -= (own_first / own_second).clamp(-1.0, 1.0);
+        }
+        slope -= (first / second).clamp(-0.5, 0.5);
+    }
+    if !slope.is_finite() || slope <= 0.05 {
+        return None;
+    }
+    let mut capabilities: Vec<Capability> = data
+        .models
+        .iter()
+        .zip(points.iter().zip(&intercepts))
+        .filter(|(_, (points, _))| !points.is_empty())
+        .map(|(model, (points, intercept))| Capability {
+            model: model.clone(),
+            capability: to_f32(intercept / slope),
+            outcomes: u32::try_from(points.len()).unwrap_or(u32::MAX),
+        })
+        .collect();
+    capabilities.sort_by(|a, b| a.capability.total_cmp(&b.capability));
+    Some(Success { slope: to_f32(slope), capabilities })
+}
+
+/// Share of the variance of the judged and recorded log output tokens that the head explains,
+/// within each model, as medians cannot: 0 is the mean of the model, 1 is perfect.
+pub(super) fn tokens_explained(data: &Dataset, heads: &[Option<Heads>]) -> f32 {
+    let mut by_model: Vec<Vec<(f64, f64)>> = vec![Vec::new(); data.models.len()];
+    for (sample, heads) in data.samples.iter().zip(heads) {
+        if let (Target::Outcomes(outcomes), Some(heads)) = (&sample.target, heads) {
+            for (model, _, tokens) in outcomes {
+                if let (Some(tokens), Some(points)) = (tokens, by_model.get_mut(*model)) {
+                    let predicted = heads[Head::OutputTokens as usize];
+                    points.push((f64::from(predicted), f64::from(*tokens)));
+                }
+            }
+        }
+    }
+    let (mut left, mut all) = (0.0, 0.0);
+    for points in by_model.iter().filter(|points| points.len() > 1) {
+        let count = points.len() as f64;
+        let shift = points.iter().map(|(predicted, actual)| actual - predicted).sum::<f64>() / count;
+        let mean = points.iter().map(|(_, actual)| actual).sum::<f64>() / count;
+        left += points.iter().map(|(p, actual)| (actual - p - shift).powi(2)).sum::<f64>();
+        all += points.iter().map(|(_, actual)| (actual - mean).powi(2)).sum::<f64>();
+    }
+    if all > 0.0 { to_f32(1.0 - left / all) } else { 0.0 }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "precision past f32 is not wanted")]
+fn to_f32(value: f64) -> f32 {
+    value as f32
+}

@@ -1,0 +1,283 @@
+//! The weights file: layout, checks, and the file that ships.
+//!
+//! All numbers are little-endian.
+//!
+//! | field | type |
+//! | --- | --- |
+//! | magic `STLYSCOR` | 8 bytes |
+//! | format, features version, heads, buckets, counters, knots, self-tests | 7 × u32 |
+//! | slope of the success probability | f32 |
+//! | version name | u16 length, UTF-8 |
+//! | scale of the word weights | f32 × heads |
+//! | word weights, heads interleaved | i16 × buckets × heads |
+//! | counter weights, heads interleaved | f32 × counters × heads |
+//! | knots of the quantile map | f32 × knots |
+//! | self-tests | (u16 length, UTF-8, f32 complexity, u32 tokens) each |
+//! | FNV-1a of everything before | u64 |
+
+use thiserror::Error;
+
+use crate::scorer::{BUCKETS, COUNTERS, FEATURES_VERSION, HEADS};
+
+/// Upper bound of a weights file.
+pub const MAX_WEIGHTS_BYTES: usize = 512 * 1024;
+
+/// The file that ships.
+pub(crate) static SHIPPED: &[u8] = include_bytes!("../../../config/scorer.bin");
+
+const MAGIC: &[u8; 8] = b"STLYSCOR";
+const FORMAT: u32 = 1;
+/// Knots of the quantile map: the quantiles 0, 1/64, ... 1.
+pub(crate) const KNOTS: usize = 65;
+const MAX_SELF_TESTS: u32 = 64;
+
+/// Why bytes are not usable as weights.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The file is larger than [`MAX_WEIGHTS_BYTES`].
+    #[error("weights file has {bytes} bytes, more than the limit of {MAX_WEIGHTS_BYTES}")]
+    TooLarge {
+        /// Size of the file.
+        bytes: usize,
+    },
+    /// The file does not start with the magic bytes.
+    #[error("not a scorer weights file")]
+    Magic,
+    /// The file ends within a field.
+    #[error("weights file ends early")]
+    Truncated,
+    /// The file has bytes after its last field.
+    #[error("weights file has {bytes} bytes too many")]
+    Trailing {
+        /// Surplus bytes.
+        bytes: usize,
+    },
+    /// The checksum does not match.
+    #[error("weights file is damaged: wrong checksum")]
+    Checksum,
+    /// A dimension differs from what this version computes.
+    #[error("weights file has {field} {found}, this version needs {expected}")]
+    Dimension {
+        /// Name of the dimension.
+        field: &'static str,
+        /// Value in the file.
+        found: u32,
+        /// Value of this version.
+        expected: u32,
+    },
+    /// A number that must be finite, positive or ascending is not.
+    #[error("weights file has an impossible {field}")]
+    Value {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A text is not UTF-8.
+    #[error("weights file has text that is not UTF-8")]
+    Text,
+    /// A self-test gives another score than the file expects.
+    #[error("self-test {index} of the weights file gives another score than expected")]
+    SelfTest {
+        /// Position of the test in the file.
+        index: usize,
+    },
+}
+
+/// A decoded weights file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Weights {
+    pub(crate) version: String,
+    /// Slope of the success probability over capability minus complexity.
+    pub(crate) slope: f32,
+    /// One unit of a word weight, per head.
+    pub(crate) word_scales: [f32; HEADS],
+    pub(crate) words: Box<[[i16; HEADS]; BUCKETS]>,
+    pub(crate) counters: [[f32; HEADS]; COUNTERS],
+    pub(crate) quantiles: Quantiles,
+    pub(crate) self_tests: Vec<SelfTest>,
+}
+
+/// A text and the score that the weights must give it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SelfTest {
+    pub(crate) text: String,
+    pub(crate) complexity: f32,
+    pub(crate) expected_output_tokens: u32,
+}
+
+/// Maps a difficulty logit to its quantile: piecewise linear, strictly ascending between the
+/// first and the last knot, clamped outside.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Quantiles([f32; KNOTS]);
+
+impl Quantiles {
+    /// Checks that the knots are finite and strictly ascending.
+    pub(crate) fn new(knots: [f32; KNOTS]) -> Option<Self> {
+        let finite = knots.iter().all(|knot| knot.is_finite() && knot.abs() < 1e6);
+        let ascending = knots.iter().zip(&knots[1..]).all(|(low, high)| low < high);
+        (finite && ascending).then_some(Self(knots))
+    }
+
+    /// The quantile of a logit; 0.5 for not-a-number.
+    pub(crate) fn rank(&self, logit: f32) -> f32 {
+        if logit.is_nan() {
+            return 0.5;
+        }
+        let above = self.0.partition_point(|knot| *knot <= logit);
+        let (Some(low), Some(high)) =
+            (above.checked_sub(1).and_then(|index| self.0.get(index)), self.0.get(above))
+        else {
+            return if above == 0 { 0.0 } else { 1.0 };
+        };
+        let share = (logit - low) / (high - low);
+        (((above - 1) as f32 + share) / (KNOTS - 1) as f32).clamp(0.0, 1.0)
+    }
+}
+
+impl Weights {
+    /// Reads a file. Self-tests are decoded, not run.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, WeightsError> {
+        if bytes.len() > MAX_WEIGHTS_BYTES {
+            return Err(WeightsError::TooLarge { bytes: bytes.len() });
+        }
+        if !bytes.starts_with(MAGIC) {
+            return Err(WeightsError::Magic);
+        }
+        let (body, sum) = bytes.split_last_chunk::<8>().ok_or(WeightsError::Truncated)?;
+        let mut reader = Reader { rest: body.get(MAGIC.len()..).ok_or(WeightsError::Truncated)? };
+        // The format first: another format may keep its checksum elsewhere.
+        reader.dimension("format", FORMAT)?;
+        if fnv1a(body) != u64::from_le_bytes(*sum) {
+            return Err(WeightsError::Checksum);
+        }
+        reader.dimension("features version", FEATURES_VERSION)?;
+        reader.dimension("heads", size(HEADS))?;
+        reader.dimension("buckets", size(BUCKETS))?;
+        reader.dimension("counters", size(COUNTERS))?;
+        reader.dimension("knots", size(KNOTS))?;
+        let self_tests = reader.u32()?;
+        if self_tests > MAX_SELF_TESTS {
+            return Err(WeightsError::Value { field: "number of self-tests" });
+        }
+        let slope = reader.finite("slope")?;
+        if slope <= 0.0 {
+            return Err(WeightsError::Value { field: "slope" });
+        }
+        let version = reader.text()?;
+        let mut word_scales = [0.0; HEADS];
+        for scale in &mut word_scales {
+            *scale = reader.finite("word scale")?;
+        }
+        let mut words = Box::new([[0; HEADS]; BUCKETS]);
+        for weight in words.iter_mut().flatten() {
+            *weight = i16::from_le_bytes(reader.take()?);
+        }
+        let mut counters = [[0.0; HEADS]; COUNTERS];
+        for weight in counters.iter_mut().flatten() {
+            *weight = reader.finite("counter weight")?;
+        }
+        let mut knots = [0.0; KNOTS];
+        for knot in &mut knots {
+            *knot = reader.finite("knot")?;
+        }
+        let quantiles = Quantiles::new(knots).ok_or(WeightsError::Value { field: "knot" })?;
+        let self_tests =
+            (0..self_tests).map(|_| reader.self_test()).collect::<Result<_, WeightsError>>()?;
+        match reader.rest.len() {
+            0 => Ok(Self { version, slope, word_scales, words, counters, quantiles, self_tests }),
+            bytes => Err(WeightsError::Trailing { bytes }),
+        }
+    }
+
+    /// Writes a file that [`Weights::decode`] reads. Texts past 65,535 bytes are cut.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        let dimensions = [HEADS, BUCKETS, COUNTERS, KNOTS, self.self_tests.len()];
+        for number in [FORMAT, FEATURES_VERSION].into_iter().chain(dimensions.map(size)) {
+            out.extend(number.to_le_bytes());
+        }
+        out.extend(self.slope.to_le_bytes());
+        put_text(&mut out, &self.version);
+        out.extend(self.word_scales.iter().flat_map(|scale| scale.to_le_bytes()));
+        out.extend(self.words.iter().flatten().flat_map(|weight| weight.to_le_bytes()));
+        out.extend(self.counters.iter().flatten().flat_map(|weight| weight.to_le_bytes()));
+        out.extend(self.quantiles.0.iter().flat_map(|knot| knot.to_le_bytes()));
+        for test in &self.self_tests {
+            put_text(&mut out, &test.text);
+            out.extend(test.complexity.to_le_bytes());
+            out.extend(test.expected_output_tokens.to_le_bytes());
+        }
+        out.extend(fnv1a(&out).to_le_bytes());
+        out
+    }
+}
+
+/// Takes fields from the front.
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], WeightsError> {
+        let (field, rest) = self.rest.split_first_chunk::<N>().ok_or(WeightsError::Truncated)?;
+        self.rest = rest;
+        Ok(*field)
+    }
+
+    fn u32(&mut self) -> Result<u32, WeightsError> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn dimension(&mut self, field: &'static str, expected: u32) -> Result<(), WeightsError> {
+        match self.u32()? {
+            found if found == expected => Ok(()),
+            found => Err(WeightsError::Dimension { field, found, expected }),
+        }
+    }
+
+    fn finite(&mut self, field: &'static str) -> Result<f32, WeightsError> {
+        let value = self.take().map(f32::from_le_bytes)?;
+        // The bound keeps every sum of products finite.
+        if value.is_finite() && value.abs() <= 1e6 {
+            Ok(value)
+        } else {
+            Err(WeightsError::Value { field })
+        }
+    }
+
+    fn text(&mut self) -> Result<String, WeightsError> {
+        let length = usize::from(u16::from_le_bytes(self.take()?));
+        let (text, rest) = self.rest.split_at_checked(length).ok_or(WeightsError::Truncated)?;
+        self.rest = rest;
+        std::str::from_utf8(text).map(str::to_owned).map_err(|_| WeightsError::Text)
+    }
+
+    fn self_test(&mut self) -> Result<SelfTest, WeightsError> {
+        Ok(SelfTest {
+            text: self.text()?,
+            complexity: self.finite("self-test")?,
+            expected_output_tokens: self.u32()?,
+        })
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    let mut end = text.len().min(usize::from(u16::MAX));
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let text = &text[..end];
+    out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+fn size(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// Against accidents, not against an attacker: whoever can write the file can choose the weights.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
