@@ -189,7 +189,7 @@ pub fn parse_http_date(value: &str) -> Option<UnixMillis> {
     ))
 }
 
-fn bounded(text: &str, least: i64, most: i64) -> Option<i64> {
+pub(crate) fn bounded(text: &str, least: i64, most: i64) -> Option<i64> {
     let number: i64 = text
         .bytes()
         .all(|b| b.is_ascii_digit())
@@ -199,7 +199,7 @@ fn bounded(text: &str, least: i64, most: i64) -> Option<i64> {
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, by counting years from March so that
 /// the leap day is the last of its year.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let month_from_march = (month + 9) % 12;
     let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;

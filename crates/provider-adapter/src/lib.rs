@@ -7,7 +7,11 @@
 //! format are the same, both forward the provider's bytes and only look for what must be metered.
 
 mod adapter;
+mod carry;
+mod json;
+mod turns;
 
+pub mod anthropic;
 pub mod classify;
 pub mod sse;
 

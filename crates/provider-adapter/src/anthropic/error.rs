@@ -1,0 +1,144 @@
+use serde::Deserialize;
+use steelyard_types::{ErrorKind, ProviderError, UnixMillis};
+
+use crate::ResponseHead;
+use crate::carry;
+use crate::classify::{self, bounded, kind_of_status};
+use crate::json::Text;
+
+/// `{"type":"error","error":{"type","message"},"request_id"}`, also as an event of a stream.
+#[derive(Deserialize)]
+pub(super) struct Body<'a> {
+    #[serde(borrow)]
+    pub(super) error: Detail<'a>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Detail<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    message: Option<Text<'a>>,
+}
+
+/// Reads the body of an answer whose status is not 2xx.
+pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
+    let error = match serde_json::from_slice::<Body<'_>>(body) {
+        Ok(body) => read(&body.error, Some(head.status)),
+        Err(_) => carry::unreadable(head.status, body),
+    };
+    let mut error = classify::with_head(error, head);
+    if error.retry_after_ms.is_none() && error.kind == ErrorKind::RateLimited {
+        error.retry_after_ms = reset_ms(head);
+    }
+    error
+}
+
+/// What an error object means. Its type says more than the status, and in a stream there is none.
+pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
+    let code = detail.kind.as_ref().map_or("", Text::as_str);
+    let message = detail.message.as_ref().map_or("", Text::as_str);
+    let kind = match code {
+        "invalid_request_error" => invalid_request(message, status),
+        "authentication_error" | "permission_error" => ErrorKind::UpstreamAuth,
+        "billing_error" => ErrorKind::UpstreamQuota,
+        "not_found_error" => ErrorKind::UpstreamModelNotFound,
+        "request_too_large" => ErrorKind::PayloadTooLarge,
+        // Long prompts that the account has not paid for: no waiting helps.
+        "rate_limit_error" if message.starts_with("Extra usage is required") => {
+            ErrorKind::UpstreamQuota
+        }
+        "rate_limit_error" => ErrorKind::RateLimited,
+        "timeout_error" => ErrorKind::UpstreamTimeout,
+        "overloaded_error" => ErrorKind::Overloaded,
+        "api_error" => ErrorKind::UpstreamServer,
+        _ => status
+            .filter(|status| *status >= 400)
+            .map_or(ErrorKind::StreamError, kind_of_status),
+    };
+    let mut error = ProviderError::new(kind, message);
+    error.status = status;
+    error.code = (!code.is_empty()).then(|| code.to_owned());
+    error
+}
+
+fn invalid_request(message: &str, status: Option<u16>) -> ErrorKind {
+    if classify::says_context_length(message) || message.contains("exceed context limit") {
+        ErrorKind::ContextLength
+    } else if message.contains("credit balance is too low") {
+        ErrorKind::UpstreamQuota
+    } else {
+        match status {
+            Some(status) if (400..500).contains(&status) => kind_of_status(status),
+            _ => ErrorKind::BadRequest,
+        }
+    }
+}
+
+/// How long until the exhausted bucket fills again: `anthropic-ratelimit-*-reset`, RFC 3339, of
+/// those whose `-remaining` is 0. Only asked where `retry-after` is missing.
+fn reset_ms(head: &ResponseHead<'_>) -> Option<u64> {
+    const BUCKETS: [[&str; 2]; 4] = [
+        [
+            "anthropic-ratelimit-requests-remaining",
+            "anthropic-ratelimit-requests-reset",
+        ],
+        [
+            "anthropic-ratelimit-tokens-remaining",
+            "anthropic-ratelimit-tokens-reset",
+        ],
+        [
+            "anthropic-ratelimit-input-tokens-remaining",
+            "anthropic-ratelimit-input-tokens-reset",
+        ],
+        [
+            "anthropic-ratelimit-output-tokens-remaining",
+            "anthropic-ratelimit-output-tokens-reset",
+        ],
+    ];
+    BUCKETS
+        .into_iter()
+        .filter(|[remaining, _]| head.headers.get(remaining).map(str::trim) == Some("0"))
+        .filter_map(|[_, reset]| head.headers.get(reset))
+        .filter_map(parse_rfc3339)
+        .map(|at| u64::try_from(at.0.saturating_sub(head.at.0)).unwrap_or(0))
+        .max()
+        .map(|wait| wait.min(classify::MAX_RETRY_AFTER_MS))
+}
+
+/// A moment as RFC 3339 in UTC, whole seconds: `2026-06-26T03:21:37Z`.
+fn parse_rfc3339(text: &str) -> Option<UnixMillis> {
+    let (date, time) = text.trim().strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.splitn(3, '-');
+    let mut time = time.splitn(3, ':');
+    let days = classify::days_from_civil(
+        bounded(date.next()?, 1970, 9_999)?,
+        bounded(date.next()?, 1, 12)?,
+        bounded(date.next()?, 1, 31)?,
+    );
+    let hours = days * 24 + bounded(time.next()?, 0, 23)?;
+    let minutes = hours * 60 + bounded(time.next()?, 0, 59)?;
+    let seconds = minutes * 60 + bounded(time.next()?, 0, 60)?;
+    Some(UnixMillis(seconds * 1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read() {
+        let read = |text| parse_rfc3339(text).map(|at| at.0);
+        assert_eq!(read("1970-01-01T00:00:01Z"), Some(1_000));
+        assert_eq!(read("2026-06-26T03:21:37Z"), Some(1_782_444_097_000));
+        for wrong in [
+            "",
+            "Z",
+            "2026-06-26",
+            "2026-13-26T03:21:37Z",
+            "2026-06-26T03:21Z",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

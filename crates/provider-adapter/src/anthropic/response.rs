@@ -1,0 +1,183 @@
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use steelyard_types::{AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Usage};
+
+use super::error;
+use crate::ResponseHead;
+use crate::json::Text;
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
+    #[serde(borrow)]
+    content: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    stop_reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    error: Option<error::Detail<'a>>,
+    usage: Option<WireUsage>,
+}
+
+/// A content block's type. The fields of blocks that are not read may hold anything.
+#[derive(Deserialize)]
+pub(super) struct BlockKind<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+}
+
+/// A block of text or reasoning.
+#[derive(Deserialize)]
+pub(super) struct Words<'a> {
+    #[serde(borrow)]
+    pub(super) text: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) thinking: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ToolUse<'a> {
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) input: Option<&'a RawValue>,
+}
+
+/// Counts as Anthropic sends them: `input_tokens` excludes what was read from or written to the
+/// cache, `output_tokens` includes thinking.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct WireUsage {
+    input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
+    output_tokens: Option<u64>,
+    output_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct OutputDetails {
+    thinking_tokens: Option<u64>,
+}
+
+impl WireUsage {
+    /// A later count of the same stream: what it says replaces, what it leaves out stays.
+    pub(super) fn update(&mut self, later: Self) {
+        self.input_tokens = later.input_tokens.or(self.input_tokens);
+        self.cache_read_input_tokens = later
+            .cache_read_input_tokens
+            .or(self.cache_read_input_tokens);
+        self.cache_creation_input_tokens = later
+            .cache_creation_input_tokens
+            .or(self.cache_creation_input_tokens);
+        self.cache_creation = later.cache_creation.or(self.cache_creation);
+        self.output_tokens = later.output_tokens.or(self.output_tokens);
+        self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+    }
+
+    pub(super) fn classes(&self) -> Usage {
+        let hour = self
+            .cache_creation
+            .and_then(|creation| creation.ephemeral_1h_input_tokens)
+            .unwrap_or(0);
+        let written = self.cache_creation_input_tokens.unwrap_or(hour);
+        let hour = hour.min(written);
+        let output = self.output_tokens.unwrap_or(0);
+        let thinking = self
+            .output_tokens_details
+            .and_then(|details| details.thinking_tokens)
+            .unwrap_or(0)
+            .min(output);
+        Usage {
+            input_fresh: self.input_tokens.unwrap_or(0),
+            input_cached: self.cache_read_input_tokens.unwrap_or(0),
+            cache_write: written - hour,
+            cache_write_1h: hour,
+            output: output - thinking,
+            reasoning: thinking,
+        }
+    }
+}
+
+/// The neutral word for a `stop_reason`. A reason that is new to us ends the answer like any other.
+pub(super) fn finish(stop_reason: &str) -> FinishReason {
+    match stop_reason {
+        "tool_use" => FinishReason::ToolCalls,
+        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
+        "refusal" => FinishReason::ContentFilter,
+        _ => FinishReason::Stop,
+    }
+}
+
+pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| invalid(&error))?;
+    if let Some(detail) = &answer.error {
+        return Err(error::read(detail, Some(head.status)));
+    }
+    let Some(blocks) = answer.content else {
+        return Err(ProviderError::new(
+            ErrorKind::InvalidAnswer,
+            "the answer has no content",
+        ));
+    };
+    let mut decoded = ChatAnswer {
+        id: answer.id.map(|id| id.0.into_owned()).unwrap_or_default(),
+        model: answer
+            .model
+            .map(|model| model.0.into_owned())
+            .unwrap_or_default(),
+        finish: answer.stop_reason.map(|reason| finish(reason.as_str())),
+        usage: answer.usage.map(|usage| usage.classes()),
+        ..ChatAnswer::default()
+    };
+    for block in blocks {
+        read_block(block.get(), &mut decoded).map_err(|error| invalid(&error))?;
+    }
+    Ok(decoded)
+}
+
+fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<(), serde_json::Error> {
+    let kind: BlockKind<'_> = serde_json::from_str(block)?;
+    match kind.kind.as_str() {
+        "text" => {
+            let words: Words<'_> = serde_json::from_str(block)?;
+            append(&mut answer.text, words.text);
+        }
+        "thinking" => {
+            let words: Words<'_> = serde_json::from_str(block)?;
+            append(&mut answer.reasoning, words.thinking);
+        }
+        "tool_use" => {
+            let call: ToolUse<'_> = serde_json::from_str(block)?;
+            answer.tool_calls.push(AnswerToolCall {
+                id: call.id.0.into_owned(),
+                name: call.name.0.into_owned(),
+                arguments: call.input.map_or("{}", RawValue::get).to_owned(),
+            });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn append(words: &mut Option<String>, more: Option<Text<'_>>) {
+    if let Some(more) = more {
+        words.get_or_insert_default().push_str(more.as_str());
+    }
+}
+
+pub(super) fn invalid(error: &serde_json::Error) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::InvalidAnswer,
+        format!("the answer is not what Anthropic's format allows: {error}"),
+    )
+}

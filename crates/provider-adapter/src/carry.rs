@@ -1,0 +1,201 @@
+//! What every format that is not the client's own must ask of a request before it can carry it.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use steelyard_types::{
+    ChatRequest, ErrorKind, NumberText, Part, ProviderError, Target, ToolChoice,
+};
+
+use crate::turns::Call;
+use crate::{Refusal, classify, json};
+
+/// The sampling parameters that are to be written: those that the client set, less those that say
+/// what a model which refuses them does anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sampling<'a> {
+    pub(crate) temperature: Option<NumberText<'a>>,
+    pub(crate) top_p: Option<NumberText<'a>>,
+}
+
+pub(crate) fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
+    Refusal {
+        field: field.into(),
+        reason: reason.into(),
+    }
+}
+
+/// Refuses what the neutral form has no words for, and what the model cannot do. `provider` is the
+/// name used in the reasons.
+pub(crate) fn check(
+    request: &ChatRequest<'_>,
+    target: &Target,
+    provider: &str,
+) -> Result<(), Refusal> {
+    if let Some(field) = request.untranslated.first() {
+        return Err(refuse(
+            field.as_ref(),
+            format!("is not carried to {provider} yet"),
+        ));
+    }
+    for (index, message) in request.messages.iter().enumerate() {
+        if let Some(field) = &message.untranslated {
+            return Err(refuse(
+                field.as_str(),
+                format!("is not carried to {provider} yet"),
+            ));
+        }
+        for (position, part) in message.content.iter().enumerate() {
+            if let Part::Other { kind, .. } = part {
+                return Err(refuse(
+                    format!("messages[{index}].content[{position}]"),
+                    format!("of type {kind} is not carried to {provider} yet"),
+                ));
+            }
+        }
+    }
+    if request.tools.is_empty()
+        && matches!(
+            request.tool_choice,
+            Some(ToolChoice::Required | ToolChoice::Function(_))
+        )
+    {
+        return Err(refuse(
+            "tool_choice",
+            "asks for a call, but there are no tools",
+        ));
+    }
+    check_limit(request, target)?;
+    sampling(request, target).map(drop)
+}
+
+/// Refuses a limit that the provider would answer with 400, so that a larger model can be tried.
+fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    let most = target.max_output_tokens;
+    match request.max_output_tokens {
+        Some(asked) if most > 0 && asked > most => {
+            let newer = "max_completion_tokens";
+            let has_newer = request.fields.iter().any(|field| field.name == newer);
+            let field = if has_newer { newer } else { "max_tokens" };
+            Err(refuse(
+                field,
+                format!(
+                    "is {asked}, but {} writes at most {most} tokens",
+                    target.upstream
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The sampling parameters to write.
+///
+/// # Errors
+/// The model takes none, and the client wants another value than the default of 1.
+pub(crate) fn sampling<'a>(
+    request: &ChatRequest<'a>,
+    target: &Target,
+) -> Result<Sampling<'a>, Refusal> {
+    let keep = |field: &str, value: Option<NumberText<'a>>| match value {
+        Some(number) if target.refuses_sampling => {
+            if is_one(number) {
+                Ok(None)
+            } else {
+                Err(refuse(
+                    field,
+                    format!("is not 1, and {} takes no other value", target.upstream),
+                ))
+            }
+        }
+        other => Ok(other),
+    };
+    Ok(Sampling {
+        temperature: keep("temperature", request.temperature)?,
+        top_p: keep("top_p", request.top_p)?,
+    })
+}
+
+/// The number as a float, to compare it with a limit. What is sent is always the text.
+pub(crate) fn value(number: NumberText<'_>) -> f64 {
+    number.0.parse().unwrap_or(f64::NAN)
+}
+
+fn is_one(number: NumberText<'_>) -> bool {
+    (value(number) - 1.0).abs() < f64::EPSILON
+}
+
+/// Refuses functions whose arguments must follow their schema strictly.
+pub(crate) fn refuse_strict_tools(
+    request: &ChatRequest<'_>,
+    provider: &str,
+) -> Result<(), Refusal> {
+    match request
+        .tools
+        .iter()
+        .position(|tool| tool.strict == Some(true))
+    {
+        Some(index) => Err(refuse(
+            format!("tools[{index}].function.strict"),
+            format!("is not carried to {provider} yet"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The sampling parameter as JSON.
+pub(crate) fn number<'a>(
+    field: &str,
+    value: Option<NumberText<'a>>,
+) -> Result<Option<&'a RawValue>, Refusal> {
+    value
+        .map(|number| json::number(number.0).ok_or_else(|| refuse(field, "is not a number")))
+        .transpose()
+}
+
+/// The arguments of a call in the history as a JSON object; none at all are an empty one.
+pub(crate) fn arguments<'r>(call: &Call<'r, '_>, provider: &str) -> Result<&'r RawValue, Refusal> {
+    let text: &'r str = &call.call.arguments;
+    let text = if text.trim_ascii().is_empty() {
+        "{}"
+    } else {
+        text
+    };
+    json::object(text).ok_or_else(|| {
+        refuse(
+            format!("{}.function.arguments", call.path()),
+            format!("is not a JSON object, which {provider} needs"),
+        )
+    })
+}
+
+/// The body's bytes.
+pub(crate) fn write(body: &impl Serialize) -> Result<Bytes, Refusal> {
+    // Most requests are about a kilobyte; larger ones double from here.
+    let mut bytes = Vec::with_capacity(1_024);
+    serde_json::to_writer(&mut bytes, body)
+        .map_err(|error| refuse("messages", format!("cannot be written: {error}")))?;
+    Ok(Bytes::from(bytes))
+}
+
+/// What a body means that is not the provider's error object, such as a proxy's HTML: what its
+/// status says. A status that is none of an error leaves a body that cannot be read.
+pub(crate) fn unreadable(status: u16, body: &[u8]) -> ProviderError {
+    let kind = classify::kind_of_status(status);
+    let words = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(body));
+    let words = words.trim();
+    let mut error =
+        if words.is_empty() || kind == ErrorKind::InvalidAnswer || words.starts_with('<') {
+            ProviderError::new(
+                kind,
+                format!("the provider answered {status} without an explanation"),
+            )
+        } else {
+            ProviderError::new(kind, words)
+        };
+    error.status = Some(status);
+    error
+}
+
+/// Most bytes looked at of a body that is not understood.
+const MAX_WORDS: usize = 8 * 1_024;

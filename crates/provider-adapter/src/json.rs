@@ -1,0 +1,111 @@
+//! Pieces of JSON that borrow from the bytes they were read from.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::value::RawValue;
+
+/// A JSON string, borrowed wherever it holds no escapes.
+///
+/// serde borrows a `Cow<str>` only where it is a field's whole type; inside an `Option` or a `Vec`
+/// it would always copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl Text<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// The text as a JSON object, if it is one.
+pub(crate) fn object(text: &str) -> Option<&RawValue> {
+    serde_json::from_str::<&RawValue>(text)
+        .ok()
+        .filter(|raw| raw.get().starts_with('{'))
+}
+
+/// The text as a JSON number, if it is one.
+pub(crate) fn number(text: &str) -> Option<&RawValue> {
+    serde_json::from_str::<&RawValue>(text).ok().filter(|raw| {
+        raw.get()
+            .starts_with(|c: char| c == '-' || c.is_ascii_digit())
+    })
+}
+
+/// FNV-1a over 64 bits, for identifiers that must come out the same for the same input. Not for
+/// anything that an attacker must not be able to collide.
+/// Constants: <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>.
+pub(crate) fn fnv1a(parts: &[&[u8]]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in *part {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        // Keeps ["ab", "c"] and ["a", "bc"] apart: no UTF-8 text holds this byte.
+        hash = (hash ^ 0xff).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_without_escapes_are_borrowed() {
+        let plain: Vec<Option<Text<'_>>> = serde_json::from_str(r#"["a", "b\n", null]"#).unwrap();
+        assert!(matches!(&plain[0], Some(Text(Cow::Borrowed("a")))));
+        assert!(matches!(&plain[1], Some(Text(Cow::Owned(text))) if text == "b\n"));
+        assert!(plain[2].is_none());
+    }
+
+    #[test]
+    fn only_objects_and_numbers_pass() {
+        assert_eq!(
+            object(" {\"a\": 1} ").map(RawValue::get),
+            Some("{\"a\": 1}")
+        );
+        for wrong in ["", "[]", "{", "1", "{} {}", "null", "\"{}\""] {
+            assert!(object(wrong).is_none(), "{wrong}");
+        }
+        assert_eq!(number("0.70").map(RawValue::get), Some("0.70"));
+        assert_eq!(number("-1e3").map(RawValue::get), Some("-1e3"));
+        for wrong in ["", "NaN", "null", "\"1\"", "01", "1 2"] {
+            assert!(number(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn hashes_keep_parts_apart() {
+        assert_ne!(fnv1a(&[b"ab", b"c"]), fnv1a(&[b"a", b"bc"]));
+        assert_eq!(fnv1a(&[b"ab", b"c"]), fnv1a(&[b"ab", b"c"]));
+    }
+}

@@ -1,0 +1,301 @@
+//! A conversation as turns: instructions apart, the person and the model in alternation, and every
+//! call answered in the turn behind it. Anthropic and Gemini want it so.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+use steelyard_types::{ChatRequest, Message, Role, ToolCall};
+
+use crate::{Refusal, carry::refuse};
+
+/// A conversation in turns.
+#[derive(Debug)]
+pub(crate) struct Conversation<'r, 'a> {
+    /// Instructions, in order, wherever in the conversation they stood. None is empty.
+    pub(crate) system: Vec<&'r str>,
+    /// Turns; neighbours have different speakers, none is empty, the first is the person's.
+    pub(crate) turns: Vec<Turn<'r, 'a>>,
+}
+
+/// What one side says before the other speaks.
+#[derive(Debug)]
+pub(crate) struct Turn<'r, 'a> {
+    /// Who speaks.
+    pub(crate) speaker: Speaker,
+    /// Results of the calls in the turn before: all of them, in the order of the calls.
+    pub(crate) results: Vec<CallResult<'r, 'a>>,
+    /// Pieces of text, none empty.
+    pub(crate) texts: SmallVec<[&'r str; 2]>,
+    /// Calls that the model makes.
+    pub(crate) calls: Vec<Call<'r, 'a>>,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// The person, or the program that asks; results of tools are said by this side too.
+    User,
+    /// The model.
+    Model,
+}
+
+/// A call, and where it stood in the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'r, 'a> {
+    pub(crate) call: &'r ToolCall<'a>,
+    message: usize,
+    position: usize,
+}
+
+impl Call<'_, '_> {
+    /// The call's path in the client's dialect.
+    pub(crate) fn path(&self) -> String {
+        format!("messages[{}].tool_calls[{}]", self.message, self.position)
+    }
+}
+
+/// What a tool said.
+#[derive(Debug)]
+pub(crate) struct CallResult<'r, 'a> {
+    /// The call that it answers.
+    pub(crate) call: &'r ToolCall<'a>,
+    /// Its words; pieces of one message are joined with a line break.
+    pub(crate) text: Cow<'r, str>,
+}
+
+/// Most calls in one turn. Ids are matched by comparing all with all, so there has to be a bound.
+const MAX_CALLS: usize = 256;
+
+/// What a provider accepts as a conversation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manners {
+    /// The provider's name in the reasons.
+    pub(crate) provider: &'static str,
+    /// Whether the provider refuses this text because there is nothing in it.
+    pub(crate) blank: fn(&str) -> bool,
+    /// Whether the first turn must be the user's.
+    pub(crate) user_first: bool,
+}
+
+/// Arranges the request's messages in turns.
+///
+/// An assistant message without words or calls says nothing and leaves no trace; so does a blank
+/// piece of text beside other words.
+///
+/// # Errors
+/// A user message without words, a call without a result right behind it, a result without its
+/// call, and what the provider's manners forbid.
+pub(crate) fn arrange<'r, 'a>(
+    request: &'r ChatRequest<'a>,
+    manners: Manners,
+) -> Result<Conversation<'r, 'a>, Refusal> {
+    let mut conversation = Conversation {
+        system: Vec::new(),
+        turns: Vec::new(),
+    };
+    for (index, message) in request.messages.iter().enumerate() {
+        match message.role {
+            Role::System | Role::Developer => conversation.system.extend(texts(message, manners)),
+            Role::User => conversation.say(index, message, manners)?,
+            Role::Assistant => conversation.answer(index, message, manners)?,
+            Role::Tool => conversation.report(index, message)?,
+        }
+    }
+    conversation.settle()?;
+    match conversation.turns.last() {
+        None => Err(refuse(
+            "messages",
+            format!(
+                "hold nothing but instructions; {} needs a user message",
+                manners.provider
+            ),
+        )),
+        Some(turn) => match turn.calls.first() {
+            Some(call) => Err(unanswered(call)),
+            None => Ok(conversation),
+        },
+    }
+}
+
+fn texts<'r>(message: &'r Message<'_>, manners: Manners) -> impl Iterator<Item = &'r str> {
+    message.texts().filter(move |text| !(manners.blank)(text))
+}
+
+/// A message's words as one text, pieces joined with a line break.
+pub(crate) fn joined<'r>(message: &'r Message<'_>) -> Cow<'r, str> {
+    let mut pieces = message.texts();
+    let first = pieces.next().unwrap_or("");
+    match pieces.next() {
+        None => Cow::Borrowed(first),
+        Some(second) => {
+            let mut all = String::with_capacity(first.len() + second.len() + 1);
+            all.push_str(first);
+            for piece in std::iter::once(second).chain(pieces) {
+                all.push('\n');
+                all.push_str(piece);
+            }
+            Cow::Owned(all)
+        }
+    }
+}
+
+impl<'r, 'a> Conversation<'r, 'a> {
+    /// The turn of that speaker at the end of the conversation, a new one if the other spoke last.
+    fn turn(&mut self, speaker: Speaker, message: usize) -> Result<&mut Turn<'r, 'a>, Refusal> {
+        let same = self
+            .turns
+            .last()
+            .is_some_and(|turn| turn.speaker == speaker);
+        if !same {
+            self.settle()?;
+            self.turns.push(Turn {
+                speaker,
+                results: Vec::new(),
+                texts: SmallVec::new(),
+                calls: Vec::new(),
+            });
+        }
+        self.turns
+            .last_mut()
+            .ok_or_else(|| refuse("messages", "are empty"))
+    }
+
+    fn say(
+        &mut self,
+        index: usize,
+        message: &'r Message<'a>,
+        manners: Manners,
+    ) -> Result<(), Refusal> {
+        let mut words = texts(message, manners).peekable();
+        if words.peek().is_none() {
+            return Err(refuse(
+                format!("messages[{index}].content"),
+                format!("is empty, which {} does not accept", manners.provider),
+            ));
+        }
+        self.turn(Speaker::User, index)?.texts.extend(words);
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        index: usize,
+        message: &'r Message<'a>,
+        manners: Manners,
+    ) -> Result<(), Refusal> {
+        let mut words = texts(message, manners).peekable();
+        if words.peek().is_none() && message.tool_calls.is_empty() {
+            return Ok(());
+        }
+        if manners.user_first && self.turns.is_empty() {
+            return Err(refuse(
+                format!("messages[{index}].role"),
+                format!(
+                    "is assistant, but {} wants the user first",
+                    manners.provider
+                ),
+            ));
+        }
+        if message.tool_calls.len() > MAX_CALLS {
+            return Err(refuse(
+                format!("messages[{index}].tool_calls"),
+                format!("are more than {MAX_CALLS}"),
+            ));
+        }
+        let turn = self.turn(Speaker::Model, index)?;
+        if let Some(call) = turn.calls.first() {
+            // Words or calls behind calls of the same turn: the results are missing between them.
+            return Err(unanswered(call));
+        }
+        turn.texts.extend(words);
+        for (position, call) in message.tool_calls.iter().enumerate() {
+            let call = Call {
+                call,
+                message: index,
+                position,
+            };
+            if turn.calls.iter().any(|other| other.call.id == call.call.id) {
+                return Err(refuse(
+                    format!("{}.id", call.path()),
+                    "is the id of another call beside it",
+                ));
+            }
+            turn.calls.push(call);
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, index: usize, message: &'r Message<'a>) -> Result<(), Refusal> {
+        let field = || format!("messages[{index}].tool_call_id");
+        let Some(id) = message.tool_call_id.as_deref() else {
+            return Err(refuse(field(), "is missing"));
+        };
+        let turn = self.turn(Speaker::User, index)?;
+        let in_time = turn.texts.is_empty();
+        let answered = turn.results.iter().any(|result| result.call.id == id);
+        let call = self
+            .asking()
+            .and_then(|calls| calls.iter().find(|call| call.call.id == id))
+            .map(|call| call.call);
+        match call {
+            Some(call) if in_time && !answered => {
+                let text = joined(message);
+                self.turn(Speaker::User, index)?
+                    .results
+                    .push(CallResult { call, text });
+                Ok(())
+            }
+            Some(_) if answered => Err(refuse(field(), "answers a call a second time")),
+            Some(_) => Err(refuse(field(), "answers a call after the user spoke")),
+            None => Err(refuse(
+                field(),
+                "answers no call of the assistant message before it",
+            )),
+        }
+    }
+
+    /// The calls that the last turn has to answer.
+    fn asking(&self) -> Option<&[Call<'r, 'a>]> {
+        let before = self.turns.len().checked_sub(2)?;
+        self.turns.get(before).map(|turn| turn.calls.as_slice())
+    }
+
+    /// Checks that the last turn answers every call of the one before it, or makes none itself if
+    /// nothing follows, and puts the results in the order of the calls.
+    fn settle(&mut self) -> Result<(), Refusal> {
+        let Some(last) = self.turns.len().checked_sub(1) else {
+            return Ok(());
+        };
+        let (before, behind) = self.turns.split_at_mut(last);
+        let Some(turn) = behind.first_mut() else {
+            return Ok(());
+        };
+        let Some(asking) = before.last().filter(|turn| !turn.calls.is_empty()) else {
+            return Ok(());
+        };
+        let place = |result: &CallResult<'_, '_>| {
+            asking
+                .calls
+                .iter()
+                .position(|call| call.call.id == result.call.id)
+        };
+        turn.results.sort_by_key(place);
+        for call in &asking.calls {
+            if !turn
+                .results
+                .iter()
+                .any(|result| result.call.id == call.call.id)
+            {
+                return Err(unanswered(call));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unanswered(call: &Call<'_, '_>) -> Refusal {
+    refuse(
+        call.path(),
+        "is not answered by a tool message right behind it",
+    )
+}
