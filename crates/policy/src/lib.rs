@@ -5,20 +5,20 @@
 //! here opens files, reads clocks or knows of HTTP: the gateway executes what is decided here.
 
 mod compile;
-// mod decode;
+mod decode;
 mod diagnostic;
 mod ids;
 mod key;
 mod model;
 mod policy;
-// mod prices;
+mod prices;
 mod provider;
 mod route;
 mod server;
-// mod yaml;
+mod yaml;
 
 #[cfg(test)]
-mod tests {}
+mod tests;
 
 pub use compile::{Sources, load, prices_path};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};

@@ -1,0 +1,136 @@
+//! What only shows when the parts of a policy are seen together.
+
+use steelyard_types::{PricePerMtok, PriceRow, Rates, ServiceTier};
+
+use super::Names;
+use super::routes::Context;
+use crate::decode::Report;
+use crate::yaml::Span;
+use crate::{Constraints, Model, ModelId, Price};
+
+/// A client's `model` must mean one thing.
+pub(super) fn names_shared(routes: &Names<'_>, models: &Names<'_>, report: &mut Report<'_>) {
+    for entry in routes.entries() {
+        if models.place(&entry.key).is_some() {
+            report.error_with_help(
+                entry.key_span,
+                format!("`{}` is the name of a route and of a model", entry.key),
+                "clients send either as `model`: rename one, and give the model its provider's \
+                 name as `upstream`",
+            );
+        }
+    }
+}
+
+/// Candidates that their own route excludes, and those that are never worth choosing.
+pub(super) fn candidates(
+    candidates: &[(ModelId, Span)],
+    require: &Constraints,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) {
+    let mut allowed = Vec::new();
+    for (id, span) in candidates {
+        let Some(model) = context.models.get(id.index()) else {
+            continue;
+        };
+        match exclusion(model, require, context) {
+            Some(reason) => report.warning(
+                *span,
+                format!("the candidate `{}` is never used", model.name),
+                reason,
+            ),
+            None => allowed.push((model, *span)),
+        }
+    }
+    if let (true, Some((_, span))) = (allowed.is_empty(), candidates.first()) {
+        report.error(*span, "the route's requirements exclude every candidate");
+    }
+    for (model, span) in &allowed {
+        let better = allowed
+            .iter()
+            .map(|(other, _)| *other)
+            .find(|other| dominates(other, model));
+        if let Some(better) = better {
+            report.warning(
+                *span,
+                format!("the candidate `{}` is never the first choice", model.name),
+                format!(
+                    "`{}` is cheaper at every rate, as strong, and can do all that it can; it \
+                     serves only when that fails",
+                    better.name
+                ),
+            );
+        }
+    }
+}
+
+/// Why a route's own requirements exclude a model.
+fn exclusion(model: &Model, require: &Constraints, context: &Context<'_>) -> Option<String> {
+    let missing = require.features.difference(model.target.features);
+    if let Some(feature) = missing.iter().next() {
+        return Some(format!(
+            "the route requires `{}`, which it lacks",
+            feature.as_str()
+        ));
+    }
+    if require
+        .providers
+        .as_ref()
+        .is_some_and(|allowed| !allowed.contains(&model.provider))
+    {
+        return Some("the route does not allow its provider".to_owned());
+    }
+    let region = context.providers.get(model.provider.index())?.region;
+    let outside = |allowed: &Vec<_>| region.is_none_or(|region| !allowed.contains(&region));
+    if require.regions.as_ref().is_some_and(outside) {
+        return Some("its provider is not in a region that the route allows".to_owned());
+    }
+    None
+}
+
+/// Whether `better` is at least as able in everything and cheaper whatever the request.
+fn dominates(better: &Model, model: &Model) -> bool {
+    let able = better.capability >= model.capability
+        && better.context_window >= model.context_window
+        && better.target.max_output_tokens >= model.target.max_output_tokens
+        && model
+            .target
+            .features
+            .difference(better.target.features)
+            .is_empty()
+        && (model.target.refuses_sampling || !better.target.refuses_sampling);
+    able && always_cheaper(&better.price, &model.price)
+}
+
+/// Whether one price is below another at all its rates, dates, hours and lengths: its dearest row
+/// against the other's cheapest. Says no where the answer depends on the request.
+fn always_cheaper(cheap: &Price, dear: &Price) -> bool {
+    let (Price::Table(cheap), Price::Table(dear)) = (cheap, dear) else {
+        return false;
+    };
+    let standard = |row: &&PriceRow| row.service == ServiceTier::Standard;
+    let reaches = |read: fn(&Rates) -> PricePerMtok| {
+        let most = cheap
+            .rows()
+            .iter()
+            .filter(standard)
+            .map(|row| read(&row.rates))
+            .max();
+        let least = dear
+            .rows()
+            .iter()
+            .filter(standard)
+            .map(|row| read(&row.rates))
+            .min();
+        matches!((most, least), (Some(most), Some(least)) if most < least)
+    };
+    reaches(|rates| rates.input)
+        && reaches(|rates| rates.output)
+        && reaches(|rates| rates.cache_read.unwrap_or(rates.input))
+        && reaches(|rates| {
+            rates
+                .output_reasoning
+                .map_or(rates.output, |rate| rate.price)
+        })
+}

@@ -1,0 +1,191 @@
+use std::sync::Arc;
+
+use steelyard_types::{Feature, FeatureSet, Target, UnixMillis};
+
+use super::Names;
+use crate::decode::{Fields, Report, boolean, choice, fraction, integer, list, suggest, text};
+use crate::prices::PriceBook;
+use crate::yaml::{Entry, Node};
+use crate::{CapabilityBasis, Model, Price, Provider, ProviderId};
+
+/// What models refer to.
+pub(super) struct Context<'a> {
+    pub(super) names: &'a Names<'a>,
+    pub(super) providers: &'a [Provider],
+    /// The price book; `None` if it could not be read, which was reported already.
+    pub(super) book: Option<&'a PriceBook>,
+}
+
+const BASES: [(&str, CapabilityBasis); 2] = [
+    ("declared", CapabilityBasis::Declared),
+    ("calibrated", CapabilityBasis::Calibrated),
+];
+
+/// Largest number of tokens that anything here can be.
+const MAX_TOKENS: u64 = 1_000_000_000;
+
+pub(super) fn decode(
+    names: &Names<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Vec<Model> {
+    names
+        .entries()
+        .map(|entry| decode_model(entry, context, report))
+        .collect()
+}
+
+/// A list of features.
+pub(super) fn features(node: &Node, report: &mut Report<'_>) -> FeatureSet {
+    let choices = Feature::ALL.map(|feature| (feature.as_str(), feature));
+    list(node, report, |node, report| choice(node, &choices, report))
+        .into_iter()
+        .collect()
+}
+
+fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -> Model {
+    let mut fields = Fields::of(&entry.value, entry.key_span, "model", report);
+    let provider = fields
+        .required("provider", report)
+        .and_then(|node| context.names.refer(node, report))
+        .map(ProviderId);
+    let place = provider.and_then(|id| context.providers.get(id.index()));
+    let upstream = fields
+        .optional("upstream")
+        .and_then(|node| text(node, report));
+    let capability = fields
+        .required("capability", report)
+        .and_then(|node| fraction(node, report));
+    let capability_basis = fields
+        .optional("capability_basis")
+        .and_then(|node| choice(node, &BASES, report));
+    let context_window = fields
+        .required("context_window", report)
+        .and_then(|node| integer(node, 1..=MAX_TOKENS, report));
+    let max_output_tokens = fields
+        .required("max_output_tokens", report)
+        .and_then(|node| integer(node, 1..=MAX_TOKENS, report));
+    let own_features = fields
+        .optional("features")
+        .map(|node| features(node, report));
+    let refuses_sampling = fields
+        .optional("refuses_sampling")
+        .and_then(|node| boolean(node, report));
+    let price = decode_price(fields.optional("price"), entry, place, context, report);
+    fields.finish(report);
+
+    Model {
+        name: Arc::from(entry.key.as_str()),
+        provider: provider.unwrap_or(ProviderId(0)),
+        target: Target {
+            upstream: Arc::from(upstream.unwrap_or(&entry.key)),
+            wire: place.map_or(steelyard_types::WireFormat::OpenAiChat, |provider| {
+                provider.wire
+            }),
+            profile: place.map_or(steelyard_types::WireProfile::COMPATIBLE, |provider| {
+                provider.profile
+            }),
+            features: own_features.unwrap_or_else(|| FeatureSet::EMPTY.with(Feature::Streaming)),
+            refuses_sampling: refuses_sampling.unwrap_or(false),
+            max_output_tokens: max_output_tokens.unwrap_or(1),
+        },
+        capability: capability.unwrap_or_default(),
+        capability_basis: capability_basis.unwrap_or(CapabilityBasis::Declared),
+        context_window: context_window.unwrap_or(1),
+        price: price.price,
+        price_name: price.name,
+        ends: price.ends,
+    }
+}
+
+struct FoundPrice {
+    price: Price,
+    name: Option<String>,
+    ends: Option<UnixMillis>,
+}
+
+/// The price of a model: an entry of the book, or `free`, which nothing is without saying so.
+fn decode_price(
+    node: Option<&Node>,
+    entry: &Entry,
+    provider: Option<&Provider>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> FoundPrice {
+    let nothing = FoundPrice {
+        price: Price::Free,
+        name: None,
+        ends: None,
+    };
+    let Some(node) = node else {
+        let help = match context.book.and_then(|book| nearest(book, &entry.key)) {
+            Some(near) => {
+                format!("did you mean `price: {near}`? A model without cost: `price: free`")
+            }
+            None => "name an entry of the price book, or say `price: free`".to_owned(),
+        };
+        let message = format!("the model `{}` has no price", entry.key);
+        report.error_with_help(entry.key_span, message, help);
+        return nothing;
+    };
+    let Some(name) = text(node, report).filter(|name| *name != "free") else {
+        return nothing;
+    };
+    let Some(book) = context.book else {
+        return nothing;
+    };
+    let Some(found) = book.get(name) else {
+        let help = match nearest(book, name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "add it to the price book, or say `price: free`".to_owned(),
+        };
+        report.error_with_help(
+            node.span,
+            format!("no price `{name}` in the price book"),
+            help,
+        );
+        return nothing;
+    };
+    if let (Some(bound), Some(provider)) = (found.region, provider)
+        && let Some(region) = provider.region
+        && bound != region
+    {
+        let message = format!(
+            "the price `{name}` holds in region {}, but provider `{}` is in {}",
+            bound.as_str(),
+            provider.name,
+            region.as_str()
+        );
+        report.error_with_help(
+            node.span,
+            message,
+            "prices differ between regions: use its own",
+        );
+    }
+    FoundPrice {
+        price: Price::Table(Arc::clone(&found.table)),
+        name: Some(name.to_owned()),
+        ends: found.ends,
+    }
+}
+
+/// The nearest name of the book, by the whole name or by the part after the vendor.
+fn nearest<'b>(book: &'b PriceBook, name: &str) -> Option<&'b str> {
+    let names = book.names();
+    let tail = |name: &'b str| name.rsplit_once('/').map_or(name, |(_, tail)| tail);
+    let own_tail = name.rsplit_once('/').map_or(name, |(_, tail)| tail);
+    let near_tail = suggest(own_tail, names.iter().copied().map(tail));
+    let same_vendor = |candidate: &&str| {
+        name.split_once('/')
+            .is_some_and(|(vendor, _)| candidate.starts_with(vendor))
+    };
+    let with_tail = || {
+        names
+            .iter()
+            .copied()
+            .filter(|full| Some(tail(full)) == near_tail)
+    };
+    near_tail
+        .and_then(|_| with_tail().find(same_vendor).or_else(|| with_tail().next()))
+        .or_else(|| suggest(name, names.iter().copied()))
+}

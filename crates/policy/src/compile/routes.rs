@@ -1,0 +1,198 @@
+use std::sync::Arc;
+
+use steelyard_types::ErrorKind;
+
+use super::models::features;
+use super::{Names, checks, providers};
+use crate::decode::suggest;
+use crate::decode::{Fields, Report, amount, choice, duration_ms, fraction, integer, list, text};
+use crate::prices::REGIONS;
+use crate::yaml::{Entry, Node, Span, Value};
+use crate::{
+    CacheSettings, Constraints, ErrorKindSet, Fallback, Model, ModelId, Otherwise, Provider,
+    ProviderId, Route,
+};
+
+/// What routes refer to.
+pub(super) struct Context<'a> {
+    pub(super) models: &'a [Model],
+    pub(super) model_names: &'a Names<'a>,
+    pub(super) provider_names: &'a Names<'a>,
+    pub(super) providers: &'a [Provider],
+}
+
+const OTHERWISE: [(&str, Otherwise); 2] = [
+    ("strongest", Otherwise::Strongest),
+    ("refuse", Otherwise::Refuse),
+];
+
+/// Most candidates of one route: every request weighs all of them.
+const MAX_CANDIDATES: usize = 64;
+
+pub(super) fn decode(
+    names: &Names<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Vec<Route> {
+    names
+        .entries()
+        .map(|entry| decode_route(entry, context, report))
+        .collect()
+}
+
+fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -> Route {
+    let mut fields = Fields::of(&entry.value, entry.key_span, "route", report);
+    let candidates = fields
+        .required("candidates", report)
+        .map(|node| decode_candidates(node, context, report))
+        .unwrap_or_default();
+    let threshold = fields
+        .optional("threshold")
+        .and_then(|node| fraction(node, report));
+    let otherwise = fields
+        .optional("otherwise")
+        .and_then(|node| choice(node, &OTHERWISE, report));
+    let fallback = fields
+        .optional("fallback")
+        .map(|node| decode_fallback(node, report));
+    let require = fields
+        .optional("require")
+        .map(|node| decode_constraints(node, context, report))
+        .unwrap_or_default();
+    let timeouts = fields
+        .optional("timeouts")
+        .map(|node| providers::timeouts(node, report));
+    let cache = fields
+        .optional("cache")
+        .and_then(|node| decode_cache(node, report));
+    let default_output_tokens = fields
+        .optional("default_output_tokens")
+        .and_then(|node| integer(node, 1..=1_000_000, report));
+    fields.finish(report);
+    checks::candidates(&candidates, &require, context, report);
+    Route {
+        name: Arc::from(entry.key.as_str()),
+        candidates: candidates.into_iter().map(|(id, _)| id).collect(),
+        threshold: threshold.unwrap_or(Route::DEFAULT_THRESHOLD),
+        otherwise: otherwise.unwrap_or(Otherwise::Strongest),
+        fallback: fallback.unwrap_or_default(),
+        require,
+        timeouts,
+        cache,
+        default_output_tokens: default_output_tokens.unwrap_or(Route::DEFAULT_OUTPUT_TOKENS),
+    }
+}
+
+fn decode_candidates(
+    node: &Node,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Vec<(ModelId, Span)> {
+    let mut candidates: Vec<(ModelId, Span)> = Vec::new();
+    list(node, report, |item, report| {
+        let id = ModelId(context.model_names.refer(item, report)?);
+        if candidates.iter().any(|(other, _)| *other == id) {
+            report.error(item.span, "the same candidate twice");
+        } else {
+            candidates.push((id, item.span));
+        }
+        Some(())
+    });
+    match &node.value {
+        Value::List(items) if items.is_empty() => {
+            report.error(node.span, "a route needs at least one candidate");
+        }
+        Value::List(items) if items.len() > MAX_CANDIDATES => {
+            report.error(node.span, format!("more than {MAX_CANDIDATES} candidates"));
+        }
+        _ => {}
+    }
+    candidates
+}
+
+fn decode_fallback(node: &Node, report: &mut Report<'_>) -> Fallback {
+    let standard = Fallback::default();
+    let mut fields = Fields::of(node, node.span, "fallback", report);
+    let on: Option<ErrorKindSet> = fields
+        .optional("on")
+        .map(|node| list(node, report, decode_trigger).into_iter().collect());
+    let max_attempts = fields
+        .optional("max_attempts")
+        .and_then(|node| integer(node, 1..=16, report))
+        .and_then(|number| u8::try_from(number).ok());
+    fields.finish(report);
+    Fallback {
+        on: on.unwrap_or(standard.on),
+        max_attempts: max_attempts.unwrap_or(standard.max_attempts),
+    }
+}
+
+/// An error kind that another model may do better on.
+fn decode_trigger(node: &Node, report: &mut Report<'_>) -> Option<ErrorKind> {
+    let word = text(node, report)?;
+    let possible = || {
+        ErrorKind::ALL
+            .into_iter()
+            .filter(|kind| kind.can_fall_back())
+            .map(ErrorKind::as_str)
+    };
+    let list = || possible().collect::<Vec<_>>().join(", ");
+    match ErrorKind::parse(word) {
+        Some(kind) if kind.can_fall_back() => return Some(kind),
+        Some(_) => report.error_with_help(
+            node.span,
+            format!("`{word}` cannot be a reason to fall back"),
+            format!(
+                "it is about the request or the client, so another model would be paid to say the \
+                 same; possible are: {}",
+                list()
+            ),
+        ),
+        None => {
+            let help = match suggest(word, possible()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("possible are: {}", list()),
+            };
+            report.error_with_help(node.span, format!("unknown error kind `{word}`"), help);
+        }
+    }
+    None
+}
+
+fn decode_constraints(node: &Node, context: &Context<'_>, report: &mut Report<'_>) -> Constraints {
+    let mut fields = Fields::of(node, node.span, "requirements", report);
+    let constraints = Constraints {
+        features: fields
+            .optional("features")
+            .map(|node| features(node, report))
+            .unwrap_or_default(),
+        providers: fields.optional("providers").map(|node| {
+            list(node, report, |name, report| {
+                context.provider_names.refer(name, report).map(ProviderId)
+            })
+        }),
+        regions: fields
+            .optional("regions")
+            .map(|node| list(node, report, |node, report| choice(node, &REGIONS, report))),
+        max_cost: fields
+            .optional("max_cost_usd")
+            .and_then(|node| amount(node, report)),
+    };
+    fields.finish(report);
+    constraints
+}
+
+fn decode_cache(node: &Node, report: &mut Report<'_>) -> Option<CacheSettings> {
+    let mut fields = Fields::of(node, node.span, "cache", report);
+    let ttl_ms = fields
+        .required("ttl_ms", report)
+        .and_then(|node| duration_ms(node, report));
+    let max_bytes = fields
+        .required("max_bytes", report)
+        .and_then(|node| integer(node, 1_024..=1 << 40, report));
+    fields.finish(report);
+    Some(CacheSettings {
+        ttl_ms: ttl_ms?,
+        max_bytes: max_bytes?,
+    })
+}

@@ -1,0 +1,82 @@
+use super::{Report, suggest};
+use crate::yaml::{Entry, Node, Span, Value};
+
+/// The entries of a mapping, taken one by one by key; what is left is unknown.
+pub(crate) struct Fields<'n> {
+    entries: &'n [Entry],
+    /// Where a missing key is reported: at the name of the thing that lacks it.
+    owner: Span,
+    /// What the mapping describes, for messages: `provider`.
+    what: &'static str,
+    /// Whether the node is a mapping at all; if not, that was reported and is enough.
+    mapping: bool,
+    known: Vec<&'static str>,
+}
+
+impl<'n> Fields<'n> {
+    /// The fields of a node, which must be a mapping.
+    pub(crate) fn of(
+        node: &'n Node,
+        owner: Span,
+        what: &'static str,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let entries = match &node.value {
+            Value::Map(entries) => entries.as_slice(),
+            _ => {
+                let found = node.describe();
+                report.error(
+                    node.span,
+                    format!("expected a mapping for the {what}, found {found}"),
+                );
+                &[]
+            }
+        };
+        Self {
+            entries,
+            owner,
+            what,
+            known: Vec::new(),
+        }
+    }
+
+    /// The value of a key, unless it is absent or null.
+    pub(crate) fn optional(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The entry of a key, unless it is absent or null.
+    pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
+        self.known.push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        (!matches!(entry.value.value, Value::Null)).then_some(entry)
+    }
+
+    /// The value of a key that must be there.
+    pub(crate) fn required(
+        &mut self,
+        key: &'static str,
+        report: &mut Report<'_>,
+    ) -> Option<&'n Node> {
+        let found = self.optional(key);
+        if found.is_none() && self.mapping {
+            report.error(self.owner, format!("the {} has no `{key}`", self.what));
+        }
+        found
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(crate) fn finish(self, report: &mut Report<'_>) {
+        for entry in self.entries {
+            if self.known.contains(&entry.key.as_str()) {
+                continue;
+            }
+            let message = format!("unknown key `{}` in the {}", entry.key, self.what);
+            let help = match suggest(&entry.key, self.known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known keys: {}", self.known.join(", ")),
+            };
+            report.error_with_help(entry.key_span, message, help);
+        }
+    }
+}
