@@ -32,10 +32,12 @@ impl<'n> Fields<'n> {
                 &[]
             }
         };
+        let mapping = matches!(node.value, Value::Map(_));
         Self {
             entries,
             owner,
             what,
+            mapping,
             known: Vec::new(),
         }
     }
