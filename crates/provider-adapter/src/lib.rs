@@ -8,11 +8,15 @@
 
 mod adapter;
 mod carry;
+mod collect;
 mod json;
 mod turns;
 
 pub mod anthropic;
 pub mod classify;
+pub mod dashscope;
+pub mod gemini;
+pub mod openai;
 pub mod sse;
 
 pub use adapter::{Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Refusal, ResponseHead};

@@ -141,7 +141,7 @@ pub(crate) fn joined<'r>(message: &'r Message<'_>) -> Cow<'r, str> {
 
 impl<'r, 'a> Conversation<'r, 'a> {
     /// The turn of that speaker at the end of the conversation, a new one if the other spoke last.
-    fn turn(&mut self, speaker: Speaker, message: usize) -> Result<&mut Turn<'r, 'a>, Refusal> {
+    fn turn(&mut self, speaker: Speaker) -> Result<&mut Turn<'r, 'a>, Refusal> {
         let same = self
             .turns
             .last()
@@ -173,7 +173,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
                 format!("is empty, which {} does not accept", manners.provider),
             ));
         }
-        self.turn(Speaker::User, index)?.texts.extend(words);
+        self.turn(Speaker::User)?.texts.extend(words);
         Ok(())
     }
 
@@ -202,7 +202,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
                 format!("are more than {MAX_CALLS}"),
             ));
         }
-        let turn = self.turn(Speaker::Model, index)?;
+        let turn = self.turn(Speaker::Model)?;
         if let Some(call) = turn.calls.first() {
             // Words or calls behind calls of the same turn: the results are missing between them.
             return Err(unanswered(call));
@@ -230,7 +230,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
         let Some(id) = message.tool_call_id.as_deref() else {
             return Err(refuse(field(), "is missing"));
         };
-        let turn = self.turn(Speaker::User, index)?;
+        let turn = self.turn(Speaker::User)?;
         let in_time = turn.texts.is_empty();
         let answered = turn.results.iter().any(|result| result.call.id == id);
         let call = self
@@ -240,7 +240,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
         match call {
             Some(call) if in_time && !answered => {
                 let text = joined(message);
-                self.turn(Speaker::User, index)?
+                self.turn(Speaker::User)?
                     .results
                     .push(CallResult { call, text });
                 Ok(())

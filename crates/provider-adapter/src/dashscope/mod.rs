@@ -1,0 +1,55 @@
+//! Alibaba DashScope's native text generation
+//! (`POST /api/v1/services/aigc/text-generation/generation`).
+//!
+//! Streaming is switched on by a header; `incremental_output` asks for pieces instead of the whole
+//! text so far. The region and its key belong to the provider's base URL. Models that only answer
+//! at the multimodal endpoint are reached through DashScope's OpenAI-compatible mode instead.
+
+mod error;
+mod request;
+mod response;
+mod stream;
+
+use smallvec::{SmallVec, smallvec};
+use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
+
+use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
+
+/// The adapter of DashScope's native text generation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DashScopeGeneration;
+
+impl Adapter for DashScopeGeneration {
+    fn wire(&self) -> WireFormat {
+        WireFormat::DashScopeGeneration
+    }
+
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+        request::check(request, target)
+    }
+
+    fn encode(
+        &self,
+        request: &ChatRequest<'_>,
+        target: &Target,
+    ) -> Result<EncodedRequest, Refusal> {
+        request::encode(request, target)
+    }
+
+    fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]> {
+        key.map(|key| smallvec![("authorization", format!("Bearer {key}"))])
+            .unwrap_or_default()
+    }
+
+    fn decode(&self, head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+        response::decode(head, body)
+    }
+
+    fn decode_error(&self, head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
+        error::decode(head, body)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
+        Box::<stream::Decoder>::default()
+    }
+}

@@ -1,0 +1,366 @@
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
+
+use super::error;
+use crate::ResponseHead;
+use crate::collect::Collected;
+use crate::json::{self, Text};
+
+/// Most calls in one answer. Keeps a broken stream from growing.
+const MAX_CALLS: usize = 256;
+
+/// An answer, or one piece of a streamed one.
+#[derive(Deserialize)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow)]
+    request_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    output: Option<Output<'a>>,
+    usage: Option<WireUsage>,
+    #[serde(borrow)]
+    code: Option<Text<'a>>,
+    #[serde(borrow)]
+    message: Option<Text<'a>>,
+}
+
+/// `choices` with `result_format: "message"`; `text` and `finish_reason` in the older text format.
+#[derive(Deserialize)]
+struct Output<'a> {
+    #[serde(borrow)]
+    choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    model_name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    message: Option<Message<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    content: Option<Pieces<'a>>,
+    #[serde(borrow)]
+    reasoning_content: Option<Text<'a>>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<Fragment<'a>>>,
+}
+
+/// A call, or in a stream a piece of one: the id and the name come first, later pieces have an
+/// empty id.
+#[derive(Deserialize)]
+struct Fragment<'a> {
+    index: Option<u64>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    arguments: Option<Text<'a>>,
+}
+
+/// Content: a string from text generation, a list of `{text}` and others from multimodal models.
+enum Pieces<'a> {
+    One(Text<'a>),
+    List(Vec<Text<'a>>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pieces<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Piece<'a> {
+            #[serde(borrow)]
+            text: Option<Text<'a>>,
+        }
+        struct PiecesVisitor;
+        impl<'de> Visitor<'de> for PiecesVisitor {
+            type Value = Pieces<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string or a list of pieces")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Pieces::One(Text(text.into())))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Pieces::One(Text(text.to_owned().into())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut pieces = Vec::new();
+                while let Some(piece) = list.next_element::<Piece<'de>>()? {
+                    pieces.extend(piece.text);
+                }
+                Ok(Pieces::List(pieces))
+            }
+        }
+        deserializer.deserialize_any(PiecesVisitor)
+    }
+}
+
+/// Counts as DashScope sends them: `input_tokens` includes cached tokens, `output_tokens` includes
+/// reasoning. Older models say `cached_tokens` beside them.
+#[derive(Deserialize)]
+struct WireUsage {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cached_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptDetails>,
+    output_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct OutputDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+impl WireUsage {
+    /// The classes, or nothing where there are no counts: the first event can have an empty usage.
+    fn classes(&self) -> Option<Usage> {
+        if self.input_tokens.is_none() && self.output_tokens.is_none() {
+            return None;
+        }
+        let input = self.input_tokens.unwrap_or(0);
+        let output = self.output_tokens.unwrap_or(0);
+        let details = self.prompt_tokens_details.as_ref();
+        let cached = details
+            .and_then(|details| details.cached_tokens)
+            .or(self.cached_tokens)
+            .unwrap_or(0)
+            .min(input);
+        let written = details
+            .and_then(|details| details.cache_creation_input_tokens)
+            .unwrap_or(0)
+            .min(input - cached);
+        let reasoning = self
+            .output_tokens_details
+            .as_ref()
+            .and_then(|details| details.reasoning_tokens)
+            .unwrap_or(0)
+            .min(output);
+        Some(Usage {
+            input_fresh: input - cached - written,
+            input_cached: cached,
+            cache_write: written,
+            output: output - reasoning,
+            reasoning,
+            ..Usage::default()
+        })
+    }
+}
+
+fn finish(reason: &str) -> Option<FinishReason> {
+    match reason {
+        // The word, not the value, while there is more to come.
+        "" | "null" => None,
+        "length" => Some(FinishReason::Length),
+        "tool_calls" => Some(FinishReason::ToolCalls),
+        _ => Some(FinishReason::Stop),
+    }
+}
+
+/// Reads an answer, whole or piece by piece.
+#[derive(Default)]
+pub(super) struct Reader {
+    started: bool,
+    answer: String,
+    /// Calls in order of opening.
+    calls: Vec<OpenCall>,
+    finished: bool,
+}
+
+struct OpenCall {
+    /// Its index on the wire.
+    wire_index: u64,
+    has_arguments: bool,
+}
+
+type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
+
+impl Reader {
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    pub(super) fn read(
+        &mut self,
+        chunk: Chunk<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
+        let Some(output) = chunk.output else {
+            let code = chunk.code.unwrap_or_default();
+            if code.as_str().is_empty() {
+                return Err(invalid("it has no output"));
+            }
+            let message = chunk.message.unwrap_or_default();
+            return Err(error::read(code.as_str(), message.as_str(), None));
+        };
+        if !std::mem::replace(&mut self.started, true) {
+            let id = chunk.request_id.unwrap_or_default().0;
+            self.answer = id.clone().into_owned();
+            let model = output.model_name.unwrap_or_default().0;
+            emit(StreamEvent::Start { id, model });
+        }
+        if let Some(usage) = chunk.usage.and_then(|usage| usage.classes()) {
+            emit(StreamEvent::Usage(usage));
+        }
+        match output.choices {
+            Some(choices) => {
+                if let Some(choice) = choices.into_iter().next() {
+                    self.choice(choice, emit)?;
+                }
+            }
+            None => {
+                say(output.text, StreamEvent::Text, emit);
+                self.finish(output.finish_reason, emit);
+            }
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, choice: Choice<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        if let Some(message) = choice.message {
+            say(message.reasoning_content, StreamEvent::Reasoning, emit);
+            match message.content {
+                Some(Pieces::One(text)) => say(Some(text), StreamEvent::Text, emit),
+                Some(Pieces::List(texts)) => {
+                    for text in texts {
+                        say(Some(text), StreamEvent::Text, emit);
+                    }
+                }
+                None => {}
+            }
+            let fragments = message.tool_calls.into_iter().flatten();
+            for (position, fragment) in fragments.enumerate() {
+                self.fragment(position, fragment, emit)?;
+            }
+        }
+        self.finish(choice.finish_reason, emit);
+        Ok(())
+    }
+
+    fn fragment(
+        &mut self,
+        position: usize,
+        fragment: Fragment<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
+        let wire_index = fragment
+            .index
+            .or_else(|| u64::try_from(position).ok())
+            .unwrap_or(0);
+        let (name, arguments) = fragment
+            .function
+            .map_or((None, None), |function| (function.name, function.arguments));
+        let known = self
+            .calls
+            .iter()
+            .position(|call| call.wire_index == wire_index);
+        let index = known.unwrap_or(self.calls.len());
+        let Ok(event_index) = u32::try_from(index) else {
+            return Err(invalid("it has too many calls"));
+        };
+        if known.is_none() {
+            let name = name.unwrap_or_default().0;
+            if name.is_empty() {
+                return Err(invalid("it has a call without a name"));
+            }
+            if index >= MAX_CALLS {
+                return Err(invalid("it has too many calls"));
+            }
+            self.calls.push(OpenCall {
+                wire_index,
+                has_arguments: false,
+            });
+            let mut id = fragment.id.unwrap_or_default().0;
+            if id.is_empty() {
+                let hash = json::fnv1a(&[self.answer.as_bytes(), &event_index.to_be_bytes()]);
+                id = format!("call_{hash:016x}").into();
+            }
+            emit(StreamEvent::ToolCallStart {
+                index: event_index,
+                id,
+                name,
+            });
+        }
+        if let Some(Text(fragment)) = arguments.filter(|text| !text.as_str().is_empty()) {
+            self.calls[index].has_arguments = true;
+            emit(StreamEvent::ToolCallArguments {
+                index: event_index,
+                fragment,
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, reason: Option<Text<'_>>, emit: &mut Emit<'_>) {
+        let reason = reason.and_then(|reason| finish(reason.as_str()));
+        if let Some(reason) = reason
+            && !std::mem::replace(&mut self.finished, true)
+        {
+            // A function without arguments may get none at all; clients want an object.
+            for (index, call) in (0_u32..).zip(&self.calls) {
+                if !call.has_arguments {
+                    let fragment = "{}".into();
+                    emit(StreamEvent::ToolCallArguments { index, fragment });
+                }
+            }
+            emit(StreamEvent::Finish(reason));
+        }
+    }
+}
+
+fn say<'a>(
+    text: Option<Text<'a>>,
+    event: impl Fn(std::borrow::Cow<'a, str>) -> StreamEvent<'a>,
+    emit: &mut Emit<'_>,
+) {
+    if let Some(Text(words)) = text.filter(|text| !text.as_str().is_empty()) {
+        emit(event(words));
+    }
+}
+
+pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+    let chunk = serde_json::from_slice(body).map_err(|error| invalid(&error.to_string()))?;
+    let mut collected = Collected::default();
+    let mut reader = Reader::default();
+    reader
+        .read(chunk, &mut |event| collected.push(event))
+        .map_err(|mut error| {
+            error.status = Some(head.status);
+            error
+        })?;
+    Ok(collected.answer)
+}
+
+pub(super) fn invalid(reason: &str) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::InvalidAnswer,
+        format!("the answer is not what DashScope's format allows: {reason}"),
+    )
+}

@@ -1,0 +1,65 @@
+//! Google Gemini (`POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent?alt=sse`).
+//!
+//! # Thought signatures
+//! Gemini signs its function calls, and Gemini 3 refuses a history in which the signature of a call
+//! is missing. Clients of the OpenAI dialect keep a call's id and little else, so the signature
+//! travels in it: `<id>~ts~<signature>`, unpacked again when the call comes back ([`call_id`]).
+//! Signatures longer than 16 KiB are not carried. A call of Gemini 3's current turn that has none,
+//! because another model made it, gets the placeholder that Google documents.
+//!
+//! Other choices: instructions are hoisted into `systemInstruction`; answers without a
+//! `finishReason` that a client has a word for (`MALFORMED_FUNCTION_CALL`, `OTHER`...) are errors,
+//! so that another model can be tried; only the first candidate is read.
+
+pub mod call_id;
+
+mod error;
+mod partial_arguments;
+mod request;
+mod response;
+mod stream;
+
+use smallvec::{SmallVec, smallvec};
+use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
+
+use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
+
+/// The adapter of Gemini's `generateContent`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GeminiGenerateContent;
+
+impl Adapter for GeminiGenerateContent {
+    fn wire(&self) -> WireFormat {
+        WireFormat::GeminiGenerateContent
+    }
+
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+        request::check(request, target)
+    }
+
+    fn encode(
+        &self,
+        request: &ChatRequest<'_>,
+        target: &Target,
+    ) -> Result<EncodedRequest, Refusal> {
+        request::encode(request, target)
+    }
+
+    fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]> {
+        // The key could go into the URL as well, but URLs are logged.
+        key.map(|key| smallvec![("x-goog-api-key", key.to_owned())])
+            .unwrap_or_default()
+    }
+
+    fn decode(&self, head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+        response::decode(head, body)
+    }
+
+    fn decode_error(&self, head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
+        error::decode(head, body)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
+        Box::<stream::Decoder>::default()
+    }
+}

@@ -1,0 +1,328 @@
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
+
+use super::partial_arguments::{self, Piece};
+use super::{call_id, error};
+use crate::ResponseHead;
+use crate::collect::Collected;
+use crate::json::Text;
+
+/// A `GenerateContentResponse`: a whole answer, or one piece of a streamed one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    candidates: Option<Vec<Candidate<'a>>>,
+    #[serde(borrow)]
+    prompt_feedback: Option<PromptFeedback<'a>>,
+    usage_metadata: Option<WireUsage>,
+    #[serde(borrow)]
+    model_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    response_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    error: Option<error::Detail<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PromptFeedback<'a> {
+    #[serde(borrow)]
+    block_reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate<'a> {
+    #[serde(borrow)]
+    content: Option<Content<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    finish_message: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow)]
+    parts: Option<Vec<Part<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part<'a> {
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    thought: Option<bool>,
+    #[serde(borrow)]
+    thought_signature: Option<Text<'a>>,
+    #[serde(borrow)]
+    function_call: Option<FunctionCall<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FunctionCall<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    args: Option<&'a RawValue>,
+    #[serde(borrow)]
+    partial_args: Option<Vec<Piece<'a>>>,
+    will_continue: Option<bool>,
+}
+
+/// Counts as Gemini sends them: `promptTokenCount` includes cached tokens but not those of built-in
+/// tools, `candidatesTokenCount` excludes thoughts. A missing field is 0.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireUsage {
+    prompt_token_count: Option<u64>,
+    tool_use_prompt_token_count: Option<u64>,
+    cached_content_token_count: Option<u64>,
+    candidates_token_count: Option<u64>,
+    thoughts_token_count: Option<u64>,
+}
+
+impl WireUsage {
+    /// The classes, or nothing where there are no counts (Vertex sends only `trafficType` until the
+    /// last piece).
+    fn classes(&self) -> Option<Usage> {
+        let prompt = self.prompt_token_count?;
+        let cached = self.cached_content_token_count.unwrap_or(0).min(prompt);
+        let tools = self.tool_use_prompt_token_count.unwrap_or(0);
+        Some(Usage {
+            input_fresh: (prompt - cached).saturating_add(tools),
+            input_cached: cached,
+            output: self.candidates_token_count.unwrap_or(0),
+            reasoning: self.thoughts_token_count.unwrap_or(0),
+            ..Usage::default()
+        })
+    }
+}
+
+/// What a `finishReason` means.
+enum Ending {
+    Finish(FinishReason),
+    /// The model could not answer, though it may at another try.
+    Failure,
+}
+
+fn ending(reason: &str, has_calls: bool) -> Ending {
+    Ending::Finish(match reason {
+        "STOP" if has_calls => FinishReason::ToolCalls,
+        "STOP" => FinishReason::Stop,
+        "MAX_TOKENS" => FinishReason::Length,
+        "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "MODEL_ARMOR" => {
+            FinishReason::ContentFilter
+        }
+        _ if reason.starts_with("IMAGE_") => FinishReason::ContentFilter,
+        _ => return Ending::Failure,
+    })
+}
+
+/// Reads an answer, whole or piece by piece.
+#[derive(Default)]
+pub(super) struct Reader {
+    /// What tells this answer from others, known from its first piece.
+    answer: Option<String>,
+    calls: u32,
+    has_candidate: bool,
+    /// A call whose arguments come in pieces.
+    partial: Option<(u32, Value)>,
+    /// The last `finishReason`. Old models repeat it in every piece, so it ends nothing by itself.
+    finish_reason: Option<String>,
+}
+
+type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
+
+impl Reader {
+    /// Reads one piece. An array around it is looked through.
+    pub(super) fn read(&mut self, data: &str, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        let invalid = |error: serde_json::Error| {
+            ProviderError::new(
+                ErrorKind::InvalidAnswer,
+                format!("the answer is not what Gemini's format allows: {error}"),
+            )
+        };
+        if data.trim_ascii_start().starts_with('[') {
+            let chunks: Vec<Chunk<'_>> = serde_json::from_str(data).map_err(invalid)?;
+            for chunk in chunks {
+                self.chunk(chunk, data, emit)?;
+            }
+            return Ok(());
+        }
+        let chunk = serde_json::from_str(data).map_err(invalid)?;
+        self.chunk(chunk, data, emit)
+    }
+
+    fn chunk(
+        &mut self,
+        chunk: Chunk<'_>,
+        data: &str,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
+        if let Some(detail) = &chunk.error {
+            return Err(error::read(detail, None));
+        }
+        if self.answer.is_none() {
+            let id = chunk.response_id.unwrap_or_default().0;
+            // Without an id the first piece itself stands for it.
+            let answer = if id.is_empty() { data } else { &id };
+            self.answer = Some(answer.to_owned());
+            let model = chunk.model_version.unwrap_or_default().0;
+            emit(StreamEvent::Start { id, model });
+        }
+        if let Some(usage) = chunk.usage_metadata.and_then(|usage| usage.classes()) {
+            emit(StreamEvent::Usage(usage));
+        }
+        let candidate = chunk.candidates.into_iter().flatten().next();
+        let Some(candidate) = candidate else {
+            return chunk
+                .prompt_feedback
+                .and_then(|feedback| feedback.block_reason)
+                .map_or(Ok(()), |reason| Err(blocked(reason.as_str())));
+        };
+        self.has_candidate = true;
+        let parts = candidate.content.and_then(|content| content.parts);
+        for part in parts.into_iter().flatten() {
+            self.part(part, emit)?;
+        }
+        if let Some(reason) = candidate.finish_reason {
+            if matches!(ending(reason.as_str(), false), Ending::Failure) {
+                let words = candidate.finish_message.unwrap_or_default();
+                return Err(failed(reason.as_str(), words.as_str()));
+            }
+            self.finish_reason = Some(reason.0.into_owned());
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, part: Part<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        if let Some(Text(text)) = part.text.filter(|text| !text.as_str().is_empty()) {
+            emit(if part.thought == Some(true) {
+                StreamEvent::Reasoning(text)
+            } else {
+                StreamEvent::Text(text)
+            });
+        }
+        match part.function_call {
+            Some(call) => self.call(call, part.thought_signature.as_ref(), emit),
+            None => Ok(()),
+        }
+    }
+
+    fn call(
+        &mut self,
+        call: FunctionCall<'_>,
+        signature: Option<&Text<'_>>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
+        let continues = call.will_continue == Some(true);
+        if let Some(Text(name)) = call.name {
+            self.close_call(emit);
+            let index = self.calls;
+            self.calls = index.saturating_add(1);
+            let id = call_id::pack(
+                call.id.as_ref().map(Text::as_str),
+                signature.map(Text::as_str),
+                self.answer.as_deref().unwrap_or_default(),
+                index,
+            );
+            emit(StreamEvent::ToolCallStart {
+                index,
+                id: Cow::Owned(id),
+                name,
+            });
+            if !continues && call.partial_args.is_none() {
+                let fragment = Cow::Borrowed(call.args.map_or("{}", RawValue::get));
+                emit(StreamEvent::ToolCallArguments { index, fragment });
+                return Ok(());
+            }
+            self.partial = Some((index, Value::Object(serde_json::Map::new())));
+        }
+        if let Some((_, arguments)) = &mut self.partial {
+            for piece in call.partial_args.iter().flatten() {
+                partial_arguments::apply(arguments, piece).ok_or_else(|| {
+                    ProviderError::new(
+                        ErrorKind::InvalidAnswer,
+                        "the answer holds pieces of arguments that fit nowhere",
+                    )
+                })?;
+            }
+        }
+        if !continues {
+            self.close_call(emit);
+        }
+        Ok(())
+    }
+
+    /// Gives out the arguments of a call that came in pieces.
+    fn close_call(&mut self, emit: &mut Emit<'_>) {
+        if let Some((index, arguments)) = self.partial.take() {
+            emit(StreamEvent::ToolCallArguments {
+                index,
+                fragment: arguments.to_string().into(),
+            });
+        }
+    }
+
+    /// Nothing follows: gives out what was held back, and says why the answer ended if it is known.
+    pub(super) fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
+        self.close_call(emit);
+        match self.finish_reason.take() {
+            Some(reason) => {
+                if let Ending::Finish(finish) = ending(&reason, self.calls > 0) {
+                    emit(StreamEvent::Finish(finish));
+                }
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+    let body = std::str::from_utf8(body)
+        .map_err(|_| ProviderError::new(ErrorKind::InvalidAnswer, "the answer is not UTF-8"))?;
+    let mut reader = Reader::default();
+    let mut collected = Collected::default();
+    let mut emit = |event: StreamEvent<'_>| collected.push(event);
+    reader.read(body, &mut emit).map_err(|mut error| {
+        error.status = Some(head.status);
+        error
+    })?;
+    reader.finish(&mut emit);
+    if reader.has_candidate {
+        Ok(collected.answer)
+    } else {
+        Err(ProviderError::new(
+            ErrorKind::InvalidAnswer,
+            "the answer has no candidates",
+        ))
+    }
+}
+
+fn blocked(reason: &str) -> ProviderError {
+    let mut error = ProviderError::new(
+        ErrorKind::ContentFilter,
+        format!("Gemini blocked the prompt: {reason}"),
+    );
+    error.code = Some(reason.to_owned());
+    error
+}
+
+fn failed(reason: &str, words: &str) -> ProviderError {
+    let mut error = ProviderError::new(
+        ErrorKind::UpstreamServer,
+        format!("Gemini gave up with {reason}: {words}"),
+    );
+    error.code = Some(reason.to_owned());
+    error
+}
