@@ -106,3 +106,13 @@ pub struct ResponseHead<'a> {
     /// When it arrived: dates in `retry-after` are counted from here.
     pub at: steelyard_types::UnixMillis,
 }
+/// The adapter of a wire format. A new provider format is one file and one line here.
+#[must_use]
+pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
+    match wire {
+        WireFormat::OpenAiChat => &crate::openai::OpenAiChat,
+        WireFormat::AnthropicMessages => &crate::anthropic::AnthropicMessages,
+        WireFormat::GeminiGenerateContent => &crate::gemini::GeminiGenerateContent,
+        WireFormat::DashScopeGeneration => &crate::dashscope::DashScopeGeneration,
+    }
+}

@@ -32,8 +32,9 @@ pub fn kind_of_status(status: u16) -> ErrorKind {
 /// available context size" (llama.cpp), "range of input length should be" (DashScope).
 #[must_use]
 pub fn says_context_length(message: &str) -> bool {
-    const WORDS: [&str; 8] = [
+    const WORDS: [&str; 9] = [
         "maximum context length",
+        "max context length",
         "maximum prompt length",
         "context length exceeded",
         "context window",

@@ -1,15 +1,17 @@
 //! Wire formats of clients and providers, without I/O: bytes in, bytes and events out.
 //!
-//! A request comes in one client *dialect* (`openai`), is parsed into the neutral
+//! A request comes in one client *dialect* ([`openai`]), is parsed into the neutral
 //! [`ChatRequest`], and leaves through the [`Adapter`] of the provider's wire format. The answer
 //! comes back through the same adapter as a [`ChatAnswer`] or as [`StreamEvent`]s, and is written
-//! in the client's dialect by a `UnaryReply` or a `StreamReply`. Where the dialect and the wire
+//! in the client's dialect by a [`UnaryReply`] or a [`StreamReply`]. Where the dialect and the wire
 //! format are the same, both forward the provider's bytes and only look for what must be metered.
 
 mod adapter;
 mod carry;
 mod collect;
 mod json;
+mod reply;
+mod stream_reply;
 mod turns;
 
 pub mod anthropic;
@@ -19,6 +21,10 @@ pub mod gemini;
 pub mod openai;
 pub mod sse;
 
-pub use adapter::{Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Refusal, ResponseHead};
+pub use adapter::{
+    Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Refusal, ResponseHead, adapter,
+};
+pub use reply::{ReplyContext, UnaryReply};
+pub use stream_reply::{Progress, StreamReply};
 
 pub use steelyard_types::{ChatAnswer, ChatRequest, StreamEvent};

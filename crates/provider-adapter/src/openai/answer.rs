@@ -1,0 +1,160 @@
+//! Whole answers.
+
+use std::borrow::Cow;
+
+use steelyard_types::{AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Usage};
+
+use super::failure;
+use super::shape::{Body, Call, Said};
+
+/// What the gateway must know of an answer that it passes through.
+pub(crate) struct Seen {
+    pub(crate) usage: Option<Usage>,
+    pub(crate) finish: Option<FinishReason>,
+    pub(crate) empty: bool,
+}
+
+/// Looks at an answer without keeping its text.
+///
+/// # Errors
+/// An error object in its place, or a body that is not an answer.
+pub(crate) fn look(body: &[u8]) -> Result<Seen, ProviderError> {
+    let body = parse(body)?;
+    let finish = body
+        .first_choice()
+        .and_then(|choice| finish_reason(choice.finish_reason.as_str()));
+    let explained = matches!(
+        finish,
+        Some(FinishReason::Length | FinishReason::ContentFilter)
+    );
+    let choices = body.choices.as_deref().unwrap_or_default();
+    let said = choices
+        .iter()
+        .filter_map(|choice| choice.message.as_ref())
+        .any(says_something);
+    Ok(Seen {
+        usage: body.usage(),
+        finish,
+        empty: !said && !explained,
+    })
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// As [`look`].
+pub(super) fn decode(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+    let body = parse(body)?;
+    let mut answer = ChatAnswer {
+        id: body.id.as_str().to_owned(),
+        model: body.model.as_str().to_owned(),
+        usage: body.usage(),
+        ..ChatAnswer::default()
+    };
+    let Some(choice) = body.first_choice() else {
+        return Ok(answer);
+    };
+    answer.finish = finish_reason(choice.finish_reason.as_str());
+    let Some(said) = choice.message.as_ref() else {
+        return Ok(answer);
+    };
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    answer.text = said.content.text.as_deref().map(str::to_owned);
+    answer.reasoning = given(&reasoning(said));
+    answer.refusal = given(said.refusal.as_str());
+    for call in said.tool_calls.iter().flatten() {
+        answer
+            .tool_calls
+            .push(tool_call(call, &answer.id, answer.tool_calls.len()));
+    }
+    if let Some(function) = &said.function_call {
+        answer.tool_calls.push(AnswerToolCall {
+            id: made_up_id(&answer.id, answer.tool_calls.len()),
+            name: function.name.as_str().to_owned(),
+            arguments: function.arguments.as_str().to_owned(),
+        });
+    }
+    Ok(answer)
+}
+
+fn parse(bytes: &[u8]) -> Result<Body<'_>, ProviderError> {
+    let body: Body<'_> = serde_json::from_slice(bytes).map_err(|error| {
+        ProviderError::new(
+            ErrorKind::InvalidAnswer,
+            format!("the answer cannot be read: {error}"),
+        )
+    })?;
+    if let Some(error) = body.error() {
+        return Err(failure::error_inside(error, ErrorKind::UpstreamServer));
+    }
+    if body.choices.is_none() {
+        let message = "the answer has no `choices`";
+        return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
+    }
+    Ok(body)
+}
+
+/// Whether a client would see something: reasoning alone is not an answer.
+fn says_something(said: &Said<'_>) -> bool {
+    said.content
+        .text
+        .as_deref()
+        .is_some_and(|text| !text.is_empty())
+        || said.has_media()
+        || !said.refusal.as_str().is_empty()
+        || said
+            .tool_calls
+            .as_ref()
+            .is_some_and(|calls| !calls.is_empty())
+        || said.function_call.is_some()
+}
+
+fn tool_call(call: &Call<'_>, answer_id: &str, index: usize) -> AnswerToolCall {
+    let id = call.id.as_str();
+    AnswerToolCall {
+        id: if id.is_empty() {
+            made_up_id(answer_id, index)
+        } else {
+            id.to_owned()
+        },
+        name: call.name().to_owned(),
+        arguments: call.arguments().to_owned(),
+    }
+}
+
+/// All reasoning of a message, from its own field or from `thinking` parts.
+pub(super) fn reasoning<'s>(said: &'s Said<'_>) -> Cow<'s, str> {
+    match (said.reasoning(), said.content.thinking.as_deref()) {
+        (text, None | Some("")) => Cow::Borrowed(text),
+        ("", Some(parts)) => Cow::Borrowed(parts),
+        (text, Some(parts)) => Cow::Owned(format!("{text}{parts}")),
+    }
+}
+
+/// An id for a call that came without one: unique in a conversation, because answers' ids are, and
+/// the same each time the answer is read.
+pub(super) fn made_up_id(answer_id: &str, index: usize) -> String {
+    format!(
+        "call_{:016x}_{index}",
+        crate::json::fnv1a(&[answer_id.as_bytes()])
+    )
+}
+
+/// The reason in the neutral words. `None` while the answer goes on, and for words that nobody
+/// documents.
+pub(super) fn finish_reason(word: &str) -> Option<FinishReason> {
+    Some(match word {
+        "stop" | "eos" | "end_turn" | "stop_sequence" => FinishReason::Stop,
+        // Mistral's `model_length`: the context window is full.
+        "length" | "model_length" | "max_tokens" => FinishReason::Length,
+        "tool_calls" | "function_call" | "tool_use" => FinishReason::ToolCalls,
+        "content_filter" => FinishReason::ContentFilter,
+        _ => return None,
+    })
+}
+
+/// Whether the reason says that the server failed (Mistral, OpenRouter: `error`; DeepSeek: out of
+/// resources).
+pub(super) fn is_failure(word: &str) -> bool {
+    matches!(word, "error" | "insufficient_system_resource")
+}

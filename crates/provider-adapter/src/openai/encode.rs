@@ -1,0 +1,371 @@
+//! Requests to servers of the same dialect: the client's fields as received, with only what must
+//! change replaced.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+use steelyard_types::{
+    ChatRequest, MaxTokensField, Message, NumberText, Role, Target, ToolCallIds, UnknownFields,
+    WireProfile,
+};
+
+use super::request::{Fields, RawFields, says_nothing};
+use crate::{EncodedRequest, Refusal};
+
+/// The endpoint behind the base URL, which ends in the API's version where there is one
+/// (`https://api.openai.com/v1`).
+const PATH: &str = "/chat/completions";
+
+/// The top-level fields that servers which refuse unknown ones know, after Mistral's reference.
+const STRICT_FIELDS: [&str; 22] = [
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+    "stop",
+    "random_seed",
+    "metadata",
+    "response_format",
+    "tools",
+    "tool_choice",
+    "presence_penalty",
+    "frequency_penalty",
+    "n",
+    "prediction",
+    "parallel_tool_calls",
+    "prompt_mode",
+    "reasoning_effort",
+    "safe_prompt",
+];
+
+/// The message fields that such servers know.
+const STRICT_MESSAGE_FIELDS: [&str; 6] = [
+    "role",
+    "content",
+    "tool_calls",
+    "tool_call_id",
+    "name",
+    "prefix",
+];
+
+pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    if target.refuses_sampling {
+        refuse_sampling("temperature", request.temperature)?;
+        refuse_sampling("top_p", request.top_p)?;
+    }
+    if target.profile.unknown_fields == UnknownFields::Refuse {
+        refuse_unknown(request)?;
+    }
+    Ok(())
+}
+
+/// A model that takes no sampling parameters takes their default.
+fn refuse_sampling(field: &str, value: Option<NumberText<'_>>) -> Result<(), Refusal> {
+    let is_default = |NumberText(text): NumberText<'_>| matches!(text, "1" | "1.0");
+    if value.is_none_or(is_default) {
+        return Ok(());
+    }
+    Err(refusal(field, "other than 1 is not accepted by this model"))
+}
+
+fn refuse_unknown(request: &ChatRequest<'_>) -> Result<(), Refusal> {
+    const WHY: &str = "is not known to this provider, which refuses unknown fields";
+    for name in &request.untranslated {
+        let top = name.split(['.', '[']).next().unwrap_or_default();
+        if !STRICT_FIELDS.contains(&top) || top == "stream_options" {
+            return Err(refusal(name.as_ref(), WHY));
+        }
+    }
+    for path in request
+        .messages
+        .iter()
+        .filter_map(|message| message.untranslated.as_deref())
+    {
+        // `messages[2].audio`: the third piece is the field of the message itself.
+        let field = path.split('.').nth(1).unwrap_or_default();
+        let name = field.split('[').next().unwrap_or_default();
+        if !STRICT_MESSAGE_FIELDS.contains(&name) {
+            return Err(refusal(path, WHY));
+        }
+    }
+    Ok(())
+}
+
+fn refusal(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
+    Refusal {
+        field: field.into(),
+        reason: reason.into(),
+    }
+}
+
+pub(super) fn encode(
+    request: &ChatRequest<'_>,
+    target: &Target,
+) -> Result<EncodedRequest, Refusal> {
+    carries(request, target)?;
+    let profile = &target.profile;
+    let strict = profile.unknown_fields == UnknownFields::Refuse;
+    let size: usize = request
+        .fields
+        .iter()
+        .map(|field| field.value.get().len() + 24)
+        .sum();
+    let mut body = Object::with_capacity(size + 64);
+    let mut stream_options = None;
+    for field in &request.fields {
+        let value = field.value.get();
+        match field.name.as_ref() {
+            "model" => body.text("model", &target.upstream),
+            "messages" => match rewritten_messages(request, field.value, profile)? {
+                Some(messages) => body.raw("messages", &messages),
+                None => body.raw("messages", value),
+            },
+            "stream_options" => stream_options = Some(field.value),
+            "max_tokens" | "max_completion_tokens" if value == "null" => {}
+            "max_tokens" | "max_completion_tokens" => body.raw(limit_name(profile), value),
+            // What says nothing is not worth a refusal: it is left out.
+            name if strict && !STRICT_FIELDS.contains(&name) => {}
+            name => body.raw(name, value),
+        }
+    }
+    if request.stream && profile.stream_usage_option {
+        body.raw("stream_options", &usage_option(stream_options)?);
+    }
+    Ok(EncodedRequest {
+        path: PATH.to_owned(),
+        headers: SmallVec::new(),
+        body: Bytes::from(body.close()),
+    })
+}
+
+fn limit_name(profile: &WireProfile) -> &'static str {
+    match profile.max_tokens_field {
+        MaxTokensField::MaxTokens => "max_tokens",
+        MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
+    }
+}
+
+/// The client's stream options, with usage switched on: the gateway meters every stream.
+fn usage_option(given: Option<&RawValue>) -> Result<String, Refusal> {
+    let mut options = Object::with_capacity(32);
+    options.raw("include_usage", "true");
+    if let Some(given) = given.filter(|given| !says_nothing(given)) {
+        for (name, value) in fields(given, "stream_options")? {
+            if name != "include_usage" {
+                options.raw(&name, value.get());
+            }
+        }
+    }
+    Ok(options.close())
+}
+
+/// The messages as this server wants them; `None` where it takes them as they are.
+fn rewritten_messages(
+    request: &ChatRequest<'_>,
+    raw: &RawValue,
+    profile: &WireProfile,
+) -> Result<Option<String>, Refusal> {
+    if !request
+        .messages
+        .iter()
+        .any(|message| needs_rewriting(message, profile))
+    {
+        return Ok(None);
+    }
+    let raws: Vec<&RawValue> =
+        serde_json::from_str(raw.get()).map_err(|_| refusal("messages", "cannot be read"))?;
+    let mut out = String::with_capacity(raw.get().len() + 64);
+    for (index, (message, raw)) in request.messages.iter().zip(raws).enumerate() {
+        out.push(if index == 0 { '[' } else { ',' });
+        if needs_rewriting(message, profile) {
+            let path = format!("messages[{index}]");
+            out.push_str(&rewritten(message, &fields(raw, &path)?, profile, &path)?);
+        } else {
+            out.push_str(raw.get());
+        }
+    }
+    out.push(']');
+    Ok(Some(out))
+}
+
+fn needs_rewriting(message: &Message<'_>, profile: &WireProfile) -> bool {
+    let developer = message.role == Role::Developer && !profile.developer_role;
+    let foreign_ids = profile.tool_call_ids == ToolCallIds::NineAlphanumerics
+        && (message
+            .tool_calls
+            .iter()
+            .any(|call| !is_nine_alphanumerics(&call.id))
+            || message
+                .tool_call_id
+                .as_deref()
+                .is_some_and(|id| !is_nine_alphanumerics(id)));
+    // Only the bytes show what a strict server would stumble over (`"refusal": null`).
+    developer || foreign_ids || profile.unknown_fields == UnknownFields::Refuse
+}
+
+fn rewritten(
+    message: &Message<'_>,
+    fields: &RawFields<'_>,
+    profile: &WireProfile,
+    path: &str,
+) -> Result<String, Refusal> {
+    let strict = profile.unknown_fields == UnknownFields::Refuse;
+    let mut out = Object::with_capacity(256);
+    for (name, value) in fields {
+        match name.as_ref() {
+            "role" if message.role == Role::Developer && !profile.developer_role => {
+                out.text("role", "system");
+            }
+            "tool_calls" if says_nothing(value) && strict => {}
+            "tool_calls" if !message.tool_calls.is_empty() => {
+                out.raw(
+                    "tool_calls",
+                    &rewritten_calls(message, value, profile, path)?,
+                );
+            }
+            "tool_call_id" => match message.tool_call_id.as_deref() {
+                Some(id) => out.text("tool_call_id", &mapped_id(id, profile)),
+                None if strict => {}
+                None => out.raw("tool_call_id", value.get()),
+            },
+            name if strict
+                && (!STRICT_MESSAGE_FIELDS.contains(&name)
+                    || (name != "content" && value.get() == "null")) => {}
+            name => out.raw(name, value.get()),
+        }
+    }
+    Ok(out.close())
+}
+
+/// Tool calls with their ids mapped, and otherwise as received.
+fn rewritten_calls(
+    message: &Message<'_>,
+    raw: &RawValue,
+    profile: &WireProfile,
+    path: &str,
+) -> Result<String, Refusal> {
+    let path = format!("{path}.tool_calls");
+    let raws: Vec<&RawValue> =
+        serde_json::from_str(raw.get()).map_err(|_| refusal(&path, "cannot be read"))?;
+    let known: Vec<&str> = message
+        .tool_calls
+        .iter()
+        .map(|call| call.id.as_ref())
+        .collect();
+    let mut out = String::from("[");
+    for (index, raw) in raws.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let mut call = Object::with_capacity(raw.get().len() + 16);
+        for (name, value) in fields(raw, &path)? {
+            let id = || serde_json::from_str::<Cow<'_, str>>(value.get()).ok();
+            match name.as_ref() {
+                "id" => match id().filter(|id| known.contains(&id.as_ref())) {
+                    Some(id) => call.text("id", &mapped_id(&id, profile)),
+                    None => call.raw("id", value.get()),
+                },
+                // The order says the same, and strict servers do not know the field.
+                "index" if profile.unknown_fields == UnknownFields::Refuse => {}
+                name => call.raw(name, value.get()),
+            }
+        }
+        out.push_str(&call.close());
+    }
+    out.push(']');
+    Ok(out)
+}
+
+fn fields<'a>(raw: &'a RawValue, path: &str) -> Result<RawFields<'a>, Refusal> {
+    match serde_json::from_str(raw.get()) {
+        Ok(Fields(fields)) => Ok(fields),
+        Err(error) => Err(refusal(path, format!("cannot be rewritten: {error}"))),
+    }
+}
+
+fn is_nine_alphanumerics(id: &str) -> bool {
+    id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// The id as this server accepts it: the same for a call and its result, in every turn.
+fn mapped_id<'i>(id: &'i str, profile: &WireProfile) -> Cow<'i, str> {
+    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    if profile.tool_call_ids == ToolCallIds::Any || is_nine_alphanumerics(id) {
+        return Cow::Borrowed(id);
+    }
+    let mut hash = crate::json::fnv1a(&[id.as_bytes()]);
+    let letter = |_| {
+        let letter = LETTERS[usize::try_from(hash % 62).unwrap_or(0)];
+        hash /= 62;
+        char::from(letter)
+    };
+    Cow::Owned((0..9).map(letter).collect())
+}
+
+/// Writes a JSON object field by field.
+pub(super) struct Object(String);
+
+impl Object {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        let mut text = String::with_capacity(capacity);
+        text.push('{');
+        Self(text)
+    }
+
+    /// A field whose value is JSON already.
+    pub(super) fn raw(&mut self, name: &str, json: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        push_text(&mut self.0, name);
+        self.0.push(':');
+        self.0.push_str(json);
+    }
+
+    /// A field whose value is text.
+    pub(super) fn text(&mut self, name: &str, text: &str) {
+        self.raw(name, "");
+        push_text(&mut self.0, text);
+    }
+
+    pub(super) fn close(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// Appends text as a JSON string. Runs without escapes are copied whole.
+pub(super) fn push_text(out: &mut String, text: &str) {
+    out.push('"');
+    let mut copied = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..=0x1f => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                out.push_str(&text[copied..at]);
+                out.push_str("\\u00");
+                out.push(char::from(HEX[usize::from(byte >> 4)]));
+                out.push(char::from(HEX[usize::from(byte & 15)]));
+                copied = at + 1;
+                continue;
+            }
+            _ => continue,
+        };
+        out.push_str(&text[copied..at]);
+        out.push_str(escape);
+        copied = at + 1;
+    }
+    out.push_str(&text[copied..]);
+    out.push('"');
+}

@@ -1,0 +1,177 @@
+//! `tools` and `tool_choice`. They are read once per request and small beside the messages, so
+//! they go through borrowed structs.
+
+use std::borrow::Cow;
+
+use serde::de::Error as _;
+use serde_json::value::RawValue;
+use steelyard_types::{Tool, ToolChoice};
+
+use super::trail::{Step, Trail, says_nothing};
+use crate::json::Text;
+
+/// Most tools of one request. OpenAI takes 128.
+const MAX_TOOLS: usize = 1_024;
+
+/// Reads `tools`; pushes the paths of what has no word in the neutral form.
+pub(super) fn tools<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+    untranslated: &mut Vec<Cow<'a, str>>,
+) -> Result<Vec<Tool<'a>>, serde_json::Error> {
+    let raws: Vec<&'a RawValue> = list(raw, "a list of tools")?;
+    if raws.len() > MAX_TOOLS {
+        let what = format_args!("holds more than {MAX_TOOLS} entries");
+        return Err(serde_json::Error::custom(what));
+    }
+    let mut tools = Vec::with_capacity(raws.len());
+    for (index, raw) in raws.into_iter().enumerate() {
+        let one = || tool(raw, trail, untranslated);
+        tools.extend(trail.within(Step::Index(index), one)?);
+    }
+    Ok(tools)
+}
+
+fn tool<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+    untranslated: &mut Vec<Cow<'a, str>>,
+) -> Result<Option<Tool<'a>>, serde_json::Error> {
+    let fields = object(raw)?;
+    let mut function = None;
+    let mut kind = None;
+    for (name, value) in fields {
+        match name.as_ref() {
+            "type" => kind = trail.within(Step::Field("type"), || string(value))?,
+            "function" => function = Some(value),
+            _ if says_nothing(value) => {}
+            _ => untranslated.push(trail.path_to(&name).into()),
+        }
+    }
+    match kind.as_deref() {
+        None => return trail.wrong("type", "is required"),
+        Some("function") => {}
+        Some(_) => {
+            untranslated.push(trail.path_to("type").into());
+            return Ok(None);
+        }
+    }
+    let Some(function) = function else {
+        return trail.wrong("function", "is required");
+    };
+    let read = || declared(function, trail, untranslated);
+    trail.within(Step::Field("function"), read).map(Some)
+}
+
+fn declared<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+    untranslated: &mut Vec<Cow<'a, str>>,
+) -> Result<Tool<'a>, serde_json::Error> {
+    let (mut name, mut description, mut parameters, mut strict) = (None, None, None, None);
+    for (key, value) in object(raw)? {
+        match key.as_ref() {
+            "name" => name = trail.within(Step::Field("name"), || string(value))?,
+            "description" => {
+                description = trail.within(Step::Field("description"), || string(value))?;
+            }
+            "strict" => {
+                let read = || serde_json::from_str::<Option<bool>>(value.get());
+                strict = trail.within(Step::Field("strict"), read)?;
+            }
+            "parameters" if value.get() == "null" => {}
+            "parameters" if value.get().starts_with('{') => parameters = Some(value),
+            "parameters" => return trail.wrong("parameters", "must be a JSON Schema object"),
+            _ if says_nothing(value) => {}
+            _ => untranslated.push(trail.path_to(&key).into()),
+        }
+    }
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return trail.wrong("name", "is required");
+    };
+    Ok(Tool {
+        name,
+        description,
+        parameters,
+        strict,
+    })
+}
+
+/// Reads `tool_choice`. `None` where it is of a kind that has no word in the neutral form.
+pub(super) fn tool_choice<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+) -> Result<Option<ToolChoice<'a>>, serde_json::Error> {
+    if raw.get().starts_with('{') {
+        let fields = object(raw)?;
+        let find = |name: &str| {
+            fields
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, raw)| *raw)
+        };
+        let kind = trail.within(Step::Field("type"), || {
+            find("type").map_or(Ok(None), string)
+        })?;
+        return match (kind.as_deref(), find("function")) {
+            (None, _) => trail.wrong("type", "is required"),
+            (Some("function"), Some(function)) => {
+                let read = || chosen(function, trail);
+                let name = trail.within(Step::Field("function"), read)?;
+                Ok((fields.len() == 2).then_some(ToolChoice::Function(name)))
+            }
+            (Some("function"), None) => trail.wrong("function", "is required"),
+            (Some(_), _) => Ok(None),
+        };
+    }
+    let wrong = "expected auto, none, required or an object that names a function";
+    match string(raw) {
+        Ok(Some(word)) => match word.as_ref() {
+            "auto" => Ok(Some(ToolChoice::Auto)),
+            "none" => Ok(Some(ToolChoice::None)),
+            // `any` is Mistral's word for it.
+            "required" => Ok(Some(ToolChoice::Required)),
+            "any" => Ok(None),
+            _ => Err(serde_json::Error::custom(wrong)),
+        },
+        _ => Err(serde_json::Error::custom(wrong)),
+    }
+}
+
+fn chosen<'a>(raw: &'a RawValue, trail: &Trail) -> Result<Cow<'a, str>, serde_json::Error> {
+    let fields = object(raw)?;
+    let name = fields
+        .into_iter()
+        .find(|(key, _)| key == "name")
+        .map(|(_, raw)| raw);
+    let name = trail.within(Step::Field("name"), || name.map_or(Ok(None), string))?;
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => Ok(name),
+        None => trail.wrong("name", "is required"),
+    }
+}
+
+/// A string or `null`.
+pub(super) fn string(raw: &RawValue) -> Result<Option<Cow<'_, str>>, serde_json::Error> {
+    let text: Option<Text<'_>> = serde_json::from_str(raw.get())?;
+    Ok(text.map(|Text(text)| text))
+}
+
+/// The elements of a list, as received.
+pub(super) fn list<'a>(
+    raw: &'a RawValue,
+    expected: &str,
+) -> Result<Vec<&'a RawValue>, serde_json::Error> {
+    if !raw.get().starts_with('[') {
+        return Err(serde_json::Error::custom(format_args!(
+            "must be {expected}"
+        )));
+    }
+    serde_json::from_str(raw.get())
+}
+
+/// The fields of an object, as received, refusing repeated names.
+pub(super) fn object(raw: &RawValue) -> Result<super::RawFields<'_>, serde_json::Error> {
+    let super::Fields(fields) = serde_json::from_str(raw.get())?;
+    Ok(fields)
+}

@@ -1,0 +1,151 @@
+//! Where in the document the parser is, so that an error can name the place.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+
+use serde::de::{Deserialize, DeserializeSeed, Error as _, MapAccess, SeqAccess};
+use serde_json::value::RawValue;
+
+/// One step down into a document.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    Field(&'static str),
+    Index(usize),
+}
+
+/// The way from the top to the value that is being read. It is shortened again only when a value
+/// was read well, so that after an error it still leads to the place.
+#[derive(Debug, Default)]
+pub(super) struct Trail(RefCell<Vec<Step>>);
+
+impl Trail {
+    /// Reads a value one step down.
+    pub(super) fn within<T, E>(
+        &self,
+        step: Step,
+        read: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.0.borrow_mut().push(step);
+        let value = read()?;
+        self.0.borrow_mut().pop();
+        Ok(value)
+    }
+
+    /// The value of the map entry whose key was just read.
+    pub(super) fn value<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
+        &self,
+        name: &'static str,
+        map: &mut A,
+        seed: S,
+    ) -> Result<S::Value, A::Error> {
+        self.within(Step::Field(name), || map.next_value_seed(seed))
+    }
+
+    /// The value of an entry that may stand there once; `null` is `None`.
+    pub(super) fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+        &self,
+        name: &'static str,
+        map: &mut A,
+        seen: &mut Once,
+    ) -> Result<Option<T>, A::Error> {
+        self.within(Step::Field(name), || {
+            seen.mark(name)?;
+            map.next_value()
+        })
+    }
+
+    /// All elements of a list, at most `limit` of them.
+    pub(super) fn list<'de, A, S, T>(
+        &self,
+        mut list: A,
+        limit: usize,
+        seed: impl Fn(usize) -> S,
+        mut take: impl FnMut(T),
+    ) -> Result<(), A::Error>
+    where
+        A: SeqAccess<'de>,
+        S: DeserializeSeed<'de, Value = T>,
+    {
+        for index in 0.. {
+            if index == limit {
+                if list.next_element::<serde::de::IgnoredAny>()?.is_some() {
+                    return Err(A::Error::custom(format_args!(
+                        "holds more than {limit} entries"
+                    )));
+                }
+                break;
+            }
+            match self.within(Step::Index(index), || list.next_element_seed(seed(index)))? {
+                Some(value) => take(value),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// An error about a field of the current value.
+    pub(super) fn wrong<T, E: serde::de::Error>(
+        &self,
+        name: &'static str,
+        what: &str,
+    ) -> Result<T, E> {
+        self.within(Step::Field(name), || Err(E::custom(what)))
+    }
+
+    /// The current place with one more name behind it: `messages[2].audio`.
+    pub(super) fn path_to(&self, name: &str) -> String {
+        let mut path = self.path();
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(name);
+        path
+    }
+
+    /// The current place: `messages[2].content[0]`.
+    pub(super) fn path(&self) -> String {
+        let mut path = String::new();
+        for step in self.0.borrow().iter() {
+            match step {
+                Step::Field(name) => {
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(name);
+                }
+                // Writing to a string cannot fail.
+                Step::Index(index) => drop(write!(path, "[{index}]")),
+            }
+        }
+        path
+    }
+}
+
+/// The names that an object had already: JSON leaves open what a repeated name means, and two
+/// parsers that disagree about it are a way to smuggle something past one of them.
+#[derive(Debug, Default)]
+pub(super) struct Once(smallvec::SmallVec<[&'static str; 8]>);
+
+impl Once {
+    pub(super) fn mark<E: serde::de::Error>(&mut self, name: &'static str) -> Result<(), E> {
+        if self.0.contains(&name) {
+            return Err(E::custom("is there twice"));
+        }
+        self.0.push(name);
+        Ok(())
+    }
+}
+
+/// Whether a value of a field that has no word in the neutral form says nothing: `null`, and lists
+/// and objects without entries.
+pub(in crate::openai) fn says_nothing(value: &RawValue) -> bool {
+    let text = value.get();
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .or_else(|| {
+            text.strip_prefix('{')
+                .and_then(|text| text.strip_suffix('}'))
+        });
+    text == "null" || inner.is_some_and(|inner| inner.trim().is_empty())
+}

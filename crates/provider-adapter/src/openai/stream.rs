@@ -1,0 +1,272 @@
+//! Streamed answers.
+
+use std::borrow::Cow;
+
+use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
+
+use super::answer::{finish_reason, is_failure, made_up_id, reasoning};
+use super::failure;
+use super::shape::{Body, Call, Choice, Said};
+use super::usage::Count;
+use crate::FrameDecoder;
+use crate::sse::Frame;
+
+/// Most tool calls of one answer.
+const MAX_TOOL_CALLS: usize = 1_024;
+
+/// What a frame holds beside its events, for those who pass it on as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// There is a `usage` that counts something at the top level.
+    pub(crate) usage: bool,
+    /// There is at least one choice.
+    pub(crate) choices: bool,
+    /// There is content that has no event: a further choice's, audio, an image.
+    pub(crate) other_content: bool,
+}
+
+/// Reads the chunks of one answer.
+#[derive(Debug, Default)]
+pub(crate) struct ChunkDecoder {
+    started: bool,
+    finished: bool,
+    closed: bool,
+    answer_id: String,
+    calls: Vec<OpenCall>,
+}
+
+/// A tool call that has begun.
+#[derive(Debug)]
+struct OpenCall {
+    /// The server's number for it, where it has one.
+    number: Option<Count>,
+    /// The server's id for it, where it has one.
+    id: String,
+}
+
+/// Where the events of a frame go.
+type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
+
+impl FrameDecoder for ChunkDecoder {
+    fn frame(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        self.read(frame, emit);
+    }
+
+    fn end(&mut self, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        // Some servers forget `[DONE]`; with a finish reason the answer is complete all the same.
+        if self.finished {
+            emit(StreamEvent::Done);
+        } else {
+            let message = "the stream ended before the answer was complete";
+            emit(StreamEvent::Error(ProviderError::new(
+                ErrorKind::BrokenStream,
+                message,
+            )));
+        }
+    }
+}
+
+impl ChunkDecoder {
+    /// Reads one frame, and says what is in it that has no event.
+    pub(crate) fn read(&mut self, frame: &Frame<'_>, emit: &mut Emit<'_>) -> Look {
+        if self.closed || frame.data.is_empty() {
+            return Look::default();
+        }
+        if frame.data.trim() == "[DONE]" {
+            self.end(emit);
+            return Look::default();
+        }
+        match serde_json::from_str::<Body<'_>>(frame.data) {
+            Ok(body) => self.chunk(&body, frame.event, emit),
+            Err(error) => {
+                let message = format!("a chunk of the stream cannot be read: {error}");
+                self.fail(ProviderError::new(ErrorKind::InvalidAnswer, message), emit);
+                Look::default()
+            }
+        }
+    }
+
+    fn chunk(&mut self, body: &Body<'_>, event: &str, emit: &mut Emit<'_>) -> Look {
+        if let Some(error) = body.error() {
+            self.fail(
+                in_stream(failure::error_inside(error, ErrorKind::StreamError)),
+                emit,
+            );
+            return Look::default();
+        }
+        if event == "error" {
+            let message = "the provider reported an error inside its stream";
+            self.fail(ProviderError::new(ErrorKind::StreamError, message), emit);
+            return Look::default();
+        }
+        let choices = body.choices.as_deref().unwrap_or_default();
+        if !self.started && !choices.is_empty() {
+            self.started = true;
+            body.id.as_str().clone_into(&mut self.answer_id);
+            emit(StreamEvent::Start {
+                id: Cow::Borrowed(body.id.as_str()),
+                model: Cow::Borrowed(body.model.as_str()),
+            });
+        }
+        if let Some(choice) = body.first_choice() {
+            self.choice(choice, emit);
+        }
+        if let Some(usage) = body.usage().filter(|_| !self.closed) {
+            emit(StreamEvent::Usage(usage));
+        }
+        Look {
+            usage: body
+                .usage
+                .as_ref()
+                .is_some_and(|usage| usage.classes().is_some()),
+            choices: !choices.is_empty(),
+            other_content: choices.iter().any(has_other_content),
+        }
+    }
+
+    fn choice(&mut self, choice: &Choice<'_>, emit: &mut Emit<'_>) {
+        // Servers that do not stream some answers send the whole message in one chunk.
+        if let Some(said) = choice.delta.as_ref().or(choice.message.as_ref()) {
+            self.said(said, emit);
+        }
+        let word = choice.finish_reason.as_str();
+        if word.is_empty() || self.finished || self.closed {
+            return;
+        }
+        if is_failure(word) {
+            let message = format!("the provider ended the answer with `{word}`");
+            self.fail(ProviderError::new(ErrorKind::StreamError, message), emit);
+        } else if word != "null" {
+            self.finished = true;
+            // A word that nobody documents still ends the answer.
+            emit(StreamEvent::Finish(
+                finish_reason(word).unwrap_or(steelyard_types::FinishReason::Stop),
+            ));
+        }
+    }
+
+    fn said(&mut self, said: &Said<'_>, emit: &mut Emit<'_>) {
+        let thought = reasoning(said);
+        if !thought.is_empty() {
+            emit(StreamEvent::Reasoning(thought));
+        }
+        if let Some(text) = said.content.text.as_deref().filter(|text| !text.is_empty()) {
+            emit(StreamEvent::Text(Cow::Borrowed(text)));
+        }
+        if !said.refusal.as_str().is_empty() {
+            emit(StreamEvent::Refusal(Cow::Borrowed(said.refusal.as_str())));
+        }
+        for call in said.tool_calls.iter().flatten() {
+            self.call(
+                call.index,
+                call.id.as_str(),
+                call.name(),
+                call.arguments(),
+                emit,
+            );
+        }
+        if let Some(function) = &said.function_call {
+            let (name, arguments) = (function.name.as_str(), function.arguments.as_str());
+            // The deprecated form has one call and no numbers; it never meets the newer one.
+            self.call(None, "", name, arguments, emit);
+        }
+        if self.calls.len() > MAX_TOOL_CALLS {
+            let message = format!("the answer has more than {MAX_TOOL_CALLS} tool calls");
+            self.fail(ProviderError::new(ErrorKind::InvalidAnswer, message), emit);
+        }
+    }
+
+    /// A call's beginning or its continuation.
+    fn call(
+        &mut self,
+        number: Option<Count>,
+        id: &str,
+        name: &str,
+        arguments: &str,
+        emit: &mut Emit<'_>,
+    ) {
+        let position = self.open_call(number, id, name).unwrap_or_else(|| {
+            let position = self.calls.len();
+            self.calls.push(OpenCall {
+                number,
+                id: id.to_owned(),
+            });
+            let id = if id.is_empty() {
+                Cow::Owned(made_up_id(&self.answer_id, position))
+            } else {
+                Cow::Borrowed(id)
+            };
+            emit(StreamEvent::ToolCallStart {
+                index: index(position),
+                id,
+                name: name.into(),
+            });
+            position
+        });
+        if !arguments.is_empty() {
+            emit(StreamEvent::ToolCallArguments {
+                index: index(position),
+                fragment: Cow::Borrowed(arguments),
+            });
+        }
+    }
+
+    /// The call that this piece continues.
+    ///
+    /// Servers disagree: the number may be missing or always 0, the id may be missing, empty or
+    /// repeated. A new id always opens a call; a piece without an id continues the last call of its
+    /// number unless it brings a name and that call has come without an id as well.
+    fn open_call(&self, number: Option<Count>, id: &str, name: &str) -> Option<usize> {
+        if !id.is_empty() {
+            let same = |call: &OpenCall| call.id == id && call.number == number;
+            return self.calls.iter().rposition(same);
+        }
+        let position = self
+            .calls
+            .iter()
+            .rposition(|call| number.is_none() || call.number == number)?;
+        let opens_another = !name.is_empty() && number.is_none();
+        (!opens_another).then_some(position)
+    }
+
+    fn fail(&mut self, error: ProviderError, emit: &mut Emit<'_>) {
+        self.closed = true;
+        emit(StreamEvent::Error(error));
+    }
+}
+
+/// An error that came inside a stream which began well. A request that was accepted is not the
+/// caller's mistake any more, so that kinds that blame the caller become `StreamError`.
+fn in_stream(mut error: ProviderError) -> ProviderError {
+    if !error.kind.can_fall_back() {
+        error.kind = ErrorKind::StreamError;
+    }
+    error
+}
+
+/// Content that has no event in the neutral form.
+fn has_other_content(choice: &Choice<'_>) -> bool {
+    let Some(said) = choice.delta.as_ref().or(choice.message.as_ref()) else {
+        return false;
+    };
+    let further = choice.index.get() != 0
+        && (said
+            .content
+            .text
+            .as_deref()
+            .is_some_and(|text| !text.is_empty())
+            || said
+                .tool_calls
+                .as_ref()
+                .is_some_and(|calls: &Vec<Call<'_>>| !calls.is_empty()));
+    further || said.has_media()
+}
+
+/// Bounded by [`MAX_TOOL_CALLS`] long before it could not fit.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

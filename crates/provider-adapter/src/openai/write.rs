@@ -1,0 +1,249 @@
+//! Answers in this dialect, written from the neutral form.
+
+use bytes::{Bytes, BytesMut};
+use steelyard_types::{ChatAnswer, FinishReason, StreamEvent, Usage};
+
+use super::encode::{Object, push_text};
+use crate::ReplyContext;
+
+/// The end of every stream of this dialect.
+pub(crate) const DONE_FRAME: &[u8] = b"data: [DONE]\n\n";
+
+/// Writes a whole answer.
+pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes {
+    let mut message = Object::with_capacity(256);
+    message.text("role", "assistant");
+    match &answer.text {
+        Some(text) => message.text("content", text),
+        None => message.raw("content", "null"),
+    }
+    if let Some(reasoning) = &answer.reasoning {
+        message.text("reasoning_content", reasoning);
+    }
+    match &answer.refusal {
+        Some(refusal) => message.text("refusal", refusal),
+        None => message.raw("refusal", "null"),
+    }
+    if !answer.tool_calls.is_empty() {
+        let mut calls = String::from("[");
+        for call in &answer.tool_calls {
+            if calls.len() > 1 {
+                calls.push(',');
+            }
+            calls.push_str(&tool_call(None, &call.id, &call.name, &call.arguments));
+        }
+        calls.push(']');
+        message.raw("tool_calls", &calls);
+    }
+    let mut choice = Object::with_capacity(512);
+    choice.raw("index", "0");
+    choice.raw("message", &message.close());
+    choice.raw("logprobs", "null");
+    choice.text(
+        "finish_reason",
+        answer.finish.unwrap_or(FinishReason::Stop).as_openai(),
+    );
+    let mut body = envelope("chat.completion", &answer.model, context);
+    body.raw("choices", &format!("[{}]", choice.close()));
+    if let Some(usage) = &answer.usage {
+        body.raw("usage", &usage_json(usage));
+    }
+    Bytes::from(body.close())
+}
+
+/// The fields that every object of this dialect begins with.
+fn envelope(object: &str, model: &str, context: &ReplyContext) -> Object {
+    let mut body = Object::with_capacity(512);
+    body.text("id", &context.id);
+    body.text("object", object);
+    body.raw("created", &context.created.to_string());
+    body.text(
+        "model",
+        if model.is_empty() {
+            &context.upstream_model
+        } else {
+            model
+        },
+    );
+    body
+}
+
+/// Id, object, created and model of a stream's chunks, as the beginning of an object.
+pub(super) fn chunk_head(model: &str, context: &ReplyContext) -> String {
+    let mut head = envelope("chat.completion.chunk", model, context).close();
+    head.pop();
+    head
+}
+
+fn tool_call(index: Option<u32>, id: &str, name: &str, arguments: &str) -> String {
+    let mut function = Object::with_capacity(64);
+    function.text("name", name);
+    function.text("arguments", arguments);
+    let mut call = Object::with_capacity(128);
+    if let Some(index) = index {
+        call.raw("index", &index.to_string());
+    }
+    call.text("id", id);
+    call.text("type", "function");
+    call.raw("function", &function.close());
+    call.close()
+}
+
+/// The `usage` object: totals include their parts, as everywhere in this dialect.
+pub(crate) fn usage_json(usage: &Usage) -> String {
+    let mut prompt = Object::with_capacity(64);
+    prompt.raw("cached_tokens", &usage.input_cached.to_string());
+    let written = usage.cache_write.saturating_add(usage.cache_write_1h);
+    if written > 0 {
+        prompt.raw("cache_write_tokens", &written.to_string());
+    }
+    let mut completion = Object::with_capacity(32);
+    completion.raw("reasoning_tokens", &usage.reasoning.to_string());
+    let mut all = Object::with_capacity(192);
+    all.raw("prompt_tokens", &usage.prompt_tokens().to_string());
+    all.raw("completion_tokens", &usage.completion_tokens().to_string());
+    all.raw("total_tokens", &usage.total_tokens().to_string());
+    all.raw("prompt_tokens_details", &prompt.close());
+    all.raw("completion_tokens_details", &completion.close());
+    all.close()
+}
+
+/// A chunk without choices that says what was used: the last one before the end.
+///
+/// `head` is the beginning of an object: id, object, created and model.
+pub(crate) fn usage_frame(head: &str, usage: &str, extension: Option<&str>) -> Bytes {
+    let mut frame = String::with_capacity(head.len() + usage.len() + 64);
+    frame.push_str("data: ");
+    frame.push_str(head);
+    frame.push_str(",\"choices\":[],\"usage\":");
+    frame.push_str(usage);
+    if let Some(extension) = extension {
+        frame.push_str(",\"steelyard\":");
+        frame.push_str(extension);
+    }
+    frame.push_str("}\n\n");
+    Bytes::from(frame)
+}
+
+/// Writes the events of a stream as chunks.
+#[derive(Debug)]
+pub(crate) struct ChunkWriter {
+    context: ReplyContext,
+    /// The beginning of every chunk, once the model's name is known.
+    head: String,
+    buffer: BytesMut,
+    scratch: String,
+    began: bool,
+    finished: bool,
+}
+
+impl ChunkWriter {
+    pub(crate) fn new(context: ReplyContext) -> Self {
+        Self {
+            context,
+            head: String::new(),
+            buffer: BytesMut::new(),
+            scratch: String::new(),
+            began: false,
+            finished: false,
+        }
+    }
+
+    /// Writes one event. Usage, errors and the end are the stream's, not a chunk's.
+    pub(crate) fn event(&mut self, event: &StreamEvent<'_>) {
+        if let StreamEvent::Start { model, .. } = event {
+            self.begin(model);
+            return;
+        }
+        if matches!(
+            event,
+            StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::Done
+        ) {
+            return;
+        }
+        self.begin("");
+        let mut delta = std::mem::take(&mut self.scratch);
+        delta.clear();
+        delta.push('{');
+        let mut finish = None;
+        let field = |delta: &mut String, name: &str, text: &str| {
+            delta.push_str(name);
+            push_text(delta, text);
+        };
+        match event {
+            StreamEvent::Text(text) => field(&mut delta, "\"content\":", text),
+            StreamEvent::Reasoning(text) => field(&mut delta, "\"reasoning_content\":", text),
+            StreamEvent::Refusal(text) => field(&mut delta, "\"refusal\":", text),
+            StreamEvent::ToolCallStart { index, id, name } => {
+                delta.push_str("\"tool_calls\":[");
+                delta.push_str(&tool_call(Some(*index), id, name, ""));
+                delta.push(']');
+            }
+            StreamEvent::ToolCallArguments { index, fragment } => {
+                delta.push_str("\"tool_calls\":[{\"index\":");
+                delta.push_str(&index.to_string());
+                field(&mut delta, ",\"function\":{\"arguments\":", fragment);
+                delta.push_str("}}]");
+            }
+            StreamEvent::Finish(reason) => finish = Some(*reason),
+            StreamEvent::Start { .. }
+            | StreamEvent::Usage(_)
+            | StreamEvent::Error(_)
+            | StreamEvent::Done => {}
+        }
+        delta.push('}');
+        // One finish reason to an answer, whatever a decoder says.
+        if finish.is_none() || !self.finished {
+            self.finished |= finish.is_some();
+            self.chunk(&delta, finish);
+        }
+        self.scratch = delta;
+    }
+
+    /// What was written since the last call.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        (!self.buffer.is_empty()).then(|| self.buffer.split().freeze())
+    }
+
+    /// Id, object, created and model of this stream's chunks, as the beginning of an object.
+    pub(crate) fn head(&mut self) -> &str {
+        self.name_model("");
+        &self.head
+    }
+
+    fn name_model(&mut self, model: &str) {
+        if self.head.is_empty() {
+            self.head = chunk_head(model, &self.context);
+        }
+    }
+
+    fn begin(&mut self, model: &str) {
+        self.name_model(model);
+        if !self.began {
+            self.began = true;
+            self.chunk("{\"role\":\"assistant\",\"content\":\"\"}", None);
+        }
+    }
+
+    fn chunk(&mut self, delta: &str, finish: Option<FinishReason>) {
+        let out = &mut self.buffer;
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(self.head.as_bytes());
+        out.extend_from_slice(b",\"choices\":[{\"index\":0,\"delta\":");
+        out.extend_from_slice(delta.as_bytes());
+        out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":");
+        match finish {
+            Some(reason) => {
+                out.extend_from_slice(b"\"");
+                out.extend_from_slice(reason.as_openai().as_bytes());
+                out.extend_from_slice(b"\"");
+            }
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b"}]");
+        if self.context.include_usage {
+            out.extend_from_slice(b",\"usage\":null");
+        }
+        out.extend_from_slice(b"}\n\n");
+    }
+}

@@ -1,0 +1,299 @@
+//! Streamed answers on their way back to the client.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use steelyard_types::{ErrorKind, FinishReason, ProviderError, StreamEvent, Usage, WireFormat};
+
+use crate::openai::{ChunkDecoder, ChunkWriter, DONE_FRAME, Passed, usage_frame, usage_json};
+use crate::sse::{Frame, SseDecoder};
+use crate::{FrameDecoder, ReplyContext, adapter};
+
+/// How far a streamed answer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing that a client would see as an answer yet: a role, a ping, usage.
+    Waiting,
+    /// Text, reasoning, a refusal or a tool call is in: the commit point may be passed.
+    Content,
+    /// The answer is complete, finish reason and end: [`StreamReply::close`] writes what is left.
+    Complete,
+    /// There is no more to come: see [`StreamReply::error`].
+    Failed,
+}
+
+/// Turns a provider's stream into the client's.
+///
+/// Where both speak the same dialect, frames go through as slices of the input, and a decoder only
+/// looks at them; otherwise every event is written anew. Usage and the end are held back until
+/// [`StreamReply::close`], because the gateway adds the cost to them.
+pub struct StreamReply {
+    sse: SseDecoder,
+    mode: Mode,
+    include_usage: bool,
+    seen: Seen,
+}
+
+enum Mode {
+    Through {
+        decoder: ChunkDecoder,
+        passed: Passed,
+    },
+    Convert {
+        decoder: Box<dyn FrameDecoder>,
+        writer: ChunkWriter,
+    },
+}
+
+/// What has come so far.
+#[derive(Debug, Default)]
+struct Seen {
+    content: bool,
+    answer: bool,
+    done: bool,
+    usage: Option<Usage>,
+    finish: Option<FinishReason>,
+    error: Option<ProviderError>,
+}
+
+impl Seen {
+    fn event(&mut self, event: &StreamEvent<'_>) {
+        match event {
+            StreamEvent::Start { .. } => {}
+            StreamEvent::Reasoning(_) => self.content = true,
+            StreamEvent::Text(_)
+            | StreamEvent::Refusal(_)
+            | StreamEvent::ToolCallStart { .. }
+            | StreamEvent::ToolCallArguments { .. } => {
+                self.content = true;
+                self.answer = true;
+            }
+            StreamEvent::Finish(reason) => self.finish = Some(*reason),
+            StreamEvent::Usage(usage) => self.usage = Some(*usage),
+            StreamEvent::Error(error) => self.fail(error.clone()),
+            StreamEvent::Done if self.finish.is_none() => {
+                let message = "the stream ended without a finish reason";
+                self.fail(ProviderError::new(ErrorKind::BrokenStream, message));
+            }
+            StreamEvent::Done => self.done = true,
+        }
+    }
+
+    /// The first error stays: what comes after it is its consequence.
+    fn fail(&mut self, error: ProviderError) {
+        self.error.get_or_insert(error);
+    }
+
+    fn is_over(&self) -> bool {
+        self.done || self.error.is_some()
+    }
+
+    fn progress(&self) -> Progress {
+        if self.error.is_some() {
+            Progress::Failed
+        } else if self.done {
+            Progress::Complete
+        } else if self.content {
+            Progress::Content
+        } else {
+            Progress::Waiting
+        }
+    }
+}
+
+impl StreamReply {
+    /// A reply to one streamed request.
+    #[must_use]
+    pub fn new(wire: WireFormat, context: ReplyContext) -> Self {
+        let include_usage = context.include_usage;
+        let mode = if wire == WireFormat::OpenAiChat {
+            Mode::Through {
+                decoder: ChunkDecoder::default(),
+                passed: Passed::new(context),
+            }
+        } else {
+            let decoder = adapter(wire).stream_decoder();
+            Mode::Convert {
+                decoder,
+                writer: ChunkWriter::new(context),
+            }
+        };
+        Self {
+            sse: SseDecoder::default(),
+            mode,
+            include_usage,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Feeds bytes of the provider's body and appends what may be sent to the client. Nothing is
+    /// appended any more once the reply is complete or has failed.
+    pub fn push(&mut self, chunk: &Bytes, out: &mut Vec<Bytes>) -> Progress {
+        let mut rest = chunk.clone();
+        while !self.seen.is_over() {
+            match self.sse.next(&mut rest) {
+                Ok(Some(frame)) => self
+                    .mode
+                    .frame(&frame, self.include_usage, &mut self.seen, out),
+                Ok(None) => break,
+                Err(error) => {
+                    self.seen.fail(ProviderError::new(
+                        ErrorKind::InvalidAnswer,
+                        error.to_string(),
+                    ));
+                }
+            }
+        }
+        self.mode.flush(out);
+        self.seen.progress()
+    }
+
+    /// The provider closed its stream.
+    pub fn end(&mut self, out: &mut Vec<Bytes>) -> Progress {
+        if !self.seen.is_over() {
+            // A last frame without its blank line counts if it is whole; if it is not, the stream
+            // was cut, which the decoder's end says better than an unreadable frame.
+            if let Ok(Some(frame)) = self.sse.end()
+                && is_whole(frame.data)
+            {
+                let frame = Frame {
+                    raw: &with_blank_line(&frame),
+                    ..frame
+                };
+                self.mode
+                    .frame(&frame, self.include_usage, &mut self.seen, out);
+            }
+        }
+        if !self.seen.is_over() {
+            self.mode.end(&mut self.seen);
+        }
+        self.mode.flush(out);
+        self.seen.progress()
+    }
+
+    /// Writes the end of a complete stream: the usage chunk, if the client asked for it, and
+    /// `[DONE]`. `extension`, a JSON object, stands in the usage chunk under the key `steelyard`,
+    /// which is written for its sake even where the provider said nothing about usage.
+    ///
+    /// Writes nothing unless the reply is complete.
+    pub fn close(&mut self, extension: Option<&str>, out: &mut Vec<Bytes>) {
+        if self.seen.progress() != Progress::Complete {
+            return;
+        }
+        if self.include_usage {
+            out.extend(self.mode.usage_frame(self.seen.usage.as_ref(), extension));
+        }
+        out.push(Bytes::from_static(DONE_FRAME));
+    }
+
+    /// What the answer used, as far as the provider has said.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.seen.usage
+    }
+
+    /// Why the answer ended, once it has.
+    #[must_use]
+    pub fn finish(&self) -> Option<FinishReason> {
+        self.seen.finish
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn error(&self) -> Option<&ProviderError> {
+        self.seen.error.as_ref()
+    }
+
+    /// Whether the answer is complete and a client would see nothing of it, as
+    /// [`steelyard_types::ChatAnswer::is_empty`].
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let explained = matches!(
+            self.seen.finish,
+            Some(FinishReason::Length | FinishReason::ContentFilter)
+        );
+        self.seen.done && !self.seen.answer && !explained
+    }
+}
+
+impl Mode {
+    fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        include_usage: bool,
+        seen: &mut Seen,
+        out: &mut Vec<Bytes>,
+    ) {
+        match self {
+            Self::Through { decoder, passed } => {
+                let look = decoder.read(frame, &mut |event| seen.event(&event));
+                seen.content |= look.other_content;
+                seen.answer |= look.other_content;
+                if !seen.is_over() {
+                    out.extend(passed.frame(frame, look, include_usage, seen.content));
+                }
+            }
+            // Comments alone say nothing in any format.
+            Self::Convert { .. } if frame.data.is_empty() => {}
+            Self::Convert { decoder, writer } => decoder.frame(frame, &mut |event| {
+                if !seen.is_over() {
+                    seen.event(&event);
+                    writer.event(&event);
+                }
+            }),
+        }
+    }
+
+    fn end(&mut self, seen: &mut Seen) {
+        match self {
+            Self::Through { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
+            Self::Convert { decoder, writer } => decoder.end(&mut |event| {
+                if !seen.is_over() {
+                    seen.event(&event);
+                    writer.event(&event);
+                }
+            }),
+        }
+        if !seen.is_over() {
+            let message = "the stream ended before the answer was complete";
+            seen.fail(ProviderError::new(ErrorKind::BrokenStream, message));
+        }
+    }
+
+    fn flush(&mut self, out: &mut Vec<Bytes>) {
+        if let Self::Convert { writer, .. } = self {
+            out.extend(writer.take());
+        }
+    }
+
+    fn usage_frame(&mut self, usage: Option<&Usage>, extension: Option<&str>) -> Option<Bytes> {
+        let written = || usage.map(|usage| Cow::Owned(usage_json(usage)));
+        let (head, usage) = match self {
+            Self::Through { passed, .. } => {
+                let received = passed.usage().map(Cow::Borrowed);
+                (passed.head(), received.or_else(written))
+            }
+            Self::Convert { writer, .. } => (Cow::Borrowed(writer.head()), written()),
+        };
+        if usage.is_none() && extension.is_none() {
+            return None;
+        }
+        Some(usage_frame(
+            &head,
+            usage.as_deref().unwrap_or("null"),
+            extension,
+        ))
+    }
+}
+
+/// Whether the data of a frame that lacks its blank line is all there.
+fn is_whole(data: &str) -> bool {
+    data.trim() == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok()
+}
+
+/// The frame with the blank line that its server left out.
+fn with_blank_line(frame: &Frame<'_>) -> Bytes {
+    let mut raw = frame.raw.to_vec();
+    raw.extend_from_slice(b"\n\n");
+    Bytes::from(raw)
+}
