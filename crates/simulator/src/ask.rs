@@ -1,0 +1,47 @@
+//! What a request asks for, whichever provider's form it came in.
+
+use serde_json::Value;
+
+/// A function that the model may call.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer {
+    pub(crate) name: String,
+    /// JSON Schema of the arguments, null where none was given.
+    pub(crate) parameters: Value,
+}
+
+/// Whether the model may, must or must not call functions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Choice {
+    #[default]
+    Auto,
+    None,
+    Required,
+    Named(String),
+}
+
+/// A request that the provider would accept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ask {
+    pub(crate) model: String,
+    pub(crate) stream: bool,
+    /// The last text that the user wrote, markers included.
+    pub(crate) last_user: String,
+    /// Tokens of the whole prompt, tools included.
+    pub(crate) prompt_tokens: u64,
+    pub(crate) offers: Vec<Offer>,
+    pub(crate) choice: Choice,
+    pub(crate) one_call_only: bool,
+    /// What the functions returned since the user last wrote.
+    pub(crate) results: Vec<String>,
+    pub(crate) max_tokens: Option<u64>,
+    pub(crate) stops: Vec<String>,
+    /// The model reasons before it answers.
+    pub(crate) reasons: bool,
+    /// The answer must be JSON, of this schema where it is an object.
+    pub(crate) json: Option<Value>,
+    /// Tokens written to the provider's cache on request (Anthropic's `cache_control`).
+    pub(crate) cache_write_tokens: u64,
+    /// How many answers are asked for at once, at least one.
+    pub(crate) answers: u64,
+}
