@@ -116,7 +116,7 @@ impl Decoder {
     fn read(&mut self, data: &str, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
         let event: Event<'_> = serde_json::from_str(data).map_err(|error| invalid(&error))?;
         match event.kind.as_str() {
-            "message_start" => self.start(event.message, emit),
+            "message_start" => self.start(event.message, emit)?,
             "content_block_start" => self.open_block(event.index, event.content_block, emit)?,
             "content_block_delta" => self.delta(event.index, event.delta, emit)?,
             "content_block_stop" => self.close_block(event.index, emit),
@@ -136,18 +136,23 @@ impl Decoder {
         Ok(())
     }
 
-    fn start(&mut self, message: Option<Start<'_>>, emit: &mut Emit<'_>) {
+    /// A second start has been recorded where a proxy began again in the middle. What was said of
+    /// the first answer cannot be taken back, so nothing true can follow it.
+    fn start(
+        &mut self,
+        message: Option<Start<'_>>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
         if std::mem::replace(&mut self.started, true) {
-            return;
+            return Err(broken_event("second message_start"));
         }
-        let Some(message) = message else {
-            return;
-        };
+        let message = message.ok_or_else(|| broken_event("message_start"))?;
         emit(StreamEvent::Start {
             id: message.id.unwrap_or_default().0,
             model: message.model.unwrap_or_default().0,
         });
         self.count(message.usage, emit);
+        Ok(())
     }
 
     fn count(&mut self, usage: Option<WireUsage>, emit: &mut Emit<'_>) {
