@@ -69,7 +69,10 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         .optional("default_output_tokens")
         .and_then(|node| integer(node, 1..=1_000_000, report));
     fields.finish(report);
-    checks::candidates(&candidates, &require, context, report);
+    // What was misread elsewhere would only cause false findings here.
+    if !report.has_errors() {
+        checks::candidates(&candidates, &require, context, report);
+    }
     Route {
         name: Arc::from(entry.key.as_str()),
         candidates: candidates.into_iter().map(|(id, _)| id).collect(),

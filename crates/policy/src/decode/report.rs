@@ -115,17 +115,28 @@ fn printable(character: char) -> char {
 
 /// Replaces what looks like a vendor's key, whatever the line was reported for.
 fn mask_secrets(line: String) -> String {
-    let found = SECRET_PREFIXES.iter().filter_map(|prefix| {
-        let start = line.find(prefix)? + prefix.len();
-        let tail = line.get(start..)?;
-        let end = tail.find(|c: char| c.is_whitespace() || "\"',}]#".contains(c));
-        let end = end.map_or(line.len(), |end| start + end);
-        (end - start >= 12).then_some((start, end))
-    });
-    match found.min() {
-        Some((start, end)) => format!("{}***{}", &line[..start], &line[end..]),
-        None => line,
+    let mut masked = String::with_capacity(line.len());
+    let mut rest = line.as_str();
+    while let Some((start, end)) = first_secret(rest) {
+        masked.push_str(&rest[..start]);
+        masked.push_str("***");
+        rest = &rest[end..];
     }
+    masked + rest
+}
+
+/// The bytes behind the first prefix that so much follows that it must be a key.
+fn first_secret(text: &str) -> Option<(usize, usize)> {
+    let of_prefix = |prefix: &&str| {
+        text.match_indices(*prefix).find_map(|(at, _)| {
+            let start = at + prefix.len();
+            let tail = &text[start..];
+            let end = tail.find(|c: char| c.is_whitespace() || "\"',}]#".contains(c));
+            let length = end.unwrap_or(tail.len());
+            (length >= 12).then_some((start, start + length))
+        })
+    };
+    SECRET_PREFIXES.iter().filter_map(of_prefix).min()
 }
 
 /// The nearest of the known names, if any is near enough to be a slip of the pen.
