@@ -286,9 +286,11 @@ impl Mode {
     }
 }
 
-/// Whether the data of a frame that lacks its blank line is all there.
+/// Whether the data of a frame that lacks its blank line is all there. It holds several values where
+/// a server (DashScope has been recorded so) leaves out every blank line.
 fn is_whole(data: &str) -> bool {
-    data.trim() == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok()
+    let mut values = serde_json::Deserializer::from_str(data).into_iter::<serde::de::IgnoredAny>();
+    data.trim() == "[DONE]" || values.all(|value| value.is_ok())
 }
 
 /// The frame with the blank line that its server left out.

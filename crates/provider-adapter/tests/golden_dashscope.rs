@@ -136,6 +136,12 @@ fn recordings_are_read_as_they_were_meant() {
             }
         };
         tally.check(&recording.file, &found, &wanted);
+        if recording.is_stream() {
+            support::check_rendered_stream(&adapter, &recording.file, &recording.body, &found);
+        } else if recording.status == 200 {
+            let (headers, body) = (&recording.headers, &recording.body);
+            support::check_rendered_answer(&adapter, &recording.file, headers, body, &found);
+        }
     }
     tally.print("dashscope");
 }

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "every test binary uses a part")]
 
+pub(crate) mod rendered;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -319,10 +321,14 @@ pub(crate) fn check_fixtures(adapter: &dyn Adapter, provider: &str) -> usize {
         let found = match std::fs::read_to_string(format!("{base}.sse")) {
             Ok(body) => {
                 check_splits(adapter, &body);
+                check_rendered_stream(adapter, base, &body, &expected);
                 stream_outcome(adapter, &body)
             }
             Err(_) => {
                 let body = std::fs::read_to_string(format!("{base}.json")).unwrap();
+                if status == 200 {
+                    check_rendered_answer(adapter, base, &headers, &body, &expected);
+                }
                 unary_outcome(adapter, status, &headers, &body)
             }
         };
@@ -330,6 +336,31 @@ pub(crate) fn check_fixtures(adapter: &dyn Adapter, provider: &str) -> usize {
         count += 1;
     }
     count
+}
+
+/// The client sees what was decoded, in the shape of its dialect.
+pub(crate) fn check_rendered_answer(
+    adapter: &dyn Adapter,
+    name: &str,
+    headers: &Headers,
+    body: &str,
+    decoded: &Value,
+) {
+    let seen = rendered::unary(adapter.wire(), headers, body);
+    assert_eq!(seen, rendered::seen_by_client(decoded), "{name}");
+}
+
+/// The same of a stream, in pieces of several sizes.
+pub(crate) fn check_rendered_stream(
+    adapter: &dyn Adapter,
+    name: &str,
+    body: &str,
+    decoded: &Value,
+) {
+    for size in [1, 97, usize::MAX] {
+        let seen = rendered::stream(adapter.wire(), body, size.min(body.len()));
+        assert_eq!(seen, rendered::seen_by_client(decoded), "{name} by {size}");
+    }
 }
 
 /// Every way of cutting gives the same events: byte by byte, and in two at every place of a short

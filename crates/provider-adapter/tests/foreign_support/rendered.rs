@@ -1,0 +1,171 @@
+//! What an OpenAI client makes of a reply: the reply's bytes read as such a client reads them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use steelyard_provider_adapter::{Progress, ReplyContext, StreamReply, UnaryReply};
+use steelyard_types::WireFormat;
+
+use super::{Headers, failure, head};
+
+fn context() -> ReplyContext {
+    ReplyContext {
+        id: "chatcmpl-1".to_owned(),
+        created: 1_790_000_000,
+        upstream_model: Arc::from("upstream"),
+        include_usage: true,
+    }
+}
+
+/// What the client sees, of what was decoded.
+pub(crate) fn seen_by_client(decoded: &Value) -> Value {
+    if decoded.get("error").is_some() {
+        return decoded.clone();
+    }
+    let count = |class: &str| decoded["usage"][class].as_u64().unwrap_or(0);
+    let written = count("cache_write") + count("cache_write_1h");
+    let prompt = count("input_fresh") + count("input_cached") + written;
+    let completion = count("output") + count("reasoning");
+    let usage = json!({
+        "prompt": prompt,
+        "completion": completion,
+        "total": prompt + completion,
+        "cached": count("input_cached"),
+        "reasoning": count("reasoning"),
+    });
+    json!({
+        "text": decoded["text"],
+        "reasoning": decoded["reasoning"],
+        "calls": decoded["calls"],
+        "finish": decoded["finish"],
+        "usage": if decoded["usage"].is_null() { Value::Null } else { usage },
+    })
+}
+
+fn usage(usage: &Value) -> Value {
+    if usage.is_null() {
+        return Value::Null;
+    }
+    json!({
+        "prompt": usage["prompt_tokens"],
+        "completion": usage["completion_tokens"],
+        "total": usage["total_tokens"],
+        "cached": usage["prompt_tokens_details"]["cached_tokens"],
+        "reasoning": usage["completion_tokens_details"]["reasoning_tokens"],
+    })
+}
+
+fn call(name: &Value, arguments: &str) -> Value {
+    let arguments: Value = serde_json::from_str(arguments).unwrap();
+    json!({"name": name, "arguments": arguments})
+}
+
+pub(crate) fn unary(wire: WireFormat, headers: &Headers, body: &str) -> Value {
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let reply = match UnaryReply::read(wire, &head(200, headers), body, &context()) {
+        Ok(reply) => reply,
+        Err(error) => return failure(&error),
+    };
+    let body: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(body["object"], "chat.completion");
+    assert_eq!(body["created"], 1_790_000_000);
+    assert_eq!(body["choices"].as_array().unwrap().len(), 1);
+    let choice = &body["choices"][0];
+    let message = &choice["message"];
+    assert_eq!(
+        (&choice["index"], &message["role"]),
+        (&json!(0), &json!("assistant"))
+    );
+    let calls = message["tool_calls"].as_array().into_iter().flatten();
+    let calls: Vec<_> = calls
+        .map(|wire| {
+            assert_eq!(wire["type"], "function");
+            assert!(!wire["id"].as_str().unwrap().is_empty());
+            let function = &wire["function"];
+            call(&function["name"], function["arguments"].as_str().unwrap())
+        })
+        .collect();
+    json!({
+        "text": message["content"].as_str().unwrap_or_default(),
+        "reasoning": message["reasoning_content"].as_str().unwrap_or_default(),
+        "calls": calls,
+        "finish": choice["finish_reason"],
+        "usage": usage(&body["usage"]),
+    })
+}
+
+/// Pushes the stream in pieces of that size.
+pub(crate) fn stream(wire: WireFormat, body: &str, size: usize) -> Value {
+    let mut reply = StreamReply::new(wire, context());
+    let mut out = Vec::new();
+    for piece in body.as_bytes().chunks(size) {
+        reply.push(&Bytes::copy_from_slice(piece), &mut out);
+    }
+    match reply.end(&mut out) {
+        Progress::Complete => reply.close(None, &mut out),
+        _ => return failure(reply.error().unwrap()),
+    }
+    let text: Vec<u8> = out.iter().flat_map(|bytes| bytes.to_vec()).collect();
+    let text = String::from_utf8(text).unwrap();
+    let mut frames: Vec<&str> = text
+        .split_terminator("\n\n")
+        .map(|frame| frame.strip_prefix("data: ").unwrap())
+        .collect();
+    assert_eq!(frames.pop(), Some("[DONE]"));
+    read_chunks(&frames)
+}
+
+fn read_chunks(frames: &[&str]) -> Value {
+    let (mut text, mut reasoning) = (String::new(), String::new());
+    let mut calls: Vec<(Value, String)> = Vec::new();
+    let mut finish = Value::Null;
+    let mut usage_chunk = Value::Null;
+    for (position, frame) in frames.iter().enumerate() {
+        let chunk: Value = serde_json::from_str(frame).unwrap();
+        assert_eq!(chunk["object"], "chat.completion.chunk");
+        assert_eq!(chunk["created"], 1_790_000_000);
+        if chunk["choices"] == json!([]) {
+            assert_eq!(position + 1, frames.len(), "usage comes last");
+            usage_chunk = chunk["usage"].clone();
+            continue;
+        }
+        let choice = &chunk["choices"][0];
+        let delta = &choice["delta"];
+        assert_eq!(
+            delta.get("role").is_some(),
+            position == 0,
+            "role comes first, once"
+        );
+        text.push_str(delta["content"].as_str().unwrap_or_default());
+        reasoning.push_str(delta["reasoning_content"].as_str().unwrap_or_default());
+        for fragment in delta["tool_calls"].as_array().into_iter().flatten() {
+            let index = usize::try_from(fragment["index"].as_u64().unwrap()).unwrap();
+            let function = &fragment["function"];
+            if index == calls.len() {
+                assert!(!fragment["id"].as_str().unwrap().is_empty());
+                assert_eq!(fragment["type"], "function");
+                calls.push((function["name"].clone(), String::new()));
+            } else {
+                assert!(fragment.get("id").is_none() && function.get("name").is_none());
+            }
+            let arguments = function["arguments"].as_str().unwrap_or_default();
+            calls[index].1.push_str(arguments);
+        }
+        if !choice["finish_reason"].is_null() {
+            assert!(finish.is_null(), "one finish reason");
+            finish = choice["finish_reason"].clone();
+        }
+    }
+    let calls: Vec<_> = calls
+        .iter()
+        .map(|(name, arguments)| call(name, arguments))
+        .collect();
+    json!({
+        "text": text,
+        "reasoning": reasoning,
+        "calls": calls,
+        "finish": finish,
+        "usage": usage(&usage_chunk),
+    })
+}
