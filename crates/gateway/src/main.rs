@@ -1,2 +1,10 @@
 //! The `steelyard` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use steelyard_gateway::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

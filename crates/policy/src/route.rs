@@ -24,8 +24,8 @@ pub struct Route {
     pub timeouts: Option<TimeoutsOverride>,
     /// Its response cache; `None` is off.
     pub cache: Option<CacheSettings>,
-    /// Answer tokens to expect where the client names no limit, for the expected cost.
-    pub default_output_tokens: u64,
+    /// Answer tokens to expect, for the expected cost; `None` leaves it to the scorer.
+    pub expected_output_tokens: Option<u64>,
 }
 
 /// What happens when no candidate is adequate.
@@ -73,8 +73,6 @@ pub struct CacheSettings {
 }
 
 impl Route {
-    /// `default_output_tokens` where the policy does not say.
-    pub const DEFAULT_OUTPUT_TOKENS: u64 = 500;
     /// `threshold` where the policy does not say.
     pub const DEFAULT_THRESHOLD: f32 = 0.7;
 }

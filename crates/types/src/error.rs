@@ -164,10 +164,11 @@ impl ErrorKind {
     }
 
     /// Whether a route falls back on it where its policy does not say: everything that can, except
-    /// a content filter, which is a decision and not a failure.
+    /// a content filter, which is a decision and not a failure, and a model that its provider does
+    /// not know (404), which is a mistake that somebody should notice.
     #[must_use]
     pub fn falls_back_by_default(self) -> bool {
-        self.can_fall_back() && self != Self::ContentFilter
+        self.can_fall_back() && !matches!(self, Self::ContentFilter | Self::UpstreamModelNotFound)
     }
 }
 

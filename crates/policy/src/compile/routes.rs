@@ -65,8 +65,8 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     let cache = fields
         .optional("cache")
         .and_then(|node| decode_cache(node, report));
-    let default_output_tokens = fields
-        .optional("default_output_tokens")
+    let expected_output_tokens = fields
+        .optional("expected_output_tokens")
         .and_then(|node| integer(node, 1..=1_000_000, report));
     fields.finish(report);
     // What was misread elsewhere would only cause false findings here.
@@ -82,7 +82,7 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         require,
         timeouts,
         cache,
-        default_output_tokens: default_output_tokens.unwrap_or(Route::DEFAULT_OUTPUT_TOKENS),
+        expected_output_tokens,
     }
 }
 

@@ -20,7 +20,7 @@ mod usage;
 mod write;
 
 pub use error_body::{ClientError, error_body, status, stream_error_frame};
-pub use models::models_body;
+pub use models::{model_body, models_body};
 pub use request::{MAX_DEPTH, RequestError, parse_chat_request};
 
 pub(crate) use answer::look;

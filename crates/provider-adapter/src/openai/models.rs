@@ -11,25 +11,41 @@ pub fn models_body<'a>(models: impl Iterator<Item = (&'a str, &'a str)>, created
         object: &'static str,
         data: Vec<Model<'a>>,
     }
-    #[derive(Serialize)]
-    struct Model<'a> {
-        id: &'a str,
-        object: &'static str,
-        created: i64,
-        owned_by: &'a str,
-    }
-    let model = |(id, owned_by)| Model {
-        id,
-        object: "model",
-        created,
-        owned_by,
-    };
+    let data = models
+        .map(|(id, owned_by)| Model::new(id, owned_by, created))
+        .collect();
     let list = List {
         object: "list",
-        data: models.map(model).collect(),
+        data,
     };
     // Strings and numbers always serialise.
     Bytes::from(serde_json::to_vec(&list).unwrap_or_default())
+}
+
+/// The answer to `GET /v1/models/{id}`.
+#[must_use]
+pub fn model_body(id: &str, owned_by: &str, created: i64) -> Bytes {
+    let model = Model::new(id, owned_by, created);
+    Bytes::from(serde_json::to_vec(&model).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: i64,
+    owned_by: &'a str,
+}
+
+impl<'a> Model<'a> {
+    fn new(id: &'a str, owned_by: &'a str, created: i64) -> Self {
+        Self {
+            id,
+            object: "model",
+            created,
+            owned_by,
+        }
+    }
 }
 
 #[cfg(test)]

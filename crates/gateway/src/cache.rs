@@ -1,0 +1,229 @@
+//! The exact-match response cache: one per route that asks for it, bounded in bytes and in time.
+//!
+//! A key is the hash of the caller, the route and the request's bytes, so that nobody is ever given
+//! an answer that was made for somebody else. Streams are kept as the frames that the client saw and
+//! are replayed as such.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+use steelyard_types::UnixMillis;
+
+use crate::clock::Clock;
+
+/// Bytes that an entry costs besides its body.
+const ENTRY_OVERHEAD: usize = 256;
+/// The largest share of a cache that one answer may take: one sixteenth.
+const LARGEST_SHARE: u64 = 16;
+
+/// Identifies a request within a route's cache.
+pub type CacheKey = [u8; 32];
+
+/// An answer that can be given again.
+#[derive(Debug, Clone)]
+pub struct CachedAnswer {
+    /// The body, or the frames of the stream, as the client saw them, priced at zero.
+    pub body: Bytes,
+    /// Whether it is a stream.
+    pub stream: bool,
+    /// Index-free name of the model that gave it.
+    pub model: Arc<str>,
+    /// Name of that model's provider.
+    pub provider: Arc<str>,
+    /// Complexity of the request.
+    pub complexity: f32,
+    expires: UnixMillis,
+}
+
+/// The cache of one route.
+pub struct RouteCache {
+    ttl_ms: u64,
+    max_bytes: u64,
+    clock: Arc<dyn Clock>,
+    entries: Cache<CacheKey, Arc<CachedAnswer>>,
+}
+
+impl RouteCache {
+    fn new(ttl_ms: u64, max_bytes: u64, clock: Arc<dyn Clock>) -> Self {
+        let weight = |_: &CacheKey, answer: &Arc<CachedAnswer>| {
+            u32::try_from(answer.body.len() + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
+        };
+        let entries = Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(weight)
+            .build();
+        Self {
+            ttl_ms,
+            max_bytes,
+            clock,
+            entries,
+        }
+    }
+
+    /// The largest answer that it keeps, in bytes.
+    #[must_use]
+    pub fn largest_answer(&self) -> usize {
+        usize::try_from(self.max_bytes / LARGEST_SHARE)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(ENTRY_OVERHEAD)
+    }
+
+    /// The answer to that request, unless it has expired.
+    #[must_use]
+    pub fn get(&self, key: &CacheKey) -> Option<Arc<CachedAnswer>> {
+        let answer = self.entries.get(key)?;
+        if self.clock.now() < answer.expires {
+            return Some(answer);
+        }
+        self.entries.invalidate(key);
+        None
+    }
+
+    /// Keeps an answer, unless it is too large.
+    pub fn put(
+        &self,
+        key: CacheKey,
+        body: Bytes,
+        stream: bool,
+        served_by: (&Arc<str>, &Arc<str>),
+        complexity: f32,
+    ) {
+        if body.len() > self.largest_answer() {
+            return;
+        }
+        let lifetime = i64::try_from(self.ttl_ms).unwrap_or(i64::MAX);
+        let (model, provider) = served_by;
+        let answer = CachedAnswer {
+            body,
+            stream,
+            model: Arc::clone(model),
+            provider: Arc::clone(provider),
+            complexity,
+            expires: UnixMillis(self.clock.now().0.saturating_add(lifetime)),
+        };
+        self.entries.insert(key, Arc::new(answer));
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.entries.run_pending_tasks();
+        self.entries.weighted_size()
+    }
+}
+
+/// The hash that identifies a request: who asks, of which route, and every byte of what is asked.
+#[must_use]
+pub fn cache_key(caller: &str, route: &str, body: &[u8]) -> CacheKey {
+    let mut hash = Sha256::new();
+    for part in [caller.as_bytes(), route.as_bytes(), body] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// The caches of all routes; they survive a reload unless their settings change.
+pub struct RouteCaches {
+    clock: Arc<dyn Clock>,
+    by_route: Mutex<HashMap<Arc<str>, Arc<RouteCache>>>,
+}
+
+impl RouteCaches {
+    /// No caches yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            by_route: Mutex::default(),
+        }
+    }
+
+    /// The cache of a route; a new and empty one where its settings changed.
+    pub fn of(&self, route: &Arc<str>, ttl_ms: u64, max_bytes: u64) -> Arc<RouteCache> {
+        let mut by_route = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
+        match by_route.get(route) {
+            Some(cache) if (cache.ttl_ms, cache.max_bytes) == (ttl_ms, max_bytes) => {
+                Arc::clone(cache)
+            }
+            _ => {
+                let cache = RouteCache::new(ttl_ms, max_bytes, Arc::clone(&self.clock));
+                let cache = Arc::new(cache);
+                by_route.insert(Arc::clone(route), Arc::clone(&cache));
+                cache
+            }
+        }
+    }
+
+    /// Forgets the caches of routes that no longer have one.
+    pub fn retain(&self, configured: impl Fn(&str) -> bool) {
+        let mut by_route = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
+        by_route.retain(|name, _| configured(name));
+    }
+
+    /// Bytes that all of them hold.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let by_route = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
+        by_route.values().map(|cache| cache.bytes()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::ManualClock;
+
+    fn cache(max_bytes: u64) -> (Arc<ManualClock>, Arc<RouteCache>) {
+        let clock = Arc::new(ManualClock::default());
+        let caches = RouteCaches::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        let cache = caches.of(&"auto".into(), 1_000, max_bytes);
+        (clock, cache)
+    }
+
+    fn put(cache: &RouteCache, key: CacheKey, size: usize) {
+        let served_by = (&"m".into(), &"p".into());
+        cache.put(key, Bytes::from(vec![0; size]), false, served_by, 0.5);
+    }
+
+    #[test]
+    fn answers_expire() {
+        let (clock, cache) = cache(1 << 20);
+        let key = cache_key("team", "auto", b"{}");
+        put(&cache, key, 10);
+        clock.advance(Duration::from_millis(999));
+        assert!(cache.get(&key).is_some());
+        clock.advance(Duration::from_millis(1));
+        assert!(cache.get(&key).is_none());
+    }
+
+    #[test]
+    fn bytes_are_bounded() {
+        let (_, cache) = cache(64 * 1024);
+        for number in 0..200_u32 {
+            put(
+                &cache,
+                cache_key("team", "auto", &number.to_le_bytes()),
+                3_000,
+            );
+        }
+        assert!(cache.bytes() <= 64 * 1024, "{} bytes", cache.bytes());
+        let too_large = cache_key("team", "auto", b"large");
+        put(&cache, too_large, cache.largest_answer() + 1);
+        assert!(cache.get(&too_large).is_none());
+    }
+
+    #[test]
+    fn callers_do_not_share() {
+        assert_ne!(cache_key("a", "auto", b"{}"), cache_key("b", "auto", b"{}"));
+        assert_ne!(
+            cache_key("a", "bauto", b"{}"),
+            cache_key("ab", "auto", b"{}")
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! The gateway as a whole: the configuration in force, and what outlives it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderMap;
+
+use crate::pipeline::Exchange;
+use crate::runtime::Runtime;
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
+
+/// A running gateway.
+pub struct Gateway {
+    /// Listeners and bounds; fixed for the life of the process.
+    pub settings: Settings,
+    /// What outlives a reload.
+    pub runtime: Arc<Runtime>,
+    /// The configuration in force.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// What became of the last reload.
+    pub reload: ArcSwap<ReloadStatus>,
+}
+
+/// What became of the last attempt to load the policy.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct ReloadStatus {
+    /// Whether it was put in force.
+    pub successful: bool,
+    /// When it was tried, RFC 3339.
+    pub at: String,
+    /// What was wrong with it, as `policy check` prints it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Gateway {
+    /// Begins to record a request under the configuration in force.
+    pub(crate) fn begin(&self, endpoint: &'static str, headers: &HeaderMap) -> Exchange {
+        let client_id = headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok());
+        Exchange::begin(
+            Arc::clone(&self.runtime),
+            self.snapshot.load_full(),
+            endpoint,
+            client_id,
+        )
+    }
+}

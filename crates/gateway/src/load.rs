@@ -1,0 +1,142 @@
+//! Reading the policy and its price book from files, and putting them in force.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use steelyard_policy::{Diagnostics, Policy, Sources};
+
+use crate::clock::rfc3339;
+use crate::gateway::{Gateway, ReloadStatus};
+use crate::server::{OpenToAll, check_exposure};
+use crate::snapshot::{KeySource, Snapshot, SnapshotError};
+
+/// The largest policy or price book that is read.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// Why no policy could be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The policy is wrong.
+    #[error(transparent)]
+    Policy(#[from] Diagnostics),
+    /// The policy is right but cannot be put in force.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The policy has no keys and the data plane can be reached from other machines.
+    #[error(transparent)]
+    Exposure(#[from] OpenToAll),
+}
+
+/// A policy with the files that it came from.
+#[derive(Debug)]
+pub struct LoadedPolicy {
+    /// The policy.
+    pub policy: Policy,
+    /// The policy file and its price book, as they were opened.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads a policy and the price book that it names.
+///
+/// # Errors
+/// A file that cannot be read, or everything that is wrong with the two.
+pub fn load_policy(path: &Path) -> Result<LoadedPolicy, LoadError> {
+    let policy_text = read(path)?;
+    let prices = steelyard_policy::prices_path(&policy_text).unwrap_or("prices.yaml".to_owned());
+    let prices_path = path.parent().unwrap_or(Path::new("")).join(prices);
+    let prices_text = read(&prices_path)?;
+    let policy = steelyard_policy::load(&Sources {
+        policy_name: &path.display().to_string(),
+        policy_text: &policy_text,
+        prices_name: &prices_path.display().to_string(),
+        prices_text: &prices_text,
+    })?;
+    Ok(LoadedPolicy {
+        policy,
+        files: vec![path.to_owned(), prices_path],
+    })
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    let fail = |reason: String| LoadError::Read {
+        path: path.to_owned(),
+        reason,
+    };
+    let size = std::fs::metadata(path)
+        .map_err(|error| fail(error.to_string()))?
+        .len();
+    if size > MAX_FILE_BYTES {
+        return Err(fail(format!("{size} bytes are more than {MAX_FILE_BYTES}")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| fail(format!("not UTF-8 text: {error}")))
+}
+
+/// Loads the policy again and swaps it in, whole or not at all. What happened is in the log, in the
+/// metrics and in the admin status. Gives the files to watch.
+pub fn reload(gateway: &Gateway, path: &Path, keys: &dyn KeySource) -> Option<Vec<PathBuf>> {
+    let now = gateway.runtime.clock.now();
+    let loaded = load_policy(path).and_then(|loaded| {
+        check_exposure(&loaded.policy, gateway.settings.server.listen)?;
+        let snapshot = Snapshot::compile(loaded.policy, keys, &gateway.runtime)?;
+        Ok((snapshot, loaded.files))
+    });
+    let status = match &loaded {
+        Ok((snapshot, _)) => {
+            tracing::info!(policy = &*snapshot.version, "policy reloaded");
+            ReloadStatus {
+                successful: true,
+                at: rfc3339(now),
+                error: None,
+            }
+        }
+        Err(error) => {
+            let in_force = gateway.snapshot.load().version.to_string();
+            tracing::error!(
+                policy = in_force,
+                "policy not reloaded, the old one stays:\n{error}"
+            );
+            ReloadStatus {
+                successful: false,
+                at: rfc3339(now),
+                error: Some(error.to_string()),
+            }
+        }
+    };
+    gateway.runtime.meter.reloaded(status.successful, now);
+    gateway.reload.store(Arc::new(status));
+    let (snapshot, files) = loaded.ok()?;
+    warn(&snapshot);
+    gateway.snapshot.store(Arc::new(snapshot));
+    Some(files)
+}
+
+/// Says what is allowed but probably not meant.
+pub fn warn(snapshot: &Snapshot) {
+    for warning in &snapshot.policy.warnings {
+        tracing::warn!("{warning}");
+    }
+    for (model, provider, reason) in snapshot.unusable() {
+        tracing::warn!(model, provider, reason, "this model cannot be used");
+    }
+    for model in &snapshot.policy.models {
+        if let Some(ends) = model.ends {
+            let ends_at = rfc3339(ends);
+            if ends <= snapshot.loaded_at {
+                tracing::warn!(
+                    model = &*model.name,
+                    ends_at,
+                    "its provider no longer serves it"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One call of one provider: send, read, classify. Up to the commit point it can fail without the
+//! client noticing.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use steelyard_policy::Timeouts;
+use steelyard_provider_adapter::{
+    EncodedRequest, HeaderLookup, Progress, ReplyContext, ResponseHead, StreamReply, UnaryReply,
+};
+use steelyard_types::{ErrorKind, ProviderError, UnixMillis, Usage, WireFormat};
+
+use crate::snapshot::Deployment;
+
+/// What an attempt needs besides the request.
+pub(crate) struct Call<'a> {
+    pub(crate) deployment: &'a Deployment,
+    pub(crate) wire: WireFormat,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) encoded: EncodedRequest,
+    pub(crate) context: ReplyContext,
+    pub(crate) max_answer_bytes: usize,
+    pub(crate) at: UnixMillis,
+}
+
+/// A stream whose first content is there.
+pub(crate) struct OpenStream {
+    pub(crate) upstream: reqwest::Body,
+    pub(crate) reply: StreamReply,
+    /// What the client may be sent already.
+    pub(crate) pending: Vec<Bytes>,
+    /// How far it has come: `Content` or `Complete`.
+    pub(crate) progress: Progress,
+}
+
+/// An attempt without an answer for the client.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: ProviderError,
+    /// What it cost all the same, where the provider said.
+    pub(crate) usage: Option<Usage>,
+    /// Whether the provider began an answer, and so may charge for it.
+    pub(crate) answered: bool,
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self {
+            error,
+            usage: None,
+            answered: false,
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Asks for a whole answer.
+    pub(crate) async fn unary(self) -> Result<UnaryReply, Failure> {
+        let total = Duration::from_millis(self.timeouts.total_ms);
+        match tokio::time::timeout(total, self.unary_without_deadline()).await {
+            Ok(result) => result,
+            Err(_) => Err(timed_out(ErrorKind::TotalTimeout, "no whole answer", total)),
+        }
+    }
+
+    async fn unary_without_deadline(mut self) -> Result<UnaryReply, Failure> {
+        let response = self.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = read_body(response, self.max_answer_bytes).await?;
+        let head = ResponseHead {
+            status,
+            headers: &Headers(&headers),
+            at: self.at,
+        };
+        if !(200..300).contains(&status) {
+            return Err(self.deployment.adapter.decode_error(&head, &body).into());
+        }
+        let reply = UnaryReply::read(self.wire, &head, body, &self.context)?;
+        if reply.empty {
+            return Err(empty_answer(reply.usage));
+        }
+        Ok(reply)
+    }
+
+    /// Asks for a stream and waits for its first content.
+    pub(crate) async fn stream(self) -> Result<OpenStream, Failure> {
+        let limit_ms = self.timeouts.first_token_ms.min(self.timeouts.total_ms);
+        let limit = Duration::from_millis(limit_ms);
+        match tokio::time::timeout(limit, self.stream_without_deadline()).await {
+            Ok(result) => result,
+            Err(_) => Err(timed_out(
+                ErrorKind::FirstTokenTimeout,
+                "no first token",
+                limit,
+            )),
+        }
+    }
+
+    async fn stream_without_deadline(mut self) -> Result<OpenStream, Failure> {
+        let mut response = self.send().await?;
+        let status = response.status().as_u16();
+        if !(200..300).contains(&status) || is_json(response.headers()) {
+            return Err(self.not_a_stream(response).await);
+        }
+        let mut reply = StreamReply::new(self.wire, self.context);
+        let mut pending = Vec::new();
+        let mut held = 0_usize;
+        loop {
+            let chunk = response
+                .chunk()
+                .await
+                .map_err(|error| broken(&error, reply.usage()))?;
+            let progress = match &chunk {
+                Some(chunk) => reply.push(chunk, &mut pending),
+                None => reply.end(&mut pending),
+            };
+            match progress {
+                Progress::Content => {}
+                Progress::Complete if !reply.is_empty() => {}
+                Progress::Complete => return Err(empty_answer(reply.usage())),
+                Progress::Failed => return Err(stream_failure(&reply)),
+                Progress::Waiting => {
+                    held += chunk.as_ref().map_or(0, Bytes::len);
+                    if chunk.is_none() || held > self.max_answer_bytes {
+                        return Err(invalid("the stream has no content", reply.usage()));
+                    }
+                    continue;
+                }
+            }
+            return Ok(OpenStream {
+                upstream: response.into(),
+                reply,
+                pending,
+                progress,
+            });
+        }
+    }
+
+    /// A request for a stream was answered with something else: an error, or a server that ignores
+    /// `stream`.
+    async fn not_a_stream(&self, response: reqwest::Response) -> Failure {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = match read_body(response, self.max_answer_bytes).await {
+            Ok(body) => body,
+            Err(failure) => return failure,
+        };
+        let head = ResponseHead {
+            status,
+            headers: &Headers(&headers),
+            at: self.at,
+        };
+        if !(200..300).contains(&status) {
+            return self.deployment.adapter.decode_error(&head, &body).into();
+        }
+        match UnaryReply::read(self.wire, &head, body, &self.context) {
+            Err(error) => error.into(),
+            Ok(reply) => invalid(
+                "a stream was asked for and a whole answer came",
+                reply.usage,
+            ),
+        }
+    }
+
+    async fn send(&mut self) -> Result<reqwest::Response, ProviderError> {
+        let deployment = self.deployment;
+        let url = format!("{}{}", deployment.base_url, self.encoded.path);
+        let mut request = deployment
+            .client
+            .post(url)
+            .headers(deployment.headers.clone());
+        for (name, value) in &self.encoded.headers {
+            request = request.header(*name, *value);
+        }
+        let body = std::mem::take(&mut self.encoded.body);
+        request.body(body).send().await.map_err(|error| {
+            ProviderError::new(
+                ErrorKind::Connect,
+                format!(
+                    "no answer from {}: {}",
+                    deployment.provider,
+                    root_cause(&error)
+                ),
+            )
+        })
+    }
+}
+
+/// Reads a body whole, within a bound.
+async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Bytes, Failure> {
+    let too_large = || invalid("the answer is larger than max_answer_bytes", None);
+    let first = response
+        .chunk()
+        .await
+        .map_err(|error| broken(&error, None))?;
+    let Some(first) = first else {
+        return Ok(Bytes::new());
+    };
+    if first.len() > limit {
+        return Err(too_large());
+    }
+    let Some(second) = response
+        .chunk()
+        .await
+        .map_err(|error| broken(&error, None))?
+    else {
+        return Ok(first);
+    };
+    let mut body = BytesMut::with_capacity(first.len() + second.len());
+    body.extend_from_slice(&first);
+    body.extend_from_slice(&second);
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| broken(&error, None))?
+    {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if body.len() > limit {
+        Err(too_large())
+    } else {
+        Ok(body.freeze())
+    }
+}
+
+/// A stream that failed on its own account.
+fn stream_failure(reply: &StreamReply) -> Failure {
+    let error = reply.error().cloned().unwrap_or_else(|| {
+        ProviderError::new(ErrorKind::StreamError, "the stream failed without a reason")
+    });
+    Failure {
+        error,
+        usage: reply.usage(),
+        answered: true,
+    }
+}
+
+fn timed_out(kind: ErrorKind, what: &str, limit: Duration) -> Failure {
+    let message = format!("{what} within {} ms", limit.as_millis());
+    // The provider has the request and may charge for it, whether or not anyone waits.
+    Failure {
+        error: ProviderError::new(kind, message),
+        usage: None,
+        answered: true,
+    }
+}
+
+fn empty_answer(usage: Option<Usage>) -> Failure {
+    let error = ProviderError::new(ErrorKind::EmptyAnswer, "the answer is empty");
+    Failure {
+        error,
+        usage,
+        answered: true,
+    }
+}
+
+fn invalid(message: &str, usage: Option<Usage>) -> Failure {
+    let error = ProviderError::new(ErrorKind::InvalidAnswer, message);
+    Failure {
+        error,
+        usage,
+        answered: true,
+    }
+}
+
+fn broken(error: &reqwest::Error, usage: Option<Usage>) -> Failure {
+    let message = format!("the answer broke off: {}", root_cause(error));
+    Failure {
+        error: ProviderError::new(ErrorKind::BrokenStream, message),
+        usage,
+        answered: true,
+    }
+}
+
+/// The innermost reason. The outer ones name the URL and say "error sending request".
+pub(crate) fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(http::header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+}
+
+/// Response headers as the adapters look them up.
+struct Headers<'a>(&'a HeaderMap);
+
+impl HeaderLookup for Headers<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str().ok()
+    }
+}

@@ -1,0 +1,69 @@
+//! Which models are tried for a request, in which order.
+
+use smallvec::SmallVec;
+use steelyard_policy::{ModelId, Selection};
+use steelyard_provider_adapter::Refusal;
+use steelyard_router::{Demand, Exclusion, Plan, Reason, Scorer, plan};
+use steelyard_types::ChatRequest;
+
+use crate::snapshot::Snapshot;
+
+/// The ladder of a request, and what was found on the way to it.
+pub(crate) struct Decision {
+    pub(crate) plan: Plan,
+    pub(crate) reason: Reason,
+    /// Fields that candidates cannot carry, which is why those are ruled out.
+    pub(crate) refusals: SmallVec<[Refusal; 2]>,
+}
+
+/// Judges every candidate of a route, or the one model that is pinned.
+///
+/// A route may know better than the scorer how long its answers are; `demand` is corrected then.
+pub(crate) fn decide(
+    snapshot: &Snapshot,
+    selection: Selection,
+    request: &ChatRequest<'_>,
+    demand: &mut Demand,
+) -> Decision {
+    let mut refusals = SmallVec::new();
+    let mut admissible = |model: ModelId, ruled_out: Option<Exclusion>| {
+        let target = &snapshot.policy.model(model).target;
+        let ruled_out = ruled_out.or_else(|| {
+            let carried = snapshot.deployment(model).adapter.carries(request, target);
+            refusals.push(carried.err()?);
+            Some(Exclusion::CannotCarry)
+        });
+        snapshot.candidate(model, ruled_out)
+    };
+    let (plan, reason) = match selection {
+        Selection::Route(id) => {
+            let route = &snapshot.routes[id.index()];
+            if let Some(expected) = snapshot.policy.route(id).expected_output_tokens {
+                demand.expected_output_tokens = expected;
+            }
+            let candidates = route.candidates.iter();
+            let candidates = candidates.map(|one| admissible(one.model, one.ruled_out));
+            let plan = plan(candidates, demand, &route.terms, Scorer::shipped());
+            let reason = plan.reason;
+            (plan, reason)
+        }
+        Selection::Model(id) => {
+            let no_key = snapshot
+                .deployment(id)
+                .unusable
+                .as_ref()
+                .map(|_| Exclusion::NoKey);
+            let candidate = admissible(id, no_key);
+            let terms = snapshot.pinned.terms;
+            (
+                plan([candidate], demand, &terms, Scorer::shipped()),
+                Reason::Pinned,
+            )
+        }
+    };
+    Decision {
+        plan,
+        reason,
+        refusals,
+    }
+}

@@ -1,0 +1,290 @@
+//! One request from its first byte to its log line: what is recorded of it, and the guarantee that
+//! it is recorded exactly once, whatever happens.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use steelyard_policy::ModelId;
+use steelyard_router::{Plan, Reason};
+use steelyard_types::{ErrorKind, NanoUsd, PriceQuery, ServiceTier, Usage};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::limits::LimitState;
+use crate::meter::{NO_ROUTE, RouteMeter};
+use crate::request_log::RequestRecord;
+use crate::runtime::Runtime;
+use crate::snapshot::{CompiledRoute, Snapshot};
+
+/// Which route a request belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RouteOf {
+    /// None: it was refused before it was routed.
+    Nothing,
+    /// None: the client named a model.
+    Pinned,
+    /// The route at this index of the snapshot.
+    Route(usize),
+}
+
+/// One request, with everything that is recorded of it.
+///
+/// When it is dropped without having been settled, the client went away.
+pub(crate) struct Exchange {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) route: RouteOf,
+    pub(crate) record: RequestRecord,
+    /// What the caller's bucket said.
+    pub(crate) limit: Option<LimitState>,
+    /// The strongest candidate, which the cost is compared with.
+    pub(crate) strongest: Option<ModelId>,
+    /// The tier that the request is billed at.
+    pub(crate) service: ServiceTier,
+    /// The model that was tried last.
+    pub(crate) served_by: Option<ModelId>,
+    started: Instant,
+    /// Time spent waiting for providers and for the client's body.
+    waited: Duration,
+    /// Usage of the attempt that was answered to the client.
+    usage: Option<Usage>,
+    settled: bool,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Exchange {
+    /// Begins to record a request.
+    pub(crate) fn begin(
+        runtime: Arc<Runtime>,
+        snapshot: Arc<Snapshot>,
+        endpoint: &'static str,
+        client_id: Option<&str>,
+    ) -> Self {
+        let permit = Arc::clone(&runtime.in_flight).try_acquire_owned().ok();
+        runtime.meter.in_flight().inc();
+        let record = RequestRecord {
+            at: runtime.clock.now(),
+            request_id: runtime.ids.accept(client_id),
+            endpoint,
+            key: None,
+            route: None,
+            model: None,
+            provider: None,
+            reason: None,
+            complexity: None,
+            attempts: 0,
+            failed: Vec::new(),
+            stream: false,
+            cache: None,
+            status: 0,
+            outcome: "",
+            error: None,
+            input_tokens: 0,
+            cached_tokens: 0,
+            output_tokens: 0,
+            metered: true,
+            cost_nano_usd: 0,
+            strongest_cost_nano_usd: None,
+            duration_us: 0,
+            overhead_us: 0,
+            first_token_us: None,
+            policy: Arc::clone(&snapshot.version),
+        };
+        Self {
+            started: runtime.clock.monotonic(),
+            runtime,
+            snapshot,
+            route: RouteOf::Nothing,
+            record,
+            limit: None,
+            strongest: None,
+            service: ServiceTier::Standard,
+            served_by: None,
+            waited: Duration::ZERO,
+            usage: None,
+            settled: false,
+            _permit: permit,
+        }
+    }
+
+    /// Whether the gateway has room for it.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self._permit.is_some()
+    }
+
+    /// Its route's handles; `None` before it was routed.
+    pub(crate) fn compiled_route(&self) -> Option<&CompiledRoute> {
+        match self.route {
+            RouteOf::Nothing => None,
+            RouteOf::Pinned => Some(&self.snapshot.pinned),
+            RouteOf::Route(index) => Some(&self.snapshot.routes[index]),
+        }
+    }
+
+    fn meter(&self) -> Option<&RouteMeter> {
+        self.compiled_route().map(|route| &route.meter)
+    }
+
+    /// It belongs to this route from now on.
+    pub(crate) fn routed(&mut self, route: RouteOf) {
+        self.route = route;
+        self.record.route = self.compiled_route().map(|route| Arc::clone(&route.name));
+    }
+
+    /// The router weighed it.
+    pub(crate) fn weighed(&mut self, complexity: f32) {
+        self.record.complexity = Some(complexity);
+        if let Some(meter) = self.meter() {
+            meter.complexity(complexity);
+        }
+    }
+
+    /// The router decided.
+    pub(crate) fn decided(&mut self, plan: &Plan, reason: Reason) {
+        self.strongest = plan.strongest.map(ModelId);
+        if let Some(first) = plan.ladder.first() {
+            let model = Arc::clone(&self.snapshot.deployment(ModelId(*first)).name);
+            self.chose(&model, reason);
+        }
+    }
+
+    /// This model is the first choice, for this reason.
+    pub(crate) fn chose(&mut self, model: &str, reason: Reason) {
+        self.record.reason = Some(reason.as_str());
+        if let Some(meter) = self.meter() {
+            meter.decision(model, reason);
+        }
+    }
+
+    /// An attempt begins.
+    pub(crate) fn attempting(&mut self, model: ModelId) {
+        let deployment = self.snapshot.deployment(model);
+        self.record.model = Some(Arc::clone(&deployment.name));
+        self.record.provider = Some(Arc::clone(&deployment.provider));
+        self.record.attempts = self.record.attempts.saturating_add(1);
+        self.served_by = Some(model);
+    }
+
+    /// The gateway waited since then, for a provider or for the client.
+    pub(crate) fn waited_since(&mut self, since: Instant) -> Duration {
+        let elapsed = self.runtime.clock.since(since);
+        self.waited += elapsed;
+        elapsed
+    }
+
+    /// The first byte of the answer leaves now: what the gateway took of the time until here is its
+    /// overhead.
+    pub(crate) fn committed(&mut self) {
+        let overhead = self
+            .runtime
+            .clock
+            .since(self.started)
+            .saturating_sub(self.waited);
+        self.record.overhead_us = micros(overhead);
+        if let Some(meter) = self.meter() {
+            meter.overhead(overhead.as_secs_f64());
+        }
+    }
+
+    /// The first content of a stream arrived.
+    pub(crate) fn first_content(&mut self) {
+        self.record.first_token_us = Some(micros(self.runtime.clock.since(self.started)));
+    }
+
+    /// An attempt was abandoned for another model.
+    pub(crate) fn fell_back(&self, model: ModelId, kind: ErrorKind) {
+        if let Some(meter) = self.meter() {
+            meter.fallback(&self.snapshot.deployment(model).name, kind);
+        }
+    }
+
+    /// Books what an attempt used. `None` is an attempt that was answered, at least in part,
+    /// without saying what it used.
+    pub(crate) fn charge(&mut self, model: ModelId, usage: Option<Usage>) {
+        let deployment = self.snapshot.deployment(model);
+        deployment.meter.usage(usage.as_ref());
+        let Some(usage) = usage else {
+            self.record.metered = false;
+            return;
+        };
+        self.usage = Some(usage);
+        self.record.add_usage(&usage);
+        match self.cost_of(model, &usage) {
+            Some(cost) => {
+                if let Some(meter) = self.meter() {
+                    meter.cost(&deployment.name, cost.0);
+                }
+                self.record.cost_nano_usd = self.record.cost_nano_usd.saturating_add(cost.0);
+            }
+            None => {
+                tracing::error!(
+                    model = &*deployment.name,
+                    "no price for an answer that was given"
+                );
+                self.record.metered = false;
+            }
+        }
+    }
+
+    /// Cost of all attempts so far.
+    pub(crate) fn cost(&self) -> NanoUsd {
+        NanoUsd(self.record.cost_nano_usd)
+    }
+
+    /// What the answer's usage would have cost with the strongest candidate.
+    pub(crate) fn strongest_cost(&self) -> Option<NanoUsd> {
+        self.cost_of(self.strongest?, &self.usage?)
+    }
+
+    /// Cost of this usage with this model at the request's moment and tier.
+    fn cost_of(&self, model: ModelId, usage: &Usage) -> Option<NanoUsd> {
+        let query = PriceQuery {
+            at: self.record.at,
+            service: self.service,
+            prompt_tokens: usage.prompt_tokens(),
+        };
+        let price = &self.snapshot.policy.model(model).price;
+        Some(price.rates(&query)?.cost(usage).amount)
+    }
+
+    /// The request is over: counts it and writes its line. Only the first call counts.
+    pub(crate) fn settle(&mut self, status: u16, outcome: Result<(), (ErrorKind, String)>) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        self.runtime.meter.in_flight().dec();
+        let kind = outcome.as_ref().err().map(|(kind, _)| *kind);
+        match self.meter() {
+            Some(meter) => meter.request(self.record.stream, kind),
+            None => self.runtime.unrouted.request(self.record.stream, kind),
+        }
+        let strongest_cost = self.strongest_cost();
+        if let (None, Some(meter), Some(cost)) = (kind, self.meter(), strongest_cost) {
+            meter.counterfactual(cost.0);
+        }
+        self.record.strongest_cost_nano_usd = strongest_cost.map(|cost| cost.0);
+        self.record.status = status;
+        self.record.outcome = kind.map_or("ok", ErrorKind::as_str);
+        self.record.error = outcome.err().map(|(_, message)| message);
+        self.record.duration_us = micros(self.runtime.clock.since(self.started));
+        self.runtime.log.write(self.record.clone());
+    }
+
+    /// The route's name for headers and records.
+    pub(crate) fn route_name(&self) -> &str {
+        self.compiled_route().map_or(NO_ROUTE, |route| &route.name)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // 499 is nginx's word for it; nobody is left to read the status.
+        self.settle(
+            499,
+            Err((ErrorKind::ClientGone, "the client went away".to_owned())),
+        );
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,398 @@
+//! The one path of a request: authenticate, parse, reserve, look into the cache, weigh, plan,
+//! attempt, reply, settle.
+
+mod attempt;
+mod decide;
+mod exchange;
+mod refusal;
+mod respond;
+mod stream;
+mod weigh;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body_util::{BodyExt, Limited};
+use smallvec::{SmallVec, smallvec};
+use steelyard_policy::{ModelId, Selection, Timeouts};
+use steelyard_provider_adapter::{ReplyContext, openai};
+use steelyard_router::{Plan, Reason, Scorer};
+use steelyard_types::{ChatRequest, ErrorKind, ProviderError};
+
+use self::attempt::{Call, Failure};
+use self::exchange::RouteOf;
+use self::stream::{ClientStream, Recording};
+use crate::cache::{CacheKey, cache_key};
+use crate::gateway::Gateway;
+use crate::request_log::FailedAttempt;
+
+pub(crate) use self::decide::{Decision, decide};
+pub(crate) use self::exchange::Exchange;
+pub(crate) use self::refusal::unknown_model;
+pub(crate) use self::respond::{Refused, response};
+pub(crate) use self::weigh::weigh;
+
+/// Answers `POST /v1/chat/completions`.
+pub(crate) async fn chat_completions(gateway: Arc<Gateway>, request: Request) -> Response {
+    let mut exchange = gateway.begin("POST /v1/chat/completions", request.headers());
+    match chat(&gateway, &mut exchange, request).await {
+        Ok(Reply::Whole(body)) => exchange.answer(body),
+        Ok(Reply::Replay(body)) => {
+            let headers = exchange.stream_headers();
+            exchange.settle(200, Ok(()));
+            response(200, headers, Body::from(body))
+        }
+        Ok(Reply::Stream(opened)) => {
+            let headers = exchange.stream_headers();
+            let Opened {
+                open,
+                model,
+                timeouts,
+                started,
+                recording,
+            } = *opened;
+            let stream = ClientStream::new(open, model, exchange, timeouts, started, recording);
+            response(200, headers, Body::new(stream))
+        }
+        Err(refused) => exchange.refuse(refused),
+    }
+}
+
+/// What the client is answered with.
+enum Reply {
+    Whole(Bytes),
+    /// A stream from the cache.
+    Replay(Bytes),
+    Stream(Box<Opened>),
+}
+
+/// A stream whose first content is there, with what its body needs.
+struct Opened {
+    open: attempt::OpenStream,
+    model: ModelId,
+    timeouts: Timeouts,
+    started: Instant,
+    recording: Option<Recording>,
+}
+
+async fn chat(
+    gateway: &Gateway,
+    exchange: &mut Exchange,
+    http_request: Request,
+) -> Result<Reply, Refused> {
+    let caller = admit(exchange, http_request.headers())?;
+    let body = read_body(gateway, exchange, http_request).await?;
+    let request = openai::parse_chat_request(&body).map_err(refusal::of_request)?;
+    exchange.record.stream = request.stream;
+    let selection = select(exchange, caller.as_deref(), &request.model)?;
+
+    let key = cache_key_of(exchange, caller.as_deref(), &body);
+    if let Some(reply) = key.and_then(|key| cached(exchange, &key, request.stream)) {
+        return Ok(reply);
+    }
+    let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
+    exchange.weighed(demand.complexity);
+    exchange.service = demand.service;
+    let Decision {
+        plan,
+        reason,
+        refusals,
+    } = decide(&exchange.snapshot, selection, &request, &mut demand);
+    exchange.decided(&plan, reason);
+    if plan.ladder.is_empty() {
+        return Err(refusal::of_plan(exchange, &plan, &refusals));
+    }
+    attempts(gateway, exchange, selection, &request, &plan, key).await
+}
+
+/// Lets a caller in: there is room, its key is known, its bucket is not empty. Gives the key's name.
+pub(crate) fn admit(
+    exchange: &mut Exchange,
+    headers: &HeaderMap,
+) -> Result<Option<Arc<str>>, Refused> {
+    let snapshot = Arc::clone(&exchange.snapshot);
+    let mut limited = None;
+    let mut name = None;
+    if snapshot.needs_key() {
+        let text = bearer(headers).ok_or_else(refusal::no_key)?;
+        let (key, compiled) = snapshot.key(text).ok_or_else(refusal::unknown_key)?;
+        name = Some(Arc::clone(&key.name));
+        exchange.record.key.clone_from(&name);
+        exchange.limit = compiled.limiter.as_ref().map(|limiter| limiter.check());
+        if let Some(limit) = exchange.limit.filter(|limit| !limit.allowed) {
+            compiled.meter.limited();
+            limited = Some(refusal::limit_reached(&key.name, limit));
+        }
+    }
+    if let Some(refused) = limited {
+        return Err(refused);
+    }
+    if !exchange.is_admitted() {
+        return Err(refusal::no_room());
+    }
+    Ok(name)
+}
+
+/// The key in `Authorization: Bearer ...`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| key.trim())
+        .filter(|key| !key.is_empty())
+}
+
+/// Reads the body into one buffer, within its bounds of size and time.
+async fn read_body(
+    gateway: &Gateway,
+    exchange: &mut Exchange,
+    request: Request,
+) -> Result<Bytes, Refused> {
+    let encoding = request.headers().get(http::header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding.as_bytes() != b"identity") {
+        return Err(refusal::encoded_body());
+    }
+    let server = &gateway.settings.server;
+    let started = exchange.runtime.clock.monotonic();
+    let read = collect(Limited::new(request.into_body(), server.max_body_bytes));
+    let limit = Duration::from_millis(server.body_timeout_ms);
+    let body = tokio::time::timeout(limit, read).await;
+    exchange.waited_since(started);
+    match body {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) => Err(refusal::unreadable_body(
+            error.as_ref(),
+            server.max_body_bytes,
+        )),
+        Err(_) => Err(refusal::slow_body(server.body_timeout_ms)),
+    }
+}
+
+/// Collects a body; one that came in one piece is not copied.
+async fn collect(mut body: Limited<Body>) -> Result<Bytes, axum::BoxError> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}
+
+/// Finds what the client's `model` names, and whether its key may use it.
+fn select(exchange: &mut Exchange, caller: Option<&str>, name: &str) -> Result<Selection, Refused> {
+    let snapshot = Arc::clone(&exchange.snapshot);
+    let selection = snapshot
+        .resolve(name)
+        .ok_or_else(|| unknown_model(&snapshot, name))?;
+    let key =
+        caller.and_then(|caller| snapshot.policy.keys.iter().find(|key| &*key.name == caller));
+    let allowed = key.is_none_or(|key| match selection {
+        Selection::Route(route) => key.allows_route(route),
+        Selection::Model(_) => key.models,
+    });
+    exchange.routed(match selection {
+        Selection::Route(route) => RouteOf::Route(route.index()),
+        Selection::Model(_) => RouteOf::Pinned,
+    });
+    if allowed {
+        Ok(selection)
+    } else {
+        Err(refusal::forbidden(name))
+    }
+}
+
+/// The cache's key of this request, if its route has a cache.
+fn cache_key_of(exchange: &Exchange, caller: Option<&str>, body: &[u8]) -> Option<CacheKey> {
+    let route = exchange.compiled_route()?;
+    route.cache.as_ref()?;
+    Some(cache_key(caller.unwrap_or_default(), &route.name, body))
+}
+
+/// The answer to this very request, if it was given before.
+fn cached(exchange: &mut Exchange, key: &CacheKey, stream: bool) -> Option<Reply> {
+    let cache = exchange.compiled_route()?.cache.clone()?;
+    let hit = cache.get(key).filter(|answer| answer.stream == stream);
+    exchange.compiled_route()?.meter.cache(hit.is_some());
+    exchange.record.cache = Some(if hit.is_some() { "hit" } else { "miss" });
+    let answer = hit?;
+    exchange.record.model = Some(Arc::clone(&answer.model));
+    exchange.record.provider = Some(Arc::clone(&answer.provider));
+    exchange.weighed(answer.complexity);
+    exchange.chose(&answer.model, Reason::Cached);
+    exchange.committed();
+    let body = answer.body.clone();
+    Some(if stream {
+        Reply::Replay(body)
+    } else {
+        Reply::Whole(body)
+    })
+}
+
+/// Climbs the ladder until a model answers.
+async fn attempts(
+    gateway: &Gateway,
+    exchange: &mut Exchange,
+    selection: Selection,
+    request: &ChatRequest<'_>,
+    plan: &Plan,
+    key: Option<CacheKey>,
+) -> Result<Reply, Refused> {
+    let snapshot = Arc::clone(&exchange.snapshot);
+    let route = match selection {
+        Selection::Route(id) => Some(snapshot.policy.route(id)),
+        Selection::Model(_) => None,
+    };
+    let most = route.map_or(1, |route| route.fallback.max_attempts);
+    let mut ladder: &[u16] = &plan.ladder;
+    let mut tried: SmallVec<[(ModelId, ProviderError); 4]> = smallvec![];
+    while let Some((first, rest)) = ladder.split_first() {
+        let model = ModelId(*first);
+        ladder = rest;
+        let failure = match attempt(gateway, exchange, route, request, model, key).await {
+            Ok(reply) => return Ok(reply),
+            Err(failure) => failure,
+        };
+        let kind = failure.error.kind;
+        tried.push((model, failure.error));
+        let worth_another = route.is_some_and(|route| route.fallback.on.contains(kind));
+        // A request that could not even be written has cost nothing and is no attempt.
+        let goes_on = worth_another || kind == ErrorKind::Unsupported;
+        if kind == ErrorKind::ContextLength {
+            // Only a larger window can hold what this one could not.
+            let window = |id: ModelId| snapshot.policy.model(id).context_window;
+            while let Some((next, rest)) = ladder.split_first()
+                && window(ModelId(*next)) <= window(model)
+            {
+                ladder = rest;
+            }
+        }
+        if !goes_on || exchange.record.attempts >= most || ladder.is_empty() {
+            break;
+        }
+        exchange.fell_back(model, kind);
+    }
+    Err(refusal::of_attempts(exchange, tried))
+}
+
+/// Calls one model.
+async fn attempt(
+    gateway: &Gateway,
+    exchange: &mut Exchange,
+    route: Option<&steelyard_policy::Route>,
+    request: &ChatRequest<'_>,
+    model: ModelId,
+    key: Option<CacheKey>,
+) -> Result<Reply, Failure> {
+    let snapshot = Arc::clone(&exchange.snapshot);
+    let deployment = snapshot.deployment(model);
+    let target = &snapshot.policy.model(model).target;
+    let encoded = deployment
+        .adapter
+        .encode(request, target)
+        .map_err(|refused| {
+            let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
+            error.param = Some(refused.field);
+            Failure::from(error)
+        })?;
+    exchange.attempting(model);
+    let overrides = route.and_then(|route| route.timeouts);
+    let timeouts = overrides.map_or(deployment.timeouts, |some| some.apply(deployment.timeouts));
+    let call = Call {
+        deployment,
+        wire: target.wire,
+        timeouts,
+        encoded,
+        context: ReplyContext {
+            id: format!("chatcmpl-{}", exchange.record.request_id),
+            created: exchange.record.at.seconds(),
+            upstream_model: Arc::clone(&target.upstream),
+            include_usage: request.include_usage,
+        },
+        max_answer_bytes: gateway.settings.server.max_answer_bytes,
+        at: exchange.runtime.clock.now(),
+    };
+    let started = exchange.runtime.clock.monotonic();
+    if request.stream {
+        let result = call.stream().await;
+        let elapsed = exchange.waited_since(started).as_secs_f64();
+        let open = result.inspect_err(|failure| fail(exchange, model, failure, elapsed))?;
+        deployment.meter.first_token(elapsed);
+        exchange.first_content();
+        exchange.committed();
+        let recording = key.and_then(|key| recording(exchange, key));
+        let opened = Opened {
+            open,
+            model,
+            timeouts,
+            started,
+            recording,
+        };
+        return Ok(Reply::Stream(Box::new(opened)));
+    }
+    let result = call.unary().await;
+    let elapsed = exchange.waited_since(started).as_secs_f64();
+    let reply = result.inspect_err(|failure| fail(exchange, model, failure, elapsed))?;
+    deployment.meter.attempt(None, elapsed);
+    exchange.charge(model, reply.usage);
+    let cache = exchange
+        .compiled_route()
+        .and_then(|route| route.cache.clone());
+    if let (Some(key), Some(cache)) = (key, cache) {
+        let served_by = (&deployment.name, &deployment.provider);
+        let complexity = exchange.record.complexity.unwrap_or_default();
+        cache.put(key, reply.body.clone(), false, served_by, complexity);
+    }
+    exchange.committed();
+    Ok(Reply::Whole(reply.body))
+}
+
+/// Books an attempt that gave nothing to the client.
+fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure, elapsed: f64) {
+    let kind = failure.error.kind;
+    let deployment = exchange.snapshot.deployment(model);
+    deployment.meter.attempt(Some(kind), elapsed);
+    exchange.record.failed.push(FailedAttempt {
+        model: Arc::clone(&deployment.name),
+        kind: kind.as_str(),
+    });
+    if matches!(
+        kind,
+        ErrorKind::UpstreamAuth | ErrorKind::UpstreamQuota | ErrorKind::UpstreamModelNotFound
+    ) {
+        // Nobody but the operator can mend these, and every further request pays for them.
+        let (model, provider) = (&*deployment.name, &*deployment.provider);
+        tracing::error!(model, provider, %kind, reason = failure.error.message, "a provider refuses this gateway");
+    }
+    if failure.answered {
+        exchange.charge(model, failure.usage);
+    }
+}
+
+fn recording(exchange: &Exchange, key: CacheKey) -> Option<Recording> {
+    let cache = exchange.compiled_route()?.cache.as_ref()?;
+    Some(Recording {
+        key,
+        bytes: BytesMut::new(),
+        limit: cache.largest_answer(),
+    })
+}

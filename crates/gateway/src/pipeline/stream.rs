@@ -1,0 +1,302 @@
+//! The body of a streamed answer after the commit point: the provider's stream goes through the
+//! adapter to the client, and what happened is settled at its end, however it ends.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use steelyard_policy::{ModelId, Timeouts};
+use steelyard_provider_adapter::{Progress, StreamReply, openai};
+use steelyard_types::{ErrorKind, NanoUsd, ProviderError};
+use tokio::time::Sleep;
+
+use super::attempt::{OpenStream, root_cause};
+use super::exchange::Exchange;
+use super::respond::Refused;
+use crate::cache::CacheKey;
+
+/// How long a finished stream may take to be closed by the provider, so that the connection can be
+/// used again.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A stream to the client.
+pub(crate) struct ClientStream {
+    upstream: Option<reqwest::Body>,
+    reply: StreamReply,
+    /// What is ready to be sent.
+    ready: VecDeque<Bytes>,
+    scratch: Vec<Bytes>,
+    model: ModelId,
+    exchange: Box<Exchange>,
+    timer: Pin<Box<Sleep>>,
+    last_chunk: Instant,
+    idle: Duration,
+    deadline: Instant,
+    /// When the attempt began, for its provider time.
+    attempt_started: Instant,
+    recording: Option<Recording>,
+    over: bool,
+}
+
+/// A copy of the stream for the response cache.
+pub(crate) struct Recording {
+    pub(crate) key: CacheKey,
+    pub(crate) bytes: BytesMut,
+    pub(crate) limit: usize,
+}
+
+impl ClientStream {
+    pub(crate) fn new(
+        open: OpenStream,
+        model: ModelId,
+        exchange: Exchange,
+        timeouts: Timeouts,
+        attempt_started: Instant,
+        recording: Option<Recording>,
+    ) -> Self {
+        let now = exchange.runtime.clock.monotonic();
+        let idle = Duration::from_millis(timeouts.idle_ms);
+        let deadline = attempt_started + Duration::from_millis(timeouts.total_ms);
+        let timer = tokio::time::sleep_until((now + idle).min(deadline).into());
+        let mut stream = Self {
+            upstream: Some(open.upstream),
+            reply: open.reply,
+            ready: VecDeque::new(),
+            scratch: open.pending,
+            model,
+            exchange: Box::new(exchange),
+            timer: Box::pin(timer),
+            last_chunk: now,
+            idle,
+            deadline,
+            attempt_started,
+            recording,
+            over: false,
+        };
+        stream.advance(open.progress);
+        stream
+    }
+
+    /// Takes over what the adapter wrote and acts on how far it came.
+    fn advance(&mut self, progress: Progress) {
+        self.take_scratch();
+        match progress {
+            Progress::Waiting | Progress::Content => {}
+            Progress::Complete => self.complete(),
+            Progress::Failed => {
+                let error = self.reply.error().cloned();
+                self.fail(error.unwrap_or_else(|| {
+                    ProviderError::new(ErrorKind::StreamError, "the stream failed")
+                }));
+            }
+        }
+    }
+
+    fn take_scratch(&mut self) {
+        for bytes in self.scratch.drain(..) {
+            if let Some(recording) = &mut self.recording {
+                recording.bytes.extend_from_slice(&bytes);
+            }
+            self.ready.push_back(bytes);
+        }
+        let too_large = |recording: &Recording| recording.bytes.len() > recording.limit;
+        if self.recording.as_ref().is_some_and(too_large) {
+            self.recording = None;
+        }
+    }
+
+    /// The answer is whole: books it, writes the last frames and settles.
+    fn complete(&mut self) {
+        self.book(None);
+        let extension = self.extension(self.exchange.cost());
+        self.reply.close(Some(&extension), &mut self.scratch);
+        if let Some(recording) = self.recording.take() {
+            self.remember(recording, &extension);
+        }
+        self.take_scratch();
+        self.exchange.settle(200, Ok(()));
+        self.finish();
+    }
+
+    /// The answer broke off: says so in the client's dialect, and never that it is complete.
+    fn fail(&mut self, error: ProviderError) {
+        self.book(Some(error.kind));
+        let provider = self.exchange.record.provider.as_deref().unwrap_or_default();
+        let refused = Refused::new(
+            error.kind,
+            format!(
+                "the answer of {provider} broke off ({}); it is not complete",
+                error.kind
+            ),
+        );
+        self.ready
+            .push_back(openai::stream_error_frame(&refused.client_error()));
+        self.exchange.settle(200, Err((error.kind, error.message)));
+        self.recording = None;
+        self.finish();
+    }
+
+    /// Counts the attempt and what it used.
+    fn book(&mut self, outcome: Option<ErrorKind>) {
+        let elapsed = self.exchange.runtime.clock.since(self.attempt_started);
+        let deployment = self.exchange.snapshot.deployment(self.model);
+        deployment.meter.attempt(outcome, elapsed.as_secs_f64());
+        self.exchange.charge(self.model, self.reply.usage());
+    }
+
+    /// Nothing more is sent; the provider may close its side.
+    fn finish(&mut self) {
+        self.over = true;
+        if let Some(upstream) = self.upstream.take() {
+            // Dropping an unfinished body closes the connection. Most providers end theirs at once.
+            tokio::spawn(async move {
+                let mut upstream = upstream;
+                let rest = async { while let Some(Ok(_)) = upstream.frame().await {} };
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, rest).await;
+            });
+        }
+    }
+
+    /// What the usage frame says besides the usage.
+    fn extension(&self, cost: NanoUsd) -> String {
+        let record = &self.exchange.record;
+        let text = |name: Option<&str>| {
+            serde_json::to_string(name.unwrap_or_default()).unwrap_or_default()
+        };
+        format!(
+            "{{\"request_id\":{},\"route\":{},\"model\":{},\"provider\":{},\"complexity\":{:.4},\
+             \"attempts\":{},\"cost_usd\":\"{cost}\"}}",
+            text(Some(&record.request_id)),
+            text(Some(self.exchange.route_name())),
+            text(record.model.as_deref()),
+            text(record.provider.as_deref()),
+            record.complexity.unwrap_or_default(),
+            record.attempts,
+        )
+    }
+
+    /// Keeps the stream for the cache, priced at zero.
+    fn remember(&self, mut recording: Recording, extension: &str) {
+        for bytes in &self.scratch {
+            recording.bytes.extend_from_slice(bytes);
+        }
+        let free = self.extension(NanoUsd(0));
+        let frames = String::from_utf8_lossy(&recording.bytes);
+        let frames = match frames.rfind(extension) {
+            Some(at) => [&frames[..at], &free, &frames[at + extension.len()..]].concat(),
+            None => frames.into_owned(),
+        };
+        let exchange = &self.exchange;
+        let Some(cache) = exchange
+            .compiled_route()
+            .and_then(|route| route.cache.as_ref())
+        else {
+            return;
+        };
+        let deployment = exchange.snapshot.deployment(self.model);
+        let served_by = (&deployment.name, &deployment.provider);
+        let complexity = exchange.record.complexity.unwrap_or_default();
+        cache.put(
+            recording.key,
+            Bytes::from(frames),
+            true,
+            served_by,
+            complexity,
+        );
+    }
+
+    /// Acts on the timer: the provider is silent, the stream takes too long, or neither is so yet.
+    fn on_timer(&mut self) {
+        let now = self.exchange.runtime.clock.monotonic();
+        if now >= self.deadline {
+            let message = "the stream took longer than total_ms";
+            self.fail(ProviderError::new(ErrorKind::TotalTimeout, message));
+        } else if now.saturating_duration_since(self.last_chunk) >= self.idle {
+            let message = "the stream was silent for idle_ms";
+            self.fail(ProviderError::new(ErrorKind::BrokenStream, message));
+        } else {
+            let next = (self.last_chunk + self.idle).min(self.deadline);
+            self.timer.as_mut().reset(next.into());
+        }
+    }
+
+    /// Reads on from the provider.
+    fn poll_upstream(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(upstream) = &mut self.upstream else {
+            return Poll::Ready(());
+        };
+        let progress = match Pin::new(upstream).poll_frame(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                self.last_chunk = self.exchange.runtime.clock.monotonic();
+                match frame.into_data() {
+                    Ok(chunk) => self.reply.push(&chunk, &mut self.scratch),
+                    Err(_trailers) => Progress::Waiting,
+                }
+            }
+            Poll::Ready(None) => {
+                self.upstream = None;
+                self.reply.end(&mut self.scratch)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.upstream = None;
+                let message = format!("the stream broke off: {}", root_cause(&error));
+                self.fail(ProviderError::new(ErrorKind::BrokenStream, message));
+                return Poll::Ready(());
+            }
+        };
+        self.advance(progress);
+        if self.upstream.is_none() && !self.over {
+            let message = "the stream ended without an end";
+            self.fail(ProviderError::new(ErrorKind::BrokenStream, message));
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Body for ClientStream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(bytes) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if this.over {
+                return Poll::Ready(None);
+            }
+            if this.poll_upstream(context).is_ready() {
+                continue;
+            }
+            if this.timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            this.on_timer();
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over && self.ready.is_empty()
+    }
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        if !self.over {
+            // The client went away: what the provider said of usage so far is booked, and dropping
+            // the exchange settles it.
+            self.book(Some(ErrorKind::ClientGone));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What the router must know of a request, gathered in one look at it.
+
+use std::cell::RefCell;
+
+use smallvec::SmallVec;
+use steelyard_router::{Demand, Score, ScoreInput, Scorer, Scratch, Shape, estimate_tokens};
+use steelyard_types::{
+    ChatRequest, Feature, FeatureSet, Message, Part, Role, ServiceTier, UnixMillis,
+};
+
+/// Tokens that chat templates add to every message.
+const TOKENS_PER_MESSAGE: u64 = 4;
+
+thread_local! {
+    /// The scorer's table, reused by every request of a thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
+/// Scores a request and says what it demands of a model.
+pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) -> Demand {
+    let special = special_fields(request);
+    let score = score(request, &special, scorer);
+    Demand {
+        complexity: score.complexity,
+        prompt_tokens: prompt_tokens(request),
+        expected_output_tokens: u64::from(score.expected_output_tokens),
+        max_output_tokens: request.max_output_tokens,
+        features: demanded_features(request, &special),
+        at,
+        service: special.service,
+    }
+}
+
+/// Scores the last user turn and the shape of everything.
+fn score(request: &ChatRequest<'_>, special: &SpecialFields, scorer: &Scorer) -> Score {
+    let last_user = request
+        .messages
+        .iter()
+        .rposition(|message| message.role == Role::User);
+    let asked = last_user.or_else(|| request.messages.len().checked_sub(1));
+    let segments: SmallVec<[&str; 8]> = asked
+        .map(|index| request.messages[index].texts().collect())
+        .unwrap_or_default();
+    let shape = shape(request, asked, special);
+    let input = ScoreInput {
+        segments: &segments,
+        shape,
+    };
+    SCRATCH.with_borrow_mut(|scratch| scorer.score(&input, scratch))
+}
+
+fn shape(request: &ChatRequest<'_>, asked: Option<usize>, special: &SpecialFields) -> Shape {
+    let mut shape = Shape {
+        turns: saturate(request.messages.len()),
+        tools: saturate(request.tools.len()),
+        has_schema: special.schema,
+        reasoning_requested: special.reasoning,
+        max_output_tokens: request
+            .max_output_tokens
+            .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
+        ..Shape::default()
+    };
+    for (index, message) in request.messages.iter().enumerate() {
+        let bytes = saturate(message.texts().map(str::len).sum());
+        match message.role {
+            Role::System | Role::Developer => {
+                shape.system_bytes = shape.system_bytes.saturating_add(bytes);
+            }
+            _ if Some(index) == asked => {}
+            _ => shape.history_bytes = shape.history_bytes.saturating_add(bytes),
+        }
+        if message.role == Role::Tool {
+            shape.tool_results = shape.tool_results.saturating_add(1);
+        }
+        shape.images = shape.images.saturating_add(saturate(images(message)));
+    }
+    shape
+}
+
+fn images(message: &Message<'_>) -> usize {
+    let is_image =
+        |part: &&Part<'_>| matches!(part, Part::Other { kind, .. } if kind == "image_url");
+    message.content.iter().filter(is_image).count()
+}
+
+/// Tokens of the whole prompt, estimated.
+fn prompt_tokens(request: &ChatRequest<'_>) -> u64 {
+    let messages = request.messages.iter().map(|message| {
+        let texts: u64 = message.texts().map(estimate_tokens).sum();
+        let calls = message.tool_calls.iter();
+        let calls: u64 = calls
+            .map(|call| estimate_tokens(&call.name) + estimate_tokens(&call.arguments))
+            .sum();
+        TOKENS_PER_MESSAGE + texts + calls
+    });
+    let tools = request.tools.iter().map(|tool| {
+        let description = tool.description.as_deref().unwrap_or_default();
+        let parameters = tool.parameters.map_or("", |parameters| parameters.get());
+        estimate_tokens(&tool.name) + estimate_tokens(description) + estimate_tokens(parameters)
+    });
+    messages.sum::<u64>() + tools.sum::<u64>()
+}
+
+fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> FeatureSet {
+    let mut features = FeatureSet::EMPTY;
+    let calls = |message: &Message<'_>| !message.tool_calls.is_empty();
+    if !request.tools.is_empty() || request.messages.iter().any(calls) {
+        features.insert(Feature::Tools);
+    }
+    if request.stream {
+        features.insert(Feature::Streaming);
+    }
+    if special.schema {
+        features.insert(Feature::JsonSchema);
+    }
+    for part in request.messages.iter().flat_map(|message| &message.content) {
+        if let Part::Other { kind, .. } = part {
+            match kind.as_ref() {
+                "image_url" => features.insert(Feature::Vision),
+                "file" => features.insert(Feature::Pdf),
+                "input_audio" => features.insert(Feature::Audio),
+                _ => {}
+            }
+        }
+    }
+    features
+}
+
+/// Fields that the neutral form leaves untranslated but that matter to routing.
+#[derive(Default)]
+struct SpecialFields {
+    schema: bool,
+    reasoning: bool,
+    service: ServiceTier,
+}
+
+fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
+    let mut special = SpecialFields::default();
+    for field in &request.fields {
+        let value = field.value.get();
+        match field.name.as_ref() {
+            "response_format" => special.schema = value.contains("\"json_schema\""),
+            "reasoning_effort" => special.reasoning = !matches!(value, "null" | "\"none\""),
+            "service_tier" => {
+                special.service = ServiceTier::parse(value.trim_matches('"')).unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+    special
+}
+
+fn saturate(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

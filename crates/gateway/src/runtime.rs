@@ -1,0 +1,53 @@
+//! What outlives a reload: clocks, counters, buckets, caches, connections.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::cache::RouteCaches;
+use crate::clock::Clock;
+use crate::limits::KeyLimiters;
+use crate::meter::{Meter, NO_ROUTE, RouteMeter};
+use crate::request_id::RequestIds;
+use crate::request_log::RequestLog;
+use crate::transport::Clients;
+
+/// The state of a gateway that is keyed by stable names and survives a reload.
+pub struct Runtime {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Every count.
+    pub meter: Meter,
+    /// Counters of requests that were refused before they had a route.
+    pub unrouted: RouteMeter,
+    /// Request ids.
+    pub ids: RequestIds,
+    /// One line a request.
+    pub log: RequestLog,
+    /// Buckets of virtual keys.
+    pub limiters: KeyLimiters,
+    /// Response caches.
+    pub caches: RouteCaches,
+    /// Connections to providers.
+    pub clients: Clients,
+    /// A permit for every request that may be open at the same time.
+    pub in_flight: Arc<Semaphore>,
+}
+
+impl Runtime {
+    /// A fresh runtime that admits `max_in_flight` requests at a time.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, meter: Meter, log: RequestLog, max_in_flight: usize) -> Self {
+        Self {
+            limiters: KeyLimiters::new(Arc::clone(&clock)),
+            caches: RouteCaches::new(Arc::clone(&clock)),
+            in_flight: Arc::new(Semaphore::new(max_in_flight.min(Semaphore::MAX_PERMITS))),
+            unrouted: meter.route(NO_ROUTE),
+            ids: RequestIds::default(),
+            clients: Clients::default(),
+            clock,
+            meter,
+            log,
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! The configuration in force: a policy with everything that can be resolved beforehand, so that a
+//! request looks nothing up that could have been looked up when the policy was loaded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+use steelyard_policy::{
+    KeyReference, ModelId, Policy, Price, Provider, Route, Selection, Timeouts, VirtualKey,
+};
+use steelyard_provider_adapter::{Adapter, adapter, openai};
+use steelyard_router::{Candidate, Exclusion, Terms, WhenNoneAdequate};
+use steelyard_types::{FeatureSet, UnixMillis};
+
+use crate::cache::RouteCache;
+use crate::limits::KeyLimiter;
+use crate::meter::{KeyMeter, ModelMeter, RouteMeter};
+use crate::runtime::Runtime;
+use crate::transport::TransportError;
+
+/// The label of requests that pin a model and so have no route.
+pub const PINNED: &str = "pinned";
+
+/// A policy in force, with resolved handles.
+pub struct Snapshot {
+    /// The policy itself.
+    pub policy: Policy,
+    /// Its version, for records.
+    pub version: Arc<str>,
+    /// Its version, for headers.
+    pub version_header: HeaderValue,
+    /// When it came into force.
+    pub loaded_at: UnixMillis,
+    /// One per model, in the policy's order.
+    pub deployments: Vec<Deployment>,
+    /// One per route, in the policy's order.
+    pub routes: Vec<CompiledRoute>,
+    /// What requests that pin a model are counted under.
+    pub pinned: Arc<CompiledRoute>,
+    /// The answer to `GET /v1/models`.
+    pub models_body: Bytes,
+    names: HashMap<Box<str>, Selection>,
+    keys: HashMap<[u8; 32], CompiledKey>,
+}
+
+/// A model at its provider, ready to be called.
+pub struct Deployment {
+    /// The model's name.
+    pub name: Arc<str>,
+    /// Its provider's name.
+    pub provider: Arc<str>,
+    /// The model's name, for headers.
+    pub name_header: HeaderValue,
+    /// Its provider's name, for headers.
+    pub provider_header: HeaderValue,
+    /// Writes its requests and reads its answers.
+    pub adapter: &'static dyn Adapter,
+    /// Without a slash at the end.
+    pub base_url: String,
+    /// The headers of every request, the key among them.
+    pub headers: HeaderMap,
+    /// Connections to it.
+    pub client: reqwest::Client,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// Why it cannot be used at all, if it cannot.
+    pub unusable: Option<String>,
+    /// Its counters.
+    pub meter: ModelMeter,
+}
+
+/// A route with its resolved handles.
+pub struct CompiledRoute {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its name, for headers.
+    pub name_header: HeaderValue,
+    /// The candidates, those ruled out by the route's constraints marked.
+    pub candidates: Vec<RouteCandidate>,
+    /// What it asks of a model.
+    pub terms: Terms,
+    /// Its response cache.
+    pub cache: Option<Arc<RouteCache>>,
+    /// Its counters.
+    pub meter: RouteMeter,
+}
+
+/// A candidate of a route.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteCandidate {
+    /// The model.
+    pub model: ModelId,
+    /// Why this route never uses it, if so.
+    pub ruled_out: Option<Exclusion>,
+}
+
+/// A virtual key with its resolved handles.
+pub struct CompiledKey {
+    /// Its index in the policy.
+    index: usize,
+    /// Its bucket, if it has a limit.
+    pub limiter: Option<Arc<KeyLimiter>>,
+    /// Its counters.
+    pub meter: KeyMeter,
+}
+
+/// Why a policy that is valid cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The HTTP client cannot be made.
+    #[error("cannot prepare connections to {provider}: {source}")]
+    Transport {
+        /// The provider's name.
+        provider: String,
+        /// What the client said.
+        source: TransportError,
+    },
+    /// A name or key that HTTP cannot carry.
+    #[error("{what} cannot be sent in an HTTP header")]
+    Header {
+        /// What it is; never a key's text.
+        what: String,
+    },
+}
+
+/// Where the text of providers' keys comes from.
+pub trait KeySource: Send + Sync {
+    /// The key, trimmed.
+    ///
+    /// # Errors
+    /// Why it cannot be had, for people; never the key's text.
+    fn read(&self, provider: &Provider, reference: &KeyReference) -> Result<String, String>;
+}
+
+/// Keys from the environment and from files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemKeys;
+
+impl KeySource for SystemKeys {
+    fn read(&self, _: &Provider, reference: &KeyReference) -> Result<String, String> {
+        let key = match reference {
+            KeyReference::Env(name) => std::env::var(name)
+                .map_err(|_| format!("environment variable {name} is not set"))?,
+            KeyReference::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))?,
+        };
+        let key = key.trim();
+        if key.is_empty() {
+            return Err(format!("{} is empty", describe(reference)));
+        }
+        Ok(key.to_owned())
+    }
+}
+
+fn describe(reference: &KeyReference) -> String {
+    match reference {
+        KeyReference::Env(name) => format!("environment variable {name}"),
+        KeyReference::File(path) => path.display().to_string(),
+    }
+}
+
+impl Snapshot {
+    /// Resolves a policy.
+    ///
+    /// A provider whose key cannot be read makes its models unusable, not the policy: who has keys
+    /// for two of four providers can use those two.
+    ///
+    /// # Errors
+    /// What cannot be resolved at all.
+    pub fn compile(
+        policy: Policy,
+        keys: &dyn KeySource,
+        runtime: &Runtime,
+    ) -> Result<Self, SnapshotError> {
+        let now = runtime.clock.now();
+        let deployments = compile_deployments(&policy, keys, runtime)?;
+        let routes = policy
+            .routes
+            .iter()
+            .map(|route| compile_route(&policy, route, &deployments, runtime))
+            .collect::<Result<Vec<_>, _>>()?;
+        let models = policy.models.iter();
+        let names = policy
+            .routes
+            .iter()
+            .map(|route| &*route.name)
+            .chain(models.map(|m| &*m.name));
+        let names: HashMap<Box<str>, Selection> = names
+            .filter_map(|name| Some((name.into(), policy.resolve(name)?)))
+            .collect();
+        let virtual_keys = policy.keys.iter().enumerate();
+        let compiled_keys = virtual_keys
+            .map(|(index, key)| (key.sha256, compile_key(index, key, runtime)))
+            .collect();
+        runtime
+            .limiters
+            .retain(|name| policy.keys.iter().any(|key| &*key.name == name));
+        runtime.caches.retain(|name| {
+            policy
+                .routes
+                .iter()
+                .any(|route| &*route.name == name && route.cache.is_some())
+        });
+        Ok(Self {
+            version: policy.version.as_str().into(),
+            version_header: header(&policy.version, "the policy's version")?,
+            loaded_at: now,
+            models_body: models_body(&policy, now),
+            pinned: Arc::new(pinned_route(runtime)),
+            deployments,
+            routes,
+            names,
+            keys: compiled_keys,
+            policy,
+        })
+    }
+
+    /// What a client's `model` names.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> Option<Selection> {
+        self.names.get(name).copied()
+    }
+
+    /// The deployment of a model.
+    #[must_use]
+    pub fn deployment(&self, model: ModelId) -> &Deployment {
+        &self.deployments[model.index()]
+    }
+
+    /// The virtual key of that text.
+    #[must_use]
+    pub fn key(&self, text: &str) -> Option<(&VirtualKey, &CompiledKey)> {
+        let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let compiled = self.keys.get(&hash)?;
+        Some((&self.policy.keys[compiled.index], compiled))
+    }
+
+    /// Whether clients need a key.
+    #[must_use]
+    pub fn needs_key(&self) -> bool {
+        !self.policy.keys.is_empty()
+    }
+
+    /// A model as the planner sees it.
+    #[must_use]
+    pub fn candidate(&self, model: ModelId, ruled_out: Option<Exclusion>) -> Candidate<'_> {
+        let facts = self.policy.model(model);
+        Candidate {
+            id: model.0,
+            capability: facts.capability,
+            context_window: facts.context_window,
+            max_output_tokens: facts.target.max_output_tokens,
+            features: facts.target.features,
+            price: match &facts.price {
+                Price::Free => None,
+                Price::Table(table) => Some(table),
+            },
+            ruled_out,
+        }
+    }
+
+    /// Models that cannot be used, each with the reason.
+    pub fn unusable(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.deployments.iter().filter_map(|deployment| {
+            let reason = deployment.unusable.as_deref()?;
+            Some((&*deployment.name, &*deployment.provider, reason))
+        })
+    }
+}
+
+fn compile_deployments(
+    policy: &Policy,
+    keys: &dyn KeySource,
+    runtime: &Runtime,
+) -> Result<Vec<Deployment>, SnapshotError> {
+    let providers = policy
+        .providers
+        .iter()
+        .map(|provider| resolve_provider(provider, keys, runtime))
+        .collect::<Result<Vec<_>, _>>()?;
+    let deploy = |model: &steelyard_policy::Model| {
+        let provider = policy.provider(model.provider);
+        let resolved = &providers[model.provider.index()];
+        Ok(Deployment {
+            name: Arc::clone(&model.name),
+            provider: Arc::clone(&provider.name),
+            name_header: header(&model.name, "a model's name")?,
+            provider_header: header(&provider.name, "a provider's name")?,
+            adapter: adapter(provider.wire),
+            base_url: provider.base_url.clone(),
+            headers: resolved.headers.clone(),
+            client: resolved.client.clone(),
+            timeouts: provider.timeouts,
+            unusable: resolved.unusable.clone(),
+            meter: runtime.meter.model(&model.name, &provider.name),
+        })
+    };
+    policy.models.iter().map(deploy).collect()
+}
+
+struct ResolvedProvider {
+    headers: HeaderMap,
+    client: reqwest::Client,
+    unusable: Option<String>,
+}
+
+fn resolve_provider(
+    provider: &Provider,
+    keys: &dyn KeySource,
+    runtime: &Runtime,
+) -> Result<ResolvedProvider, SnapshotError> {
+    let key = provider
+        .key
+        .as_ref()
+        .map(|reference| keys.read(provider, reference))
+        .transpose();
+    let (key, unusable) = match key {
+        Ok(key) => (key, None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in adapter(provider.wire).headers(key.as_deref()) {
+        let what = || format!("the key of provider {}", provider.name);
+        let mut value =
+            HeaderValue::from_str(&value).map_err(|_| SnapshotError::Header { what: what() })?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    let client = runtime
+        .clients
+        .of(provider.timeouts.connect_ms)
+        .map_err(|source| SnapshotError::Transport {
+            provider: provider.name.to_string(),
+            source,
+        })?;
+    Ok(ResolvedProvider {
+        headers,
+        client,
+        unusable,
+    })
+}
+
+fn compile_route(
+    policy: &Policy,
+    route: &Route,
+    deployments: &[Deployment],
+    runtime: &Runtime,
+) -> Result<CompiledRoute, SnapshotError> {
+    let candidates = route
+        .candidates
+        .iter()
+        .map(|id| RouteCandidate {
+            model: *id,
+            ruled_out: ruled_out(policy, route, *id, deployments),
+        })
+        .collect();
+    let cache = route.cache.map(|settings| {
+        runtime
+            .caches
+            .of(&route.name, settings.ttl_ms, settings.max_bytes)
+    });
+    Ok(CompiledRoute {
+        name: Arc::clone(&route.name),
+        name_header: header(&route.name, "a route's name")?,
+        candidates,
+        terms: Terms {
+            threshold: route.threshold,
+            otherwise: match route.otherwise {
+                steelyard_policy::Otherwise::Strongest => WhenNoneAdequate::Strongest,
+                steelyard_policy::Otherwise::Refuse => WhenNoneAdequate::Refuse,
+            },
+            max_cost: route.require.max_cost,
+        },
+        cache,
+        meter: runtime.meter.route(&route.name),
+    })
+}
+
+/// What can be said of a candidate before any request is seen.
+fn ruled_out(
+    policy: &Policy,
+    route: &Route,
+    id: ModelId,
+    deployments: &[Deployment],
+) -> Option<Exclusion> {
+    let model = policy.model(id);
+    let provider = policy.provider(model.provider);
+    let allowed = |list: &Option<Vec<_>>| list.as_ref().is_none_or(|l| l.contains(&model.provider));
+    let in_region = match (&route.require.regions, provider.region) {
+        (None, _) => true,
+        (Some(regions), Some(region)) => regions.contains(&region),
+        (Some(_), None) => false,
+    };
+    if !allowed(&route.require.providers) || !in_region {
+        return Some(Exclusion::NotAllowed);
+    }
+    let missing: FeatureSet = route.require.features.difference(model.target.features);
+    if let Some(feature) = missing.iter().next() {
+        return Some(Exclusion::Feature(feature));
+    }
+    deployments[id.index()]
+        .unusable
+        .as_ref()
+        .map(|_| Exclusion::NoKey)
+}
+
+fn pinned_route(runtime: &Runtime) -> CompiledRoute {
+    CompiledRoute {
+        name: PINNED.into(),
+        name_header: HeaderValue::from_static(PINNED),
+        candidates: Vec::new(),
+        terms: Terms {
+            threshold: 0.0,
+            otherwise: WhenNoneAdequate::Strongest,
+            max_cost: None,
+        },
+        cache: None,
+        meter: runtime.meter.route(PINNED),
+    }
+}
+
+fn compile_key(index: usize, key: &VirtualKey, runtime: &Runtime) -> CompiledKey {
+    CompiledKey {
+        index,
+        limiter: key
+            .requests_per_minute
+            .map(|limit| runtime.limiters.of(&key.name, limit)),
+        meter: runtime.meter.key(&key.name),
+    }
+}
+
+fn models_body(policy: &Policy, now: UnixMillis) -> Bytes {
+    let routes = policy
+        .routes
+        .iter()
+        .map(|route| (&*route.name, "steelyard"));
+    let models = policy
+        .models
+        .iter()
+        .map(|model| (&*model.name, &*policy.provider(model.provider).name));
+    openai::models_body(routes.chain(models), now.seconds())
+}
+
+fn header(text: &str, what: &str) -> Result<HeaderValue, SnapshotError> {
+    HeaderValue::from_str(text).map_err(|_| SnapshotError::Header {
+        what: what.to_owned(),
+    })
+}
