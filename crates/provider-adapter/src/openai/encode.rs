@@ -222,7 +222,6 @@ fn rewritten(
             "role" if message.role == Role::Developer && !profile.developer_role => {
                 out.text("role", "system");
             }
-            "tool_calls" if says_nothing(value) && strict => {}
             "tool_calls" if !message.tool_calls.is_empty() => {
                 out.raw(
                     "tool_calls",
@@ -231,12 +230,9 @@ fn rewritten(
             }
             "tool_call_id" => match message.tool_call_id.as_deref() {
                 Some(id) => out.text("tool_call_id", &mapped_id(id, profile)),
-                None if strict => {}
                 None => out.raw("tool_call_id", value.get()),
             },
-            name if strict
-                && (!STRICT_MESSAGE_FIELDS.contains(&name)
-                    || (name != "content" && value.get() == "null")) => {}
+            name if strict && !STRICT_MESSAGE_FIELDS.contains(&name) => {}
             name => out.raw(name, value.get()),
         }
     }
@@ -271,8 +267,6 @@ fn rewritten_calls(
                     Some(id) => call.text("id", &mapped_id(&id, profile)),
                     None => call.raw("id", value.get()),
                 },
-                // The order says the same, and strict servers do not know the field.
-                "index" if profile.unknown_fields == UnknownFields::Refuse => {}
                 name => call.raw(name, value.get()),
             }
         }

@@ -48,16 +48,16 @@ fn tool<'a>(
             _ => untranslated.push(trail.path_to(&name).into()),
         }
     }
-    match kind.as_deref() {
-        None => return trail.wrong("type", "is required"),
-        Some("function") => {}
-        Some(_) => {
-            untranslated.push(trail.path_to("type").into());
-            return Ok(None);
-        }
-    }
-    let Some(function) = function else {
-        return trail.wrong("function", "is required");
+    let Some(function) = function.filter(|_| kind.as_deref().is_none_or(|kind| kind == "function"))
+    else {
+        return match kind.as_deref() {
+            None => trail.wrong("type", "is required"),
+            Some("function") => trail.wrong("function", "is required"),
+            Some(_) => {
+                untranslated.push(trail.path_to("type").into());
+                Ok(None)
+            }
+        };
     };
     let read = || declared(function, trail, untranslated);
     trail.within(Step::Field("function"), read).map(Some)

@@ -1,0 +1,427 @@
+//! Answers and requests of OpenAI and of servers that copy it, against recordings and the project's
+//! own fixtures.
+
+mod foreign_support;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foreign_support as support;
+use serde_json::{Value, json};
+use steelyard_provider_adapter::openai::{OpenAiChat, parse_chat_request};
+use steelyard_provider_adapter::{Adapter, Progress, ReplyContext, StreamReply, UnaryReply};
+use steelyard_types::{FeatureSet, Target, WireFormat, WireProfile};
+use support::{Recording, Tally};
+
+const PROVIDERS: [&str; 5] = [
+    "openai",
+    "openai_compatible",
+    "mistral",
+    "deepseek",
+    "dashscope",
+];
+
+/// The recordings of this format, with their provider.
+fn recordings() -> Vec<(&'static str, Recording)> {
+    let all = PROVIDERS.into_iter().flat_map(|provider| {
+        support::recordings(provider)
+            .into_iter()
+            .map(move |recording| (provider, recording))
+    });
+    all.filter(|(_, recording)| is_in_scope(recording))
+        .collect()
+}
+
+/// Chat answers, and quoted errors but the one of DashScope's native API.
+fn is_in_scope(recording: &Recording) -> bool {
+    match recording.endpoint.as_str() {
+        "chat" | "compat_chat" => true,
+        "error" => !recording.file.contains("native"),
+        _ => false,
+    }
+}
+
+/// All text of a content: a string, or the parts of that type.
+fn words(content: &Value, kind: &str) -> String {
+    match content {
+        Value::String(text) if kind == "text" => text.clone(),
+        Value::Array(parts) => {
+            let parts = parts.iter().filter(|part| part["type"] == kind);
+            let texts = parts.flat_map(|part| match &part[kind] {
+                Value::Array(inner) => inner
+                    .iter()
+                    .filter_map(|text| text["text"].as_str())
+                    .collect(),
+                text => text.as_str().into_iter().collect::<Vec<_>>(),
+            });
+            texts.collect()
+        }
+        _ => String::new(),
+    }
+}
+
+/// What a client must see of the pieces of a recorded answer (one, if it did not stream), read off
+/// the recording by itself.
+fn expected(pieces: &[Value], said_in: &str) -> Value {
+    let choices = || pieces.iter().filter_map(|piece| piece["choices"].get(0));
+    let said = || choices().map(|choice| &choice[said_in]);
+    let mut text = String::new();
+    let mut reasoning = String::new();
+    for said in said() {
+        text += &words(&said["content"], "text");
+        let plain = said["reasoning_content"]
+            .as_str()
+            .or(said["reasoning"].as_str());
+        reasoning += plain.unwrap_or_default();
+        reasoning += &words(&said["content"], "thinking");
+    }
+    let reason = choices().find_map(|choice| choice["finish_reason"].as_str());
+    let places = pieces
+        .iter()
+        .flat_map(|piece| [&piece["x_groq"]["usage"], &piece["usage"]]);
+    let usage = places.filter(|usage| usage.is_object()).next_back();
+    let with_choices = pieces
+        .iter()
+        .find(|piece| piece["choices"].get(0).is_some())
+        .unwrap();
+    json!({
+        "id": with_choices["id"],
+        "model": with_choices["model"],
+        "text": text,
+        "reasoning": reasoning,
+        "calls": calls(said()),
+        "finish": reason.map(|reason| if reason == "function_call" { "tool_calls" } else { reason }),
+        "usage": usage.map(usage_classes),
+    })
+}
+
+fn calls<'v>(said: impl Iterator<Item = &'v Value>) -> Vec<Value> {
+    let mut calls: Vec<(Value, String, String)> = Vec::new();
+    for said in said {
+        for call in said["tool_calls"].as_array().into_iter().flatten() {
+            let (number, function) = (&call["index"], &call["function"]);
+            let arguments = function["arguments"].as_str().unwrap_or_default();
+            match function["name"].as_str().filter(|name| !name.is_empty()) {
+                Some(name) => calls.push((number.clone(), name.to_owned(), arguments.to_owned())),
+                None => {
+                    let open = calls.iter_mut().rfind(|call| call.0 == *number).unwrap();
+                    open.2 += arguments;
+                }
+            }
+        }
+        if let Some(name) = said["function_call"]["name"].as_str() {
+            let arguments = said["function_call"]["arguments"].as_str().unwrap();
+            calls.push((Value::Null, name.to_owned(), arguments.to_owned()));
+        }
+    }
+    let parsed = calls.into_iter().map(|(_, name, arguments)| {
+        json!({"name": name, "arguments": serde_json::from_str::<Value>(&arguments).unwrap()})
+    });
+    parsed.collect()
+}
+
+fn usage_classes(usage: &Value) -> Value {
+    let count = |value: &Value| value.as_u64().unwrap_or(0);
+    let (prompt, completion) = (
+        count(&usage["prompt_tokens"]),
+        count(&usage["completion_tokens"]),
+    );
+    let cached = [
+        &usage["prompt_tokens_details"]["cached_tokens"],
+        &usage["prompt_cache_hit_tokens"],
+        &usage["num_cached_tokens"],
+        &usage["cached_tokens"],
+    ];
+    let cached = cached.into_iter().map(count).max().unwrap();
+    let written = count(&usage["prompt_tokens_details"]["cache_write_tokens"]);
+    let reasoning = count(&usage["completion_tokens_details"]["reasoning_tokens"]);
+    json!({
+        "input_fresh": prompt - cached - written,
+        "input_cached": cached,
+        "cache_write": written,
+        "cache_write_1h": 0,
+        "output": completion - reasoning,
+        "reasoning": reasoning,
+    })
+}
+
+/// The kind that a recorded error must be given, by what people would say of it.
+fn expected_kind(recording: &Recording) -> &'static str {
+    let body = &recording.body;
+    let says = |words: &str| body.contains(words);
+    match recording.status {
+        _ if says("maximum context length") || says("max context length") => "context_length",
+        _ if says("content_filter") || says("data_inspection_failed") => "content_filter",
+        429 if says("\"insufficient_quota\"") => "upstream_quota",
+        429 => "rate_limited",
+        404 if says("model_not_found") => "upstream_model_not_found",
+        400 => "bad_request",
+        other => panic!("{}: no expectation for {other}", recording.file),
+    }
+}
+
+fn pieces(recording: &Recording) -> Vec<Value> {
+    let data = recording
+        .body
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"));
+    let data = data.map(str::trim).filter(|data| *data != "[DONE]");
+    data.map(|data| serde_json::from_str(data).unwrap())
+        .collect()
+}
+
+/// An error object inside a stream, if there is one.
+fn error_inside(pieces: &[Value]) -> Option<&str> {
+    pieces
+        .iter()
+        .find_map(|piece| piece["error"]["message"].as_str())
+}
+
+#[test]
+fn recorded_answers_are_understood() {
+    for provider in PROVIDERS {
+        let mut tally = Tally::default();
+        for (_, recording) in recordings()
+            .into_iter()
+            .filter(|(owner, _)| *owner == provider)
+        {
+            let file = &recording.file;
+            if recording.status != 200 {
+                let head = support::head(recording.status, &recording.headers);
+                let error = OpenAiChat.decode_error(&head, recording.body.as_bytes());
+                let body: Value = serde_json::from_str(&recording.body).unwrap();
+                let found = json!([error.kind.as_str(), error.message]);
+                tally.check(
+                    file,
+                    &found,
+                    &json!([expected_kind(&recording), body["error"]["message"]]),
+                );
+                continue;
+            }
+            if !recording.is_stream() {
+                let body: Value = serde_json::from_str(&recording.body).unwrap();
+                if body["choices"][0]["message"]["tool_calls"][0]["type"] == "custom" {
+                    custom_call_is_kept(&recording, &body);
+                    tally.skip("input of custom tools is no JSON: compared as text");
+                    continue;
+                }
+                let found =
+                    support::unary_outcome(&OpenAiChat, 200, &recording.headers, &recording.body);
+                tally.check(file, &found, &expected(&[body], "message"));
+                continue;
+            }
+            let pieces = pieces(&recording);
+            let found = support::stream_outcome(&OpenAiChat, &recording.body);
+            match error_inside(&pieces) {
+                Some(message) => {
+                    tally.check(
+                        file,
+                        &json!([found["error"], found["message"]]),
+                        &json!(["stream_error", message]),
+                    );
+                }
+                None => tally.check(file, &found, &expected(&pieces, "delta")),
+            }
+        }
+        tally.print(provider);
+    }
+}
+
+fn custom_call_is_kept(recording: &Recording, body: &Value) {
+    let head = support::head(200, &recording.headers);
+    let answer = OpenAiChat.decode(&head, recording.body.as_bytes()).unwrap();
+    let custom = &body["choices"][0]["message"]["tool_calls"][0]["custom"];
+    assert_eq!(json!(answer.tool_calls[0].name), custom["name"]);
+    assert_eq!(json!(answer.tool_calls[0].arguments), custom["input"]);
+}
+
+fn context(include_usage: bool) -> ReplyContext {
+    ReplyContext {
+        id: "chatcmpl-own".to_owned(),
+        created: 1_790_000_000,
+        upstream_model: Arc::from("own-model"),
+        include_usage,
+    }
+}
+
+/// What a client gets of a stream that comes in these pieces, and how it ended.
+fn forwarded(chunks: &[&[u8]], include_usage: bool) -> (String, Progress, StreamReply) {
+    let mut reply = StreamReply::new(WireFormat::OpenAiChat, context(include_usage));
+    let mut out = Vec::new();
+    for chunk in chunks {
+        reply.push(&Bytes::copy_from_slice(chunk), &mut out);
+    }
+    let progress = reply.end(&mut out);
+    reply.close(Some("{\"cost_usd\":\"0.000000001\"}"), &mut out);
+    (String::from_utf8(out.concat()).unwrap(), progress, reply)
+}
+
+#[test]
+fn recorded_streams_go_through_unharmed() {
+    let (mut count, mut failed, mut slices) = (0, 0, 0);
+    for (_, recording) in recordings() {
+        if recording.status != 200 || !recording.is_stream() {
+            continue;
+        }
+        let file = &recording.file;
+        let sent = pieces(&recording);
+        for include_usage in [false, true] {
+            let (text, progress, reply) = forwarded(&[recording.body.as_bytes()], include_usage);
+            let got: Vec<Value> = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("data:").map(str::trim))
+                .filter(|data| *data != "[DONE]")
+                .map(|data| serde_json::from_str(data).unwrap())
+                .collect();
+            if let Some(message) = error_inside(&sent) {
+                assert_eq!(progress, Progress::Failed, "{file}");
+                assert_eq!(reply.error().unwrap().message, message, "{file}");
+                assert!(!text.contains("[DONE]"), "{file}");
+                failed += 1;
+                continue;
+            }
+            assert_eq!(progress, Progress::Complete, "{file}");
+            assert!(text.ends_with("data: [DONE]\n\n"), "{file}");
+            assert!(!reply.is_empty(), "{file}");
+            // Nothing but usage is moved, and nothing else is touched.
+            let without_usage = |pieces: &[Value]| -> Vec<Value> {
+                let with_choices = pieces.iter().filter(|piece| {
+                    piece["choices"].get(0).is_some() || !piece["usage"].is_object()
+                });
+                let stripped = with_choices
+                    .filter(|piece| piece.get("steelyard").is_none())
+                    .cloned();
+                stripped
+                    .map(|mut piece| {
+                        piece.as_object_mut().unwrap().remove("usage");
+                        piece
+                    })
+                    .collect()
+            };
+            assert_eq!(without_usage(&got), without_usage(&sent), "{file}");
+            let used: Vec<&Value> = got
+                .iter()
+                .filter(|piece| piece["usage"].is_object())
+                .collect();
+            let given = sent
+                .iter()
+                .map(|piece| &piece["usage"])
+                .rfind(|usage| usage.is_object());
+            if include_usage {
+                let last = got.last().unwrap();
+                assert_eq!(last["steelyard"]["cost_usd"], "0.000000001", "{file}");
+                assert_eq!(last["choices"], json!([]), "{file}");
+                assert_eq!(last["id"], sent[0]["id"], "{file}");
+                let in_extension = sent
+                    .iter()
+                    .any(|piece| piece["x_groq"]["usage"].is_object());
+                assert_eq!(
+                    used.len(),
+                    usize::from(given.is_some() || in_extension),
+                    "{file}"
+                );
+                if given.is_some() {
+                    assert_eq!(used.first().map(|piece| &piece["usage"]), given, "{file}");
+                }
+            } else {
+                assert!(used.is_empty(), "{file}");
+            }
+            let single: Vec<&[u8]> = recording.body.as_bytes().chunks(7).collect();
+            assert_eq!(
+                forwarded(&single, include_usage).0,
+                text,
+                "{file}: cut differently"
+            );
+            slices += 1;
+        }
+        count += 1;
+    }
+    println!(
+        "{count} streams passed through twice ({slices} runs), {failed} runs ended in an error"
+    );
+}
+
+#[test]
+fn recorded_unary_answers_go_through_verbatim() {
+    let mut count = 0;
+    for (_, recording) in recordings() {
+        if recording.status != 200 || recording.is_stream() {
+            continue;
+        }
+        let body = Bytes::from(recording.body.clone().into_bytes());
+        let head = support::head(200, &recording.headers);
+        let reply =
+            UnaryReply::read(WireFormat::OpenAiChat, &head, body.clone(), &context(false)).unwrap();
+        let answer = OpenAiChat.decode(&head, &body).unwrap();
+        assert_eq!(reply.body, body, "{}", recording.file);
+        assert_eq!(reply.usage, answer.usage, "{}", recording.file);
+        assert_eq!(reply.finish, answer.finish, "{}", recording.file);
+        assert_eq!(reply.empty, answer.is_empty(), "{}", recording.file);
+        count += 1;
+    }
+    println!("{count} answers passed through verbatim");
+}
+
+fn target(profile: WireProfile) -> Target {
+    Target {
+        upstream: Arc::from("upstream-model"),
+        wire: WireFormat::OpenAiChat,
+        profile,
+        features: FeatureSet::EMPTY,
+        refuses_sampling: false,
+        max_output_tokens: 4_096,
+    }
+}
+
+#[test]
+fn recorded_requests_leave_as_they_came() {
+    let (mut count, mut refused, mut absent) = (0, Vec::new(), 0);
+    for (provider, recording) in recordings() {
+        if !recording.request.is_object() {
+            absent += 1;
+            continue;
+        }
+        let mut sent = recording.request.clone();
+        let bytes = serde_json::to_vec(&sent).unwrap();
+        let request = match parse_chat_request(&bytes) {
+            Ok(request) => request,
+            Err(error) => panic!("{}: {error}", recording.file),
+        };
+        let mut profile = if provider == "mistral" {
+            WireProfile::MISTRAL
+        } else {
+            WireProfile::OPENAI
+        };
+        if sent.get("max_tokens").is_some() {
+            profile.max_tokens_field = steelyard_types::MaxTokensField::MaxTokens;
+        }
+        let encoded = match OpenAiChat.encode(&request, &target(profile)) {
+            Ok(encoded) => encoded,
+            Err(refusal) => {
+                refused.push(format!("{}: {refusal}", recording.file));
+                continue;
+            }
+        };
+        assert_eq!(encoded.path, "/chat/completions");
+        let mut left: Value = serde_json::from_slice(&encoded.body).unwrap();
+        assert_eq!(left["model"], "upstream-model");
+        let asks = left["stream_options"]["include_usage"] == true;
+        assert_eq!(
+            asks,
+            request.stream && profile.stream_usage_option,
+            "{}",
+            recording.file
+        );
+        for body in [&mut sent, &mut left] {
+            let fields = body.as_object_mut().unwrap();
+            fields.remove("model");
+            fields.remove("stream_options");
+        }
+        assert_eq!(left, sent, "{}", recording.file);
+        count += 1;
+    }
+    println!("{count} requests left as they came, {absent} recordings have none");
+    for refusal in refused {
+        println!("refused: {refusal}");
+    }
+}
