@@ -223,6 +223,15 @@ impl<'a> At<'a> {
         Ok(items.iter().enumerate().map(at).collect())
     }
 
+    /// A list, or a single item that stands for a list of one, as protobuf's JSON allows.
+    pub(crate) fn items_or_one(&self) -> Checked<Vec<Self>> {
+        if self.value.is_object() {
+            Ok(vec![self.clone()])
+        } else {
+            self.items()
+        }
+    }
+
     /// A list with at least one item.
     pub(crate) fn full_items(&self) -> Checked<Vec<Self>> {
         let items = self.items()?;

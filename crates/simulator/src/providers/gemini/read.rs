@@ -224,7 +224,7 @@ fn read_body(body: &At<'_>, signed: bool) -> Checked<Ask> {
         }
         ask.prompt_tokens += tokens::count_json(system.value);
     }
-    for tool in get(body, "tools").map_or(Ok(Vec::new()), |tools| tools.items())? {
+    for tool in get(body, "tools").map_or(Ok(Vec::new()), |tools| tools.items_or_one())? {
         read_tool(&tool, &mut ask)?;
     }
     if let Some(config) = get(body, "toolConfig") {
@@ -388,7 +388,7 @@ fn read_tool(tool: &At<'_>, ask: &mut Ask) -> Checked<()> {
     let Some(declarations) = get(tool, "functionDeclarations") else {
         return Ok(());
     };
-    for declaration in declarations.items()? {
+    for declaration in declarations.items_or_one()? {
         only(&declaration, DECLARATION)?;
         ask.prompt_tokens += tokens::count_json(declaration.value);
         let name = declaration.need("name")?;
@@ -467,9 +467,20 @@ fn read_tool_config(config: &At<'_>, ask: &mut Ask) -> Checked<()> {
         ],
     )?;
     let modes = ["MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED"];
-    let mode = calling
-        .get("mode")
-        .map_or(Ok("AUTO"), |mode| mode.one_of(&modes))?;
+    // Names of enums are read without regard to case.
+    let mode = calling.get("mode").map_or(Ok("AUTO"), |mode| {
+        let text = mode.text()?;
+        let known = modes
+            .iter()
+            .copied()
+            .find(|known| known.eq_ignore_ascii_case(text));
+        known.ok_or_else(|| {
+            mode.violates(Problem::NotOneOf {
+                got: text.to_owned(),
+                allowed: modes.to_vec(),
+            })
+        })
+    })?;
     let allowed = get(&calling, "allowedFunctionNames");
     let allowed = allowed.map_or(Ok(Vec::new()), |names| names.items())?;
     if !allowed.is_empty() && mode != "ANY" && mode != "VALIDATED" {
