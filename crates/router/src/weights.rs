@@ -113,7 +113,9 @@ pub(crate) struct Quantiles([f32; KNOTS]);
 impl Quantiles {
     /// Checks that the knots are finite and strictly ascending.
     pub(crate) fn new(knots: [f32; KNOTS]) -> Option<Self> {
-        let finite = knots.iter().all(|knot| knot.is_finite() && knot.abs() < 1e6);
+        let finite = knots
+            .iter()
+            .all(|knot| knot.is_finite() && knot.abs() < 1e6);
         let ascending = knots.iter().zip(&knots[1..]).all(|(low, high)| low < high);
         (finite && ascending).then_some(Self(knots))
     }
@@ -124,9 +126,10 @@ impl Quantiles {
             return 0.5;
         }
         let above = self.0.partition_point(|knot| *knot <= logit);
-        let (Some(low), Some(high)) =
-            (above.checked_sub(1).and_then(|index| self.0.get(index)), self.0.get(above))
-        else {
+        let (Some(low), Some(high)) = (
+            above.checked_sub(1).and_then(|index| self.0.get(index)),
+            self.0.get(above),
+        ) else {
             return if above == 0 { 0.0 } else { 1.0 };
         };
         let share = (logit - low) / (high - low);
@@ -143,8 +146,12 @@ impl Weights {
         if !bytes.starts_with(MAGIC) {
             return Err(WeightsError::Magic);
         }
-        let (body, sum) = bytes.split_last_chunk::<8>().ok_or(WeightsError::Truncated)?;
-        let mut reader = Reader { rest: body.get(MAGIC.len()..).ok_or(WeightsError::Truncated)? };
+        let (body, sum) = bytes
+            .split_last_chunk::<8>()
+            .ok_or(WeightsError::Truncated)?;
+        let mut reader = Reader {
+            rest: body.get(MAGIC.len()..).ok_or(WeightsError::Truncated)?,
+        };
         // The format first: another format may keep its checksum elsewhere.
         reader.dimension("format", FORMAT)?;
         if fnv1a(body) != u64::from_le_bytes(*sum) {
@@ -157,7 +164,9 @@ impl Weights {
         reader.dimension("knots", size(KNOTS))?;
         let self_tests = reader.u32()?;
         if self_tests > MAX_SELF_TESTS {
-            return Err(WeightsError::Value { field: "number of self-tests" });
+            return Err(WeightsError::Value {
+                field: "number of self-tests",
+            });
         }
         let slope = reader.finite("slope")?;
         if slope <= 0.0 {
@@ -181,10 +190,19 @@ impl Weights {
             *knot = reader.finite("knot")?;
         }
         let quantiles = Quantiles::new(knots).ok_or(WeightsError::Value { field: "knot" })?;
-        let self_tests =
-            (0..self_tests).map(|_| reader.self_test()).collect::<Result<_, WeightsError>>()?;
+        let self_tests = (0..self_tests)
+            .map(|_| reader.self_test())
+            .collect::<Result<_, WeightsError>>()?;
         match reader.rest.len() {
-            0 => Ok(Self { version, slope, word_scales, words, counters, quantiles, self_tests }),
+            0 => Ok(Self {
+                version,
+                slope,
+                word_scales,
+                words,
+                counters,
+                quantiles,
+                self_tests,
+            }),
             bytes => Err(WeightsError::Trailing { bytes }),
         }
     }
@@ -193,14 +211,31 @@ impl Weights {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         let dimensions = [HEADS, BUCKETS, COUNTERS, KNOTS, self.self_tests.len()];
-        for number in [FORMAT, FEATURES_VERSION].into_iter().chain(dimensions.map(size)) {
+        for number in [FORMAT, FEATURES_VERSION]
+            .into_iter()
+            .chain(dimensions.map(size))
+        {
             out.extend(number.to_le_bytes());
         }
         out.extend(self.slope.to_le_bytes());
         put_text(&mut out, &self.version);
-        out.extend(self.word_scales.iter().flat_map(|scale| scale.to_le_bytes()));
-        out.extend(self.words.iter().flatten().flat_map(|weight| weight.to_le_bytes()));
-        out.extend(self.counters.iter().flatten().flat_map(|weight| weight.to_le_bytes()));
+        out.extend(
+            self.word_scales
+                .iter()
+                .flat_map(|scale| scale.to_le_bytes()),
+        );
+        out.extend(
+            self.words
+                .iter()
+                .flatten()
+                .flat_map(|weight| weight.to_le_bytes()),
+        );
+        out.extend(
+            self.counters
+                .iter()
+                .flatten()
+                .flat_map(|weight| weight.to_le_bytes()),
+        );
         out.extend(self.quantiles.0.iter().flat_map(|knot| knot.to_le_bytes()));
         for test in &self.self_tests {
             put_text(&mut out, &test.text);
@@ -219,7 +254,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], WeightsError> {
-        let (field, rest) = self.rest.split_first_chunk::<N>().ok_or(WeightsError::Truncated)?;
+        let (field, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or(WeightsError::Truncated)?;
         self.rest = rest;
         Ok(*field)
     }
@@ -231,7 +269,11 @@ impl Reader<'_> {
     fn dimension(&mut self, field: &'static str, expected: u32) -> Result<(), WeightsError> {
         match self.u32()? {
             found if found == expected => Ok(()),
-            found => Err(WeightsError::Dimension { field, found, expected }),
+            found => Err(WeightsError::Dimension {
+                field,
+                found,
+                expected,
+            }),
         }
     }
 
@@ -247,9 +289,14 @@ impl Reader<'_> {
 
     fn text(&mut self) -> Result<String, WeightsError> {
         let length = usize::from(u16::from_le_bytes(self.take()?));
-        let (text, rest) = self.rest.split_at_checked(length).ok_or(WeightsError::Truncated)?;
+        let (text, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(WeightsError::Truncated)?;
         self.rest = rest;
-        std::str::from_utf8(text).map(str::to_owned).map_err(|_| WeightsError::Text)
+        std::str::from_utf8(text)
+            .map(str::to_owned)
+            .map_err(|_| WeightsError::Text)
     }
 
     fn self_test(&mut self) -> Result<SelfTest, WeightsError> {

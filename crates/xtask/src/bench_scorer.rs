@@ -26,7 +26,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let out = &mut std::io::stdout().lock();
     if cfg!(debug_assertions) {
-        writeln!(out, "warning: this is a debug build; use `cargo run --release -p xtask`")?;
+        writeln!(
+            out,
+            "warning: this is a debug build; use `cargo run --release -p xtask`"
+        )?;
     }
     let bytes = std::fs::read(&args.weights)
         .with_context(|| format!("cannot read {}", args.weights.display()))?;
@@ -42,7 +45,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for _ in 0..rounds {
         for (example, times) in examples.iter().zip(&mut times) {
             let segments = [example.text.as_str()];
-            let input = ScoreInput { segments: &segments, shape: Shape::default() };
+            let input = ScoreInput {
+                segments: &segments,
+                shape: Shape::default(),
+            };
             let started = now();
             let score = scorer.score(&input, &mut scratch);
             times.push(now() - started);
@@ -53,9 +59,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     medians.sort_unstable();
     let mut all: Vec<Duration> = times.into_iter().flatten().collect();
     all.sort_unstable();
-    writeln!(out, "{} prompts, {rounds} rounds, {}", examples.len(), scorer.version())?;
-    writeln!(out, "load and self-test: {:.2} ms", load.as_secs_f64() * 1e3)?;
-    for (name, times) in [("median of each prompt", &medians), ("every single call", &all)] {
+    writeln!(
+        out,
+        "{} prompts, {rounds} rounds, {}",
+        examples.len(),
+        scorer.version()
+    )?;
+    writeln!(
+        out,
+        "load and self-test: {:.2} ms",
+        load.as_secs_f64() * 1e3
+    )?;
+    for (name, times) in [
+        ("median of each prompt", &medians),
+        ("every single call", &all),
+    ] {
         writeln!(
             out,
             "{name:<22} p50 {:.2} µs, p90 {:.2} µs, p99 {:.2} µs, largest {:.1} µs",
@@ -65,11 +83,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             micros(times, 1.0)
         )?;
     }
-    writeln!(out, "mean complexity {:.3}", checksum / (examples.len() * rounds) as f64)?;
+    writeln!(
+        out,
+        "mean complexity {:.3}",
+        checksum / (examples.len() * rounds) as f64
+    )?;
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark reads the real clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the real clock"
+)]
 fn now() -> Instant {
     Instant::now()
 }
@@ -87,5 +112,7 @@ fn median(times: &mut [Duration]) -> Option<Duration> {
 fn micros(sorted: &[Duration], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let position = (last as f64 * share).round() as usize;
-    sorted.get(position).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+    sorted
+        .get(position)
+        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }

@@ -34,8 +34,8 @@ pub(crate) fn examples(folder: &Path) -> Result<Vec<Example>> {
 
 /// Reads the anchors: JSON lines with `prompt`, `level` and `tokens`.
 pub(crate) fn anchors(path: &Path) -> Result<Vec<Anchor>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     text.lines()
         .enumerate()
         .map(|(index, line)| {
@@ -53,9 +53,16 @@ fn source_name(path: &Path) -> String {
 fn example(line: &str, source: &str) -> Result<Example> {
     let value: Value = serde_json::from_str(line)?;
     let text = |key: &str| -> Result<String> {
-        Ok(value.get(key).and_then(Value::as_str).with_context(|| format!("no {key}"))?.to_owned())
+        Ok(value
+            .get(key)
+            .and_then(Value::as_str)
+            .with_context(|| format!("no {key}"))?
+            .to_owned())
     };
-    let outcomes = value.get("outcomes").and_then(Value::as_object).context("no outcomes")?;
+    let outcomes = value
+        .get("outcomes")
+        .and_then(Value::as_object)
+        .context("no outcomes")?;
     let outcomes = outcomes
         .iter()
         .map(|(model, outcome)| {
@@ -66,23 +73,44 @@ fn example(line: &str, source: &str) -> Result<Example> {
             })
         })
         .collect::<Result<_>>()?;
-    Ok(Example { source: source.to_owned(), task: text("task")?, text: text("prompt")?, outcomes })
+    Ok(Example {
+        source: source.to_owned(),
+        task: text("task")?,
+        text: text("prompt")?,
+        outcomes,
+    })
 }
 
 fn anchor(line: &str) -> Result<Anchor> {
     let value: Value = serde_json::from_str(line)?;
-    let level = value.get("level").and_then(Value::as_u64).context("no level")?;
+    let level = value
+        .get("level")
+        .and_then(Value::as_u64)
+        .context("no level")?;
     ensure!((1..=5).contains(&level), "level must be 1 to 5");
     Ok(Anchor {
-        text: value.get("prompt").and_then(Value::as_str).context("no prompt")?.to_owned(),
+        text: value
+            .get("prompt")
+            .and_then(Value::as_str)
+            .context("no prompt")?
+            .to_owned(),
         level: u8::try_from(level)?,
         output_tokens: u32::try_from(
-            value.get("tokens").and_then(Value::as_u64).context("no tokens")?,
+            value
+                .get("tokens")
+                .and_then(Value::as_u64)
+                .context("no tokens")?,
         )?,
     })
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "scores and lengths need no more digits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "scores and lengths need no more digits"
+)]
 fn number(value: &Value, key: &str) -> Option<f32> {
-    value.get(key).and_then(Value::as_f64).map(|number| number as f32)
+    value
+        .get(key)
+        .and_then(Value::as_f64)
+        .map(|number| number as f32)
 }

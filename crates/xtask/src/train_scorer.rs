@@ -41,14 +41,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let anchors = routing_data::anchors(&args.anchors)?;
     writeln!(out, "{} prompts, {} anchors", examples.len(), anchors.len())?;
     let data = Dataset::new(&examples, &anchors);
-    let settings = Settings { seed: args.seed, ..Settings::default() };
+    let settings = Settings {
+        seed: args.seed,
+        ..Settings::default()
+    };
 
     let trained = train(&data, &settings, VERSION, &mut progress)?;
-    ensure!(trained.bytes.len() <= MAX_WEIGHTS_BYTES, "the weights are too large to load");
+    ensure!(
+        trained.bytes.len() <= MAX_WEIGHTS_BYTES,
+        "the weights are too large to load"
+    );
     let scorer = Scorer::from_bytes(&trained.bytes).context("the new weights do not load")?;
     std::fs::write(&args.out, &trained.bytes)
         .with_context(|| format!("cannot write {}", args.out.display()))?;
-    writeln!(out, "wrote {}, {} bytes", args.out.display(), trained.bytes.len())?;
+    writeln!(
+        out,
+        "wrote {}, {} bytes",
+        args.out.display(),
+        trained.bytes.len()
+    )?;
     report(out, &trained)?;
     if args.grade {
         for (name, split) in [
@@ -56,7 +67,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             ("whole tasks held out (14 folds)", Split::Task { folds: 14 }),
             ("whole sources held out", Split::Source),
         ] {
-            writeln!(out, "\n{name}\n{:<16} {:>7} {:>15} {:>7}", "source", "prompts", "AUC", "length")?;
+            writeln!(
+                out,
+                "\n{name}\n{:<16} {:>7} {:>15} {:>7}",
+                "source", "prompts", "AUC", "length"
+            )?;
             for grade in grade(&data, &settings, split, &mut progress) {
                 writeln!(
                     out,
@@ -83,11 +98,27 @@ fn progress(step: &str) {
 }
 
 fn report(out: &mut impl Write, trained: &Trained) -> Result<()> {
-    writeln!(out, "slope of the success probability: {:.2}", trained.slope)?;
-    writeln!(out, "variance of log output tokens explained: {:.2}", trained.tokens_explained)?;
-    writeln!(out, "\n{:<34} {:>10} {:>9}", "model", "capability", "outcomes")?;
+    writeln!(
+        out,
+        "slope of the success probability: {:.2}",
+        trained.slope
+    )?;
+    let [recorded, judged] = trained.tokens_explained;
+    writeln!(
+        out,
+        "variance of log output tokens explained: recorded {recorded:.2}, anchors {judged:.2}"
+    )?;
+    writeln!(
+        out,
+        "\n{:<34} {:>10} {:>9}",
+        "model", "capability", "outcomes"
+    )?;
     for model in &trained.capabilities {
-        writeln!(out, "{:<34} {:>10.2} {:>9}", model.model, model.capability, model.outcomes)?;
+        writeln!(
+            out,
+            "{:<34} {:>10.2} {:>9}",
+            model.model, model.capability, model.outcomes
+        )?;
     }
     writeln!(out, "\n{:<20} {:>7}", "counter", "weight")?;
     let mut counters = trained.counters.clone();
@@ -103,7 +134,10 @@ fn show(out: &mut impl Write, scorer: &Scorer, text: &str) -> Result<()> {
     let mut scored: Vec<_> = text
         .lines()
         .map(|line| {
-            let input = ScoreInput { segments: &[line], shape: Shape::default() };
+            let input = ScoreInput {
+                segments: &[line],
+                shape: Shape::default(),
+            };
             (scorer.score(&input, &mut scratch), line)
         })
         .collect();

@@ -49,8 +49,14 @@ impl Count {
 
 const RAW: usize = Count::SIMPLE + CUES;
 /// Features that are computed from several counts.
-const DERIVED: [&str; 6] =
-    ["bias", "bytes_past_100", "bytes_past_400", "bytes_past_1200", "word_length", "distinct_share"];
+const DERIVED: [&str; 6] = [
+    "bias",
+    "bytes_past_100",
+    "bytes_past_400",
+    "bytes_past_1200",
+    "word_length",
+    "distinct_share",
+];
 /// Features beside the words.
 pub(crate) const COUNTERS: usize = RAW + DERIVED.len();
 
@@ -66,7 +72,11 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) const fn new() -> Self {
-        Self { raw: [0; RAW], letters: 0, tokens: 0 }
+        Self {
+            raw: [0; RAW],
+            letters: 0,
+            tokens: 0,
+        }
     }
 
     #[inline]
@@ -108,8 +118,16 @@ impl Counts {
             (bytes - 6.0).max(0.0),
             (bytes - 7.1).max(0.0),
             // Without a word of an alphabet: the usual length, so that Chinese is not an outlier.
-            if words == 0 { 4.5 } else { (self.letters as f32 / words as f32).min(12.0) },
-            if self.tokens == 0 { 1.0 } else { distinct as f32 / self.tokens as f32 },
+            if words == 0 {
+                4.5
+            } else {
+                (self.letters as f32 / words as f32).min(12.0)
+            },
+            if self.tokens == 0 {
+                1.0
+            } else {
+                distinct as f32 / self.tokens as f32
+            },
         ];
         features[RAW..].copy_from_slice(&derived);
         features
@@ -119,13 +137,38 @@ impl Counts {
 /// Names of the features, for reports.
 pub(crate) fn counter_names() -> impl Iterator<Item = String> {
     const NAMES: [&str; Count::SIMPLE] = [
-        "bytes", "words", "long_words", "capitals", "digits", "numbers", "long_numbers", "lines",
-        "paragraphs", "items", "sentences", "questions", "commas", "colons", "parentheses",
-        "brackets", "semicolons", "quotes", "backticks", "dollars", "backslashes", "underscores",
-        "operators", "other_letters", "cjk",
+        "bytes",
+        "words",
+        "long_words",
+        "capitals",
+        "digits",
+        "numbers",
+        "long_numbers",
+        "lines",
+        "paragraphs",
+        "items",
+        "sentences",
+        "questions",
+        "commas",
+        "colons",
+        "parentheses",
+        "brackets",
+        "semicolons",
+        "quotes",
+        "backticks",
+        "dollars",
+        "backslashes",
+        "underscores",
+        "operators",
+        "other_letters",
+        "cjk",
     ];
     let cues = super::cues::names().map(|name| format!("cue_{name}"));
-    NAMES.iter().map(ToString::to_string).chain(cues).chain(DERIVED.iter().map(ToString::to_string))
+    NAMES
+        .iter()
+        .map(ToString::to_string)
+        .chain(cues)
+        .chain(DERIVED.iter().map(ToString::to_string))
 }
 
 /// ln(1 + n), from a table for the usual small counts.
@@ -136,7 +179,7 @@ fn log1p(count: u32) -> f32 {
         std::f32::consts::LN_2,
         1.098_612_3,
         1.386_294_4,
-        1.609_437_9,
+        1.609_438,
         1.791_759_5,
         1.945_910_1,
         2.079_441_5,

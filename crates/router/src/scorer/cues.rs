@@ -43,28 +43,116 @@ type Words = &'static str;
 
 /// Every kind with its words, in the order of [`Cue`].
 const WORDS: [(Cue, &str, Words); CUES] = [
-    (Cue::Code, "code", "code python javascript typescript java rust golang sql html css bash shell regex json yaml api function def class method variable array string list int return import const struct compile compiler script program programming implement algorithm recursion recursive iterator parser parse library framework react django docker 代码 函数 编程 程序 算法 脚本 接口 数组 变量 编译 实现 正则 数据 递归"),
-    (Cue::Systems, "systems", "concurrent concurrency thread threads threadsafe mutex lock locks lockfree deadlock race atomic atomics distributed consensus raft paxos replication shard sharding latency throughput scalable scalability kernel scheduler allocator memory cache eviction consistency transaction transactions isolation linearizable microservices kubernetes backpressure 并发 线程 死锁 分布 一致 事务 缓存 内存 吞吐 延迟 集群 架构 高可 内核 调度 原子 分片"),
-    (Cue::Mathematics, "mathematics", "integral derivative equation equations polynomial matrix matrices vector eigenvalue probability integer integers prime primes modulo remainder divisible triangle circle angle radius sqrt frac sum product logarithm sin cos tan function functions graph group ring field subgroup homomorphism continuous converge converges convergence limit series sequence random variance expectation distribution perimeter area volume coefficient roots 积分 导数 方程 矩阵 概率 整数 质数 素数 余数 三角 圆形 半径 多项 数列 极限 级数 期望 方差 函数 向量 特征 面积 体积 微分 几何 代数"),
-    (Cue::Proof, "proof", "prove proof theorem lemma corollary conjecture induction contradiction irrational infinitely iff bijection injective surjective axiom formal formally rigorous rigorously derive derivation disprove counterexample 证明 定理 引理 归纳 反证 推导 严格 无理 反例 推论 当且 充要"),
-    (Cue::Law, "law", "law legal court plaintiff defendant contract liability liable statute constitutional negligence tort tortious jurisdiction attorney lawsuit damages appeal jury criminal clause breach indemnity enforceable regulation compliance gdpr fiduciary precedent 法律 合同 法院 原告 被告 责任 违约 条款 诉讼 侵权 宪法 刑法 民法 赔偿 合规 判决 仲裁"),
-    (Cue::Medicine, "medicine", "patient symptoms diagnosis diagnose disease treatment therapy clinical dose drug blood cell cells protein gene infection tumor cancer surgery syndrome physician hospital pain chronic acute 患者 症状 诊断 疾病 治疗 药物 临床 细胞 蛋白 基因 感染 肿瘤 手术 剂量"),
-    (Cue::Physics, "physics", "velocity acceleration force energy momentum mass gravity electron photon quantum wave wavelength frequency voltage current resistance magnetic electric thermodynamics entropy temperature pressure relativity spaceship particle particles kinetic torque inertia capacitor hamiltonian 速度 加速 能量 动量 质量 重力 电子 量子 波长 频率 电压 电流 磁场 电场 热力 温度 压强 相对 粒子 摩擦"),
-    (Cue::Chemistry, "chemistry", "molecule molecules reaction acid base solution molar moles mole ion ions bond compound oxidation catalyst equilibrium enthalpy ph titration organic carbon hydrogen oxygen chloride isomer spectrum nmr 分子 反应 溶液 摩尔 离子 化合 氧化 催化 平衡 有机 化学 浓度"),
-    (Cue::Economics, "economics", "market price demand supply inflation gdp monetary fiscal elasticity cost costs revenue profit tax interest investment bond bonds equity portfolio firm firms accounting asset assets dividend valuation 市场 价格 需求 供给 通胀 货币 财政 成本 收入 利润 税收 利率 投资 股票 资产 估值 会计"),
-    (Cue::Humanities, "humanities", "history century war empire philosophy philosopher moral ethics ethical religion culture political government society theory kant aristotle historical argument treaty revolution 历史 世纪 战争 帝国 哲学 道德 伦理 宗教 文化 政治 政府 社会 理论 革命"),
-    (Cue::Reasoning, "reasoning", "analyze analyse analysis compare evaluate design architect architecture optimize optimise optimal tradeoff tradeoffs trade justify explain why reason reasoning determine assess critique strategy plan constraints constraint assumption assumptions implications consequences rigorous infer 分析 比较 评估 设计 优化 权衡 为何 论证 推理 确定 策略 约束 假设 影响 利弊 深入 系统"),
-    (Cue::Debugging, "debugging", "bug bugs debug error errors exception stacktrace traceback crash crashes segfault panic leak leaks fails failing failed fix undefined nullpointerexception typeerror valueerror deadlocks intermittent intermittently flaky 错误 报错 异常 崩溃 调试 泄漏 修复 排查 故障 偶发"),
-    (Cue::Translation, "translation", "translate translation english spanish french german chinese japanese italian korean language meaning synonym antonym pronounce 翻译 英文 中文 英语 日语 法语 译成 译为 同义 反义"),
-    (Cue::Rewriting, "rewriting", "rewrite rephrase paraphrase summarize summarise summary shorten grammar spelling proofread correct polite tone format convert extract classify sentiment label uppercase lowercase capitalize 改写 润色 总结 概括 摘要 语法 提取 分类 情感 语气 格式 转换 缩写 改成"),
-    (Cue::Everyday, "everyday", "hi hello hey thanks thank please greeting birthday email recipe dinner breakfast weather weekend vacation holiday movie dog cat kids mom friend coffee tea pizza gift morning night caption tweet name names 你好 谢谢 邮件 生日 请假 菜谱 晚饭 早餐 天气 周末 旅游 电影 朋友 祝福 朋友 早上 晚上 微信 问候 名字 推荐"),
-    (Cue::Creative, "creative", "story poem haiku song lyrics joke slogan tagline imagine character dialogue fiction novel limerick riddle blog 故事 诗歌 首诗 歌词 笑话 口号 广告 文案 小说 对联 标题 谜语"),
-    (Cue::Brief, "brief", "brief briefly short one sentence word simple simply quick quickly tldr just only single concise yes 简短 一句 简单 一个 简要 只需 是否 快速 一下 几句"),
-    (Cue::Extensive, "extensive", "detailed detail comprehensive thorough thoroughly essay report complete full entire step steps every edge cases production robust including chapter long 详细 全面 完整 报告 步骤 每个 逐步 包括 论文 长文 方案 生产 边界"),
-    (Cue::Negation, "negation", "not no never except without neither nor cannot none least false incorrect 不能 不是 没有 除了 不得 并非 无法 不可"),
-    (Cue::Condition, "condition", "if then unless whether suppose given assume let such each exactly until when while because therefore however although 如果 假设 若干 除非 因此 但是 已知 满足 对于 任意 存在 恰好 设有"),
-    (Cue::Quantity, "quantity", "many much total per times twice half percent percentage rate average more less fewer number minutes hours days dollars miles cost ratio remaining left 多少 总共 一共 每个 平均 百分 比例 几个 剩下 分钟 小时 公里 倍数 计算 求出"),
-    (Cue::Asking, "asking", "who what when where which whose name called capital country year known 什么 哪个 哪里 哪些 何时 哪年 首都 是谁 叫做 多大 几点"),
+    (
+        Cue::Code,
+        "code",
+        "code python javascript typescript java rust golang sql html css bash shell regex json yaml api function def class method variable array string list int return import const struct compile compiler script program programming implement algorithm recursion recursive iterator parser parse library framework react django docker 代码 函数 编程 程序 算法 脚本 接口 数组 变量 编译 实现 正则 数据 递归",
+    ),
+    (
+        Cue::Systems,
+        "systems",
+        "concurrent concurrency thread threads threadsafe mutex lock locks lockfree deadlock race atomic atomics distributed consensus raft paxos replication shard sharding latency throughput scalable scalability kernel scheduler allocator memory cache eviction consistency transaction transactions isolation linearizable microservices kubernetes backpressure 并发 线程 死锁 分布 一致 事务 缓存 内存 吞吐 延迟 集群 架构 高可 内核 调度 原子 分片",
+    ),
+    (
+        Cue::Mathematics,
+        "mathematics",
+        "integral derivative equation equations polynomial matrix matrices vector eigenvalue probability integer integers prime primes modulo remainder divisible triangle circle angle radius sqrt frac sum product logarithm sin cos tan function functions graph group ring field subgroup homomorphism continuous converge converges convergence limit series sequence random variance expectation distribution perimeter area volume coefficient roots 积分 导数 方程 矩阵 概率 整数 质数 素数 余数 三角 圆形 半径 多项 数列 极限 级数 期望 方差 函数 向量 特征 面积 体积 微分 几何 代数",
+    ),
+    (
+        Cue::Proof,
+        "proof",
+        "prove proof theorem lemma corollary conjecture induction contradiction irrational infinitely iff bijection injective surjective axiom formal formally rigorous rigorously derive derivation disprove counterexample 证明 定理 引理 归纳 反证 推导 严格 无理 反例 推论 当且 充要",
+    ),
+    (
+        Cue::Law,
+        "law",
+        "law legal court plaintiff defendant contract liability liable statute constitutional negligence tort tortious jurisdiction attorney lawsuit damages appeal jury criminal clause breach indemnity enforceable regulation compliance gdpr fiduciary precedent 法律 合同 法院 原告 被告 责任 违约 条款 诉讼 侵权 宪法 刑法 民法 赔偿 合规 判决 仲裁",
+    ),
+    (
+        Cue::Medicine,
+        "medicine",
+        "patient symptoms diagnosis diagnose disease treatment therapy clinical dose drug blood cell cells protein gene infection tumor cancer surgery syndrome physician hospital pain chronic acute 患者 症状 诊断 疾病 治疗 药物 临床 细胞 蛋白 基因 感染 肿瘤 手术 剂量",
+    ),
+    (
+        Cue::Physics,
+        "physics",
+        "velocity acceleration force energy momentum mass gravity electron photon quantum wave wavelength frequency voltage current resistance magnetic electric thermodynamics entropy temperature pressure relativity spaceship particle particles kinetic torque inertia capacitor hamiltonian 速度 加速 能量 动量 质量 重力 电子 量子 波长 频率 电压 电流 磁场 电场 热力 温度 压强 相对 粒子 摩擦",
+    ),
+    (
+        Cue::Chemistry,
+        "chemistry",
+        "molecule molecules reaction acid base solution molar moles mole ion ions bond compound oxidation catalyst equilibrium enthalpy ph titration organic carbon hydrogen oxygen chloride isomer spectrum nmr 分子 反应 溶液 摩尔 离子 化合 氧化 催化 平衡 有机 化学 浓度",
+    ),
+    (
+        Cue::Economics,
+        "economics",
+        "market price demand supply inflation gdp monetary fiscal elasticity cost costs revenue profit tax interest investment bond bonds equity portfolio firm firms accounting asset assets dividend valuation 市场 价格 需求 供给 通胀 货币 财政 成本 收入 利润 税收 利率 投资 股票 资产 估值 会计",
+    ),
+    (
+        Cue::Humanities,
+        "humanities",
+        "history century war empire philosophy philosopher moral ethics ethical religion culture political government society theory kant aristotle historical argument treaty revolution 历史 世纪 战争 帝国 哲学 道德 伦理 宗教 文化 政治 政府 社会 理论 革命",
+    ),
+    (
+        Cue::Reasoning,
+        "reasoning",
+        "analyze analyse analysis compare evaluate design architect architecture optimize optimise optimal tradeoff tradeoffs trade justify explain why reason reasoning determine assess critique strategy plan constraints constraint assumption assumptions implications consequences rigorous infer 分析 比较 评估 设计 优化 权衡 为何 论证 推理 确定 策略 约束 假设 影响 利弊 深入 系统",
+    ),
+    (
+        Cue::Debugging,
+        "debugging",
+        "bug bugs debug error errors exception stacktrace traceback crash crashes segfault panic leak leaks fails failing failed fix undefined nullpointerexception typeerror valueerror deadlocks intermittent intermittently flaky 错误 报错 异常 崩溃 调试 泄漏 修复 排查 故障 偶发",
+    ),
+    (
+        Cue::Translation,
+        "translation",
+        "translate translation english spanish french german chinese japanese italian korean language meaning synonym antonym pronounce 翻译 英文 中文 英语 日语 法语 译成 译为 同义 反义",
+    ),
+    (
+        Cue::Rewriting,
+        "rewriting",
+        "rewrite rephrase paraphrase summarize summarise summary shorten grammar spelling proofread correct polite tone format convert extract classify sentiment label uppercase lowercase capitalize 改写 润色 总结 概括 摘要 语法 提取 分类 情感 语气 格式 转换 缩写 改成",
+    ),
+    (
+        Cue::Everyday,
+        "everyday",
+        "hi hello hey thanks thank please greeting birthday email recipe dinner breakfast weather weekend vacation holiday movie dog cat kids mom friend coffee tea pizza gift morning night caption tweet name names 你好 谢谢 邮件 生日 请假 菜谱 晚饭 早餐 天气 周末 旅游 电影 朋友 祝福 朋友 早上 晚上 微信 问候 名字 推荐",
+    ),
+    (
+        Cue::Creative,
+        "creative",
+        "story poem haiku song lyrics joke slogan tagline imagine character dialogue fiction novel limerick riddle blog 故事 诗歌 首诗 歌词 笑话 口号 广告 文案 小说 对联 标题 谜语",
+    ),
+    (
+        Cue::Brief,
+        "brief",
+        "brief briefly short one sentence word simple simply quick quickly tldr just only single concise yes 简短 一句 简单 一个 简要 只需 是否 快速 一下 几句",
+    ),
+    (
+        Cue::Extensive,
+        "extensive",
+        "detailed detail comprehensive thorough thoroughly essay report complete full entire step steps every edge cases production robust including chapter long 详细 全面 完整 报告 步骤 每个 逐步 包括 论文 长文 方案 生产 边界",
+    ),
+    (
+        Cue::Negation,
+        "negation",
+        "not no never except without neither nor cannot none least false incorrect 不能 不是 没有 除了 不得 并非 无法 不可",
+    ),
+    (
+        Cue::Condition,
+        "condition",
+        "if then unless whether suppose given assume let such each exactly until when while because therefore however although 如果 假设 若干 除非 因此 但是 已知 满足 对于 任意 存在 恰好 设有",
+    ),
+    (
+        Cue::Quantity,
+        "quantity",
+        "many much total per times twice half percent percentage rate average more less fewer number minutes hours days dollars miles cost ratio remaining left 多少 总共 一共 每个 平均 百分 比例 几个 剩下 分钟 小时 公里 倍数 计算 求出",
+    ),
+    (
+        Cue::Asking,
+        "asking",
+        "who what when where which whose name called capital country year known 什么 哪个 哪里 哪些 何时 哪年 首都 是谁 叫做 多大 几点",
+    ),
 ];
 
 /// Names of the kinds, in the order of [`Cue`].
@@ -89,7 +177,10 @@ pub(super) fn table() -> &'static CueTable {
 
 impl CueTable {
     fn build() -> Self {
-        let mut table = Self { filter: [0; SLOTS / 64], slots: vec![None; SLOTS] };
+        let mut table = Self {
+            filter: [0; SLOTS / 64],
+            slots: vec![None; SLOTS],
+        };
         for (kind, _, words) in &WORDS {
             for word in words.split(' ') {
                 table.insert(cue_hash(word), *kind as u8);
@@ -130,7 +221,6 @@ impl CueTable {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "12 bits")]
 fn slot_of(hash: u64) -> usize {
     ((hash ^ (hash >> 29)) >> 7) as usize % SLOTS
 }
@@ -149,7 +239,11 @@ mod tests {
     #[test]
     fn words_are_found_and_others_are_not() {
         let table = table();
-        for (word, kind) in [("prove", Cue::Proof), ("证明", Cue::Proof), ("代码", Cue::Code)] {
+        for (word, kind) in [
+            ("prove", Cue::Proof),
+            ("证明", Cue::Proof),
+            ("代码", Cue::Code),
+        ] {
             assert_eq!(table.find(cue_hash(word)), Some(kind as u8), "{word}");
         }
         assert_eq!(table.find(cue_hash("steelyard")), None);
@@ -160,7 +254,10 @@ mod tests {
     fn chinese_cues_are_pairs() {
         for word in WORDS.iter().flat_map(|(_, _, words)| words.split(' ')) {
             let pair = word.chars().count() == 2;
-            assert!(word.is_ascii() || pair, "a cue that the pass cannot see: {word}");
+            assert!(
+                word.is_ascii() || pair,
+                "a cue that the pass cannot see: {word}"
+            );
         }
     }
 }

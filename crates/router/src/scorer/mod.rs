@@ -8,6 +8,7 @@
 //! Every head (difficulty, logarithm of the output tokens) has its own weights; they lie side by
 //! side, so that one look-up serves all heads. Nothing is allocated per request.
 
+mod classes;
 mod counters;
 mod cues;
 mod scan;
@@ -80,7 +81,9 @@ impl Scratch {
     /// Allocates the working memory once.
     #[must_use]
     pub fn new() -> Self {
-        Self { seen: Box::new([0; scan::SEEN_WORDS]) }
+        Self {
+            seen: Box::new([0; scan::SEEN_WORDS]),
+        }
     }
 }
 
@@ -121,9 +124,14 @@ impl Scorer {
         let mut scratch = Scratch::new();
         for (index, test) in scorer.weights.self_tests.iter().enumerate() {
             let segments = [test.text.as_str()];
-            let input = ScoreInput { segments: &segments, shape: Shape::default() };
+            let input = ScoreInput {
+                segments: &segments,
+                shape: Shape::default(),
+            };
             let score = scorer.score(&input, &mut scratch);
-            let tokens_apart = score.expected_output_tokens.abs_diff(test.expected_output_tokens);
+            let tokens_apart = score
+                .expected_output_tokens
+                .abs_diff(test.expected_output_tokens);
             if (score.complexity - test.complexity).abs() > 1e-3
                 || tokens_apart > 1 + test.expected_output_tokens / 100
             {
@@ -134,7 +142,10 @@ impl Scorer {
     }
 
     pub(crate) fn from_weights(weights: Weights) -> Self {
-        Self { weights, cues: cues::table() }
+        Self {
+            weights,
+            cues: cues::table(),
+        }
     }
 
     /// Scores a request. The text that is read is bounded (see `docs/scorer.md`): of a long prompt
@@ -152,7 +163,10 @@ impl Scorer {
 
     /// The raw value of every head for a text without a shape.
     pub(crate) fn heads(&self, segments: &[&str], scratch: &mut Scratch) -> [f32; HEADS] {
-        let sink = Accumulate { words: &self.weights.words, sums: [0; HEADS] };
+        let sink = Accumulate {
+            words: &self.weights.words,
+            sums: [0; HEADS],
+        };
         let scanned = scan_text(segments, scratch, self.cues, sink);
         let counters = scanned.counts.features(scanned.distinct);
         let norm = word_norm(scanned.distinct);
@@ -162,8 +176,10 @@ impl Scorer {
                 *head += feature * weight;
             }
         }
-        for ((head, sum), scale) in
-            heads.iter_mut().zip(scanned.sink.sums).zip(self.weights.word_scales)
+        for ((head, sum), scale) in heads
+            .iter_mut()
+            .zip(scanned.sink.sums)
+            .zip(self.weights.word_scales)
         {
             *head += norm * scale * sum as f32;
         }
@@ -181,14 +197,27 @@ impl Scorer {
     /// finite whatever the arguments are (not-a-number counts as 0).
     #[must_use]
     pub fn success_probability(&self, capability: f32, complexity: f32) -> f32 {
-        let clean = |value: f32| if value.is_nan() { 0.0 } else { value.clamp(-10.0, 10.0) };
+        let clean = |value: f32| {
+            if value.is_nan() {
+                0.0
+            } else {
+                value.clamp(-10.0, 10.0)
+            }
+        };
         sigmoid(self.weights.slope * (clean(capability) - clean(complexity)))
     }
 }
 
 /// What a text consists of, for training: the same pass as scoring, with the words written down.
 pub(crate) fn extract(text: &str, scratch: &mut Scratch) -> (Vec<u16>, [f32; COUNTERS]) {
-    let scanned = scan_text(&[text], scratch, cues::table(), Collect { buckets: Vec::new() });
+    let scanned = scan_text(
+        &[text],
+        scratch,
+        cues::table(),
+        Collect {
+            buckets: Vec::new(),
+        },
+    );
     let features = scanned.counts.features(scanned.distinct);
     let mut buckets = scanned.sink.buckets;
     buckets.sort_unstable();
@@ -223,7 +252,10 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     reason = "clamped to [1, 32768] before the cast"
 )]
 fn output_tokens(log_tokens: f32, limit: Option<u32>) -> u32 {
-    let tokens = log_tokens.exp().clamp(1.0, MAX_EXPECTED_OUTPUT_TOKENS).round() as u32;
+    let tokens = log_tokens
+        .exp()
+        .clamp(1.0, MAX_EXPECTED_OUTPUT_TOKENS)
+        .round() as u32;
     tokens.min(limit.unwrap_or(u32::MAX).max(1))
 }
 

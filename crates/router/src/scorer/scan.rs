@@ -5,6 +5,7 @@
 //! its digits. Chinese, Japanese and Korean have no spaces: tokens are the character and the pair
 //! of adjacent characters. White space and punctuation end tokens and are otherwise only counted.
 
+use super::classes::{CLASSES, DIGIT, LOWER, PUNCTUATION, SPACE, UPPER, is_cjk, is_space};
 use super::counters::{Count, Counts};
 use super::cues::CueTable;
 
@@ -238,7 +239,8 @@ impl<'a, S: Sink> Scan<'a, S> {
         // Line breaks before the first character are padding.
         if self.counts.tokens > 0 {
             self.counts.add(Count::Lines, 1);
-            self.counts.add(Count::Paragraphs, u32::from(self.breaks > 1));
+            self.counts
+                .add(Count::Paragraphs, u32::from(self.breaks > 1));
         }
         self.breaks = 0;
         self.line_start = true;
@@ -270,7 +272,8 @@ impl<'a, S: Sink> Scan<'a, S> {
             self.counts.letters += length;
             self.counts.add(Count::Words, 1);
             self.counts.add(Count::LongWords, u32::from(length >= 9));
-            self.counts.add(Count::Capitals, u32::from(self.capital && !line_start));
+            self.counts
+                .add(Count::Capitals, u32::from(self.capital && !line_start));
             self.cue(hash);
             hash
         } else {
@@ -332,82 +335,7 @@ fn pair_hash(first: u64, second: u64) -> u64 {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the top 14 bits")]
 fn bucket_of(hash: u64) -> usize {
     let folded = hash ^ (hash >> 32);
     (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as usize
-}
-
-/// Characters of scripts that are written without spaces between words.
-fn is_cjk(character: char) -> bool {
-    matches!(character,
-        '\u{4e00}'..='\u{9fff}'       // CJK unified ideographs
-        | '\u{3400}'..='\u{4dbf}'     // extension A
-        | '\u{f900}'..='\u{faff}'     // compatibility ideographs
-        | '\u{20000}'..='\u{3134f}'   // extensions B to G
-        | '\u{3041}'..='\u{30ff}'     // Hiragana, Katakana
-        | '\u{ac00}'..='\u{d7a3}'     // Hangul syllables
-    )
-}
-
-pub(super) fn is_space(character: char) -> bool {
-    if character.is_ascii() {
-        CLASSES[character as usize % 128] == SPACE
-    } else {
-        character.is_whitespace() || matches!(character, '\u{feff}' | '\u{200b}')
-    }
-}
-
-const OTHER: u8 = 0xff;
-const LOWER: u8 = 0xfe;
-const UPPER: u8 = 0xfd;
-const DIGIT: u8 = 0xfc;
-const SPACE: u8 = 0xfb;
-
-/// Counts of punctuation; the class of such a byte is its index here.
-const PUNCTUATION: [Count; 13] = [
-    Count::Sentences,
-    Count::Questions,
-    Count::Commas,
-    Count::Colons,
-    Count::Parentheses,
-    Count::Brackets,
-    Count::Semicolons,
-    Count::Quotes,
-    Count::Backticks,
-    Count::Dollars,
-    Count::Backslashes,
-    Count::Underscores,
-    Count::Operators,
-];
-
-const CLASSES: [u8; 256] = classes();
-
-const fn classes() -> [u8; 256] {
-    let members: [&[u8]; 13] = [
-        b".!", b"?", b",", b":", b"()", b"[]{}", b";", b"\"'", b"`", b"$", b"\\", b"_", b"=<>+*/^|&%",
-    ];
-    let mut classes = [OTHER; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        classes[byte as usize] = match byte {
-            b'a'..=b'z' => LOWER,
-            b'A'..=b'Z' => UPPER,
-            b'0'..=b'9' => DIGIT,
-            // Control characters separate and say nothing.
-            0..=b' ' | 127 => SPACE,
-            _ => OTHER,
-        };
-        byte += 1;
-    }
-    let mut class = 0_u8;
-    while (class as usize) < members.len() {
-        let mut at = 0;
-        while at < members[class as usize].len() {
-            classes[members[class as usize][at] as usize] = class;
-            at += 1;
-        }
-        class += 1;
-    }
-    classes
 }

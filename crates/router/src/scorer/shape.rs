@@ -71,7 +71,11 @@ impl Shape {
 
     /// What the shape adds to the logarithm of the output tokens.
     pub(super) fn output_prior(&self) -> f32 {
-        if self.reasoning_requested { REASONING_OUTPUT } else { 0.0 }
+        if self.reasoning_requested {
+            REASONING_OUTPUT
+        } else {
+            0.0
+        }
     }
 }
 

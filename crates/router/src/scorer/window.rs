@@ -5,7 +5,8 @@
 //! stand before or after what they speak of. White space itself is bounded by [`RAW_BYTES`] for
 //! each end, so that a megabyte of blanks costs no more than microseconds.
 
-use super::scan::{Scan, Sink, is_space};
+use super::classes::is_space;
+use super::scan::{Scan, Sink};
 
 /// Bytes other than white space read from the start of a long text.
 pub(super) const HEAD_BYTES: usize = 2048;
@@ -54,7 +55,11 @@ fn head_end(segments: &[&str]) -> usize {
 fn tail_start(segments: &[&str], total: usize) -> usize {
     let mut offset = total;
     let mut dense = 0;
-    for character in segments.iter().rev().flat_map(|segment| segment.chars().rev()) {
+    for character in segments
+        .iter()
+        .rev()
+        .flat_map(|segment| segment.chars().rev())
+    {
         if dense >= TAIL_BYTES || total - offset >= RAW_BYTES {
             break;
         }

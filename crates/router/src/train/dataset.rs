@@ -99,9 +99,16 @@ impl Dataset {
         }
         let mut scratch = Scratch::new();
         let mut samples = Vec::with_capacity(examples.len() + anchors.len());
-        samples.extend(examples.iter().map(|example| sample(example, &models, &mut scratch)));
+        samples.extend(
+            examples
+                .iter()
+                .map(|example| sample(example, &models, &mut scratch)),
+        );
         samples.extend(anchors.iter().map(|anchor| judged(anchor, &mut scratch)));
-        Self { samples, models: models.keys().map(ToString::to_string).collect() }
+        Self {
+            samples,
+            models: models.keys().map(ToString::to_string).collect(),
+        }
     }
 
     /// Number of prompts.
@@ -123,7 +130,10 @@ fn sample(example: &Example, models: &BTreeMap<&str, usize>, scratch: &mut Scrat
         .iter()
         .filter(|outcome| outcome.score.is_finite())
         .filter_map(|outcome| {
-            let tokens = outcome.output_tokens.filter(|tokens| *tokens >= 1.0).map(f32::ln);
+            let tokens = outcome
+                .output_tokens
+                .filter(|tokens| *tokens >= 1.0)
+                .map(f32::ln);
             let model = models.get(outcome.model.as_str())?;
             Some((*model, outcome.score.clamp(0.0, 1.0), tokens))
         })
@@ -135,7 +145,11 @@ fn sample(example: &Example, models: &BTreeMap<&str, usize>, scratch: &mut Scrat
     }
     // More models say more about a prompt, but not in proportion: their errors go together.
     let many = outcomes.len() as f32;
-    let noise = if example.source.starts_with(NOISY_SOURCE.0) { NOISY_SOURCE.1 } else { 1.0 };
+    let noise = if example.source.starts_with(NOISY_SOURCE.0) {
+        NOISY_SOURCE.1
+    } else {
+        1.0
+    };
     Sample {
         variants,
         original: features(&example.text, scratch),
@@ -169,7 +183,11 @@ fn judged(anchor: &Anchor, scratch: &mut Scratch) -> Sample {
 fn features(text: &str, scratch: &mut Scratch) -> Features {
     let (words, counters) = extract(text, scratch);
     let distinct = u32::try_from(words.len()).unwrap_or(u32::MAX);
-    Features { words, norm: word_norm(distinct), counters }
+    Features {
+        words,
+        norm: word_norm(distinct),
+        counters,
+    }
 }
 
 /// The same kind of task in several sources is one task.
@@ -186,10 +204,16 @@ fn canonical_task(task: &str) -> &str {
 pub(super) fn split_format(text: &str) -> (&str, &str) {
     let text = text.trim();
     let text = text.strip_suffix("Answer:").unwrap_or(text).trim_end();
-    let text = text.split("\nAfter careful thought, put you").next().unwrap_or(text).trim_end();
+    let text = text
+        .split("\nAfter careful thought, put you")
+        .next()
+        .unwrap_or(text)
+        .trim_end();
     // Options may have line breaks inside: the block starts at the last line with "A. " that is
     // followed by one with "B. ".
-    let Some(start) = text.rfind("\nA. ") else { return (text, "") };
+    let Some(start) = text.rfind("\nA. ") else {
+        return (text, "");
+    };
     match text.get(start..) {
         Some(options) if options.contains("\nB. ") => {
             (text.get(..start).unwrap_or(text), options.trim_start())

@@ -64,13 +64,29 @@ impl Fitted {
             .collect();
         let (mean, deviation) = moments(&samples);
         let blank = HeadFit {
-            words: vec![Param::default(); BUCKETS],
+            words: vec![
+                Param {
+                    value: 0.0,
+                    squares: settings.word_caution
+                };
+                BUCKETS
+            ],
             counters: vec![Param::default(); COUNTERS],
             models: vec![Param::default(); data.models.len()],
         };
-        let mut fitted = Self { heads: [blank.clone(), blank], mean, deviation };
-        let fixed = data.models.iter().position(|model| *model == settings.reference.0);
-        let quiet = data.models.iter().position(|model| *model == settings.reference_verbosity);
+        let mut fitted = Self {
+            heads: [blank.clone(), blank],
+            mean,
+            deviation,
+        };
+        let fixed = data
+            .models
+            .iter()
+            .position(|model| *model == settings.reference.0);
+        let quiet = data
+            .models
+            .iter()
+            .position(|model| *model == settings.reference_verbosity);
         let pins = [(fixed, settings.reference.1), (quiet, 0.0)];
         let mut order: Vec<(usize, usize)> = samples
             .iter()
@@ -97,7 +113,9 @@ impl Fitted {
         settings: &Settings,
         pins: [(Option<usize>, f32); HEADS],
     ) {
-        let Some(features) = sample.variants.get(variant) else { return };
+        let Some(features) = sample.variants.get(variant) else {
+            return;
+        };
         for (head, (pinned, at)) in self.heads.iter_mut().zip(pins) {
             if let Some(param) = pinned.and_then(|model| head.models.get_mut(model)) {
                 param.value = at;
@@ -106,12 +124,14 @@ impl Fitted {
         let predicted = self.predict(features);
         let share = sample.weight / sample.variants.len() as f32;
         let gradients = match &sample.target {
-            Target::Outcomes(outcomes) => self.from_outcomes(outcomes, predicted, share, settings),
+            Target::Outcomes(outcomes) => {
+                self.explain_outcomes(outcomes, predicted, share, settings)
+            }
             Target::Judged(difficulty, tokens) => {
-                let share = share * settings.anchor_weight;
+                let [hard, long] = [settings.anchor_weight, settings.anchor_output_weight];
                 [
-                    share * judged_error(*difficulty, predicted[Head::Difficulty as usize]),
-                    share * bounded(predicted[Head::OutputTokens as usize] - tokens),
+                    hard * share * judged_error(*difficulty, predicted[Head::Difficulty as usize]),
+                    long * share * bounded(predicted[Head::OutputTokens as usize] - tokens),
                 ]
             }
         };
@@ -123,7 +143,7 @@ impl Fitted {
     }
 
     /// Gradients of the heads from outcomes; steps the models on the way.
-    fn from_outcomes(
+    fn explain_outcomes(
         &mut self,
         outcomes: &[(usize, f32, Option<f32>)],
         predicted: Heads,
@@ -133,7 +153,10 @@ impl Fitted {
         let [difficulty, tokens] = &mut self.heads;
         let mut gradients = [0.0; HEADS];
         let each = share / outcomes.len().max(1) as f32;
-        let timed = outcomes.iter().filter(|(_, _, tokens)| tokens.is_some()).count();
+        let timed = outcomes
+            .iter()
+            .filter(|(_, _, tokens)| tokens.is_some())
+            .count();
         let each_timed = share / timed.max(1) as f32;
         for &(model, score, length) in outcomes {
             if let Some(ability) = difficulty.models.get_mut(model) {
@@ -154,8 +177,11 @@ impl Fitted {
     pub(super) fn predict(&self, features: &Features) -> Heads {
         let mut heads = [0.0; HEADS];
         for (value, head) in heads.iter_mut().zip(&self.heads) {
-            let words: f32 =
-                features.words.iter().map(|word| head.words[usize::from(*word)].value).sum();
+            let words: f32 = features
+                .words
+                .iter()
+                .map(|word| head.words[usize::from(*word)].value)
+                .sum();
             let counters: f32 = head
                 .counters
                 .iter()
@@ -173,7 +199,11 @@ impl Fitted {
 
     /// Effect of one standard deviation of every counter.
     pub(super) fn counter_effects(&self, head: Head) -> Vec<f32> {
-        self.heads[head as usize].counters.iter().map(|param| param.value).collect()
+        self.heads[head as usize]
+            .counters
+            .iter()
+            .map(|param| param.value)
+            .collect()
     }
 
     /// The weights file's form: 16-bit words, counters without standardisation. Without
@@ -183,7 +213,11 @@ impl Fitted {
         let mut word_scales = [0.0; HEADS];
         let mut counters = [[0.0; HEADS]; COUNTERS];
         for (index, head) in self.heads.iter().enumerate() {
-            let largest = head.words.iter().map(|word| word.value.abs()).fold(1e-6, f32::max);
+            let largest = head
+                .words
+                .iter()
+                .map(|word| word.value.abs())
+                .fold(1e-6, f32::max);
             let scale = largest / f32::from(i16::MAX);
             word_scales[index] = scale;
             for (out, word) in words.iter_mut().zip(&head.words) {
@@ -224,12 +258,20 @@ impl HeadFit {
         let rate = settings.learning_rate;
         for word in &features.words {
             let param = &mut self.words[usize::from(*word)];
-            param.step(gradient * features.norm + settings.l2_words * param.value, rate);
+            param.step(
+                gradient * features.norm + settings.l2_words * param.value,
+                rate,
+            );
         }
-        for (param, feature) in
-            self.counters.iter_mut().zip(standardised(features, mean, deviation))
+        for (param, feature) in self
+            .counters
+            .iter_mut()
+            .zip(standardised(features, mean, deviation))
         {
-            param.step(gradient * feature + settings.l2_counters * param.value, rate);
+            param.step(
+                gradient * feature + settings.l2_counters * param.value,
+                rate,
+            );
         }
     }
 }
@@ -247,12 +289,19 @@ fn standardised<'a>(
 }
 
 pub(super) fn may_fit(sample: &Sample, settings: &Settings) -> bool {
-    !settings.validation_only.iter().any(|prefix| sample.source.starts_with(prefix.as_str()))
+    !settings
+        .validation_only
+        .iter()
+        .any(|prefix| sample.source.starts_with(prefix.as_str()))
 }
 
 /// Mean and standard deviation of the counters; the bias keeps 0 and 1.
 fn moments(samples: &[&Sample]) -> ([f32; COUNTERS], [f32; COUNTERS]) {
-    let count = samples.iter().map(|sample| sample.variants.len()).sum::<usize>().max(1) as f32;
+    let count = samples
+        .iter()
+        .map(|sample| sample.variants.len())
+        .sum::<usize>()
+        .max(1) as f32;
     let all = || samples.iter().flat_map(|sample| &sample.variants);
     let mut mean = [0.0_f32; COUNTERS];
     for features in all() {
@@ -284,9 +333,14 @@ fn bounded(error: f32) -> f32 {
     error.clamp(-LARGEST_ERROR, LARGEST_ERROR)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "clamped to the range of i16")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "clamped to the range of i16"
+)]
 fn to_i16(value: f32) -> i16 {
-    value.round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16
+    value
+        .round()
+        .clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16
 }
 
 /// `SplitMix64`: the order must not depend on a library's version.
@@ -302,7 +356,10 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the remainder is a position")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the remainder is a position"
+    )]
     fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = (self.next() % (last as u64 + 1)) as usize;

@@ -61,11 +61,18 @@ pub fn grade(
             heads.unwrap_or_else(|| whole.predict(&sample.original))[Head::Difficulty as usize]
         })
         .collect();
-    let mut sources: Vec<&str> =
-        data.samples.iter().map(|sample| sample.source.as_str()).filter(|s| !s.is_empty()).collect();
+    let mut sources: Vec<&str> = data
+        .samples
+        .iter()
+        .map(|sample| sample.source.as_str())
+        .filter(|s| !s.is_empty())
+        .collect();
     sources.sort_unstable();
     sources.dedup();
-    sources.iter().filter_map(|source| grade_source(data, source, &difficulty)).collect()
+    sources
+        .iter()
+        .filter_map(|source| grade_source(data, source, &difficulty))
+        .collect()
 }
 
 /// Heads of every prompt by a fit that has not seen it; `None` for those that are never fitted.
@@ -80,7 +87,9 @@ pub(super) fn held_out(
     let mut heads = vec![None; data.samples.len()];
     for fold in 0..count {
         progress(&format!("fold {} of {count}", fold + 1));
-        let fitted = Fitted::fit(data, settings, |index| folds.get(index) != Some(&Some(fold)));
+        let fitted = Fitted::fit(data, settings, |index| {
+            folds.get(index) != Some(&Some(fold))
+        });
         for ((sample, own), heads) in data.samples.iter().zip(&folds).zip(&mut heads) {
             if *own == Some(fold) {
                 *heads = Some(fitted.predict(&sample.original));
@@ -109,7 +118,11 @@ fn assign(data: &Dataset, settings: &Settings, split: Split) -> Vec<Option<u32>>
 
 /// Sources that share their questions.
 fn family(source: &str) -> &str {
-    if source.contains("gsm8k") { "gsm8k" } else { source }
+    if source.contains("gsm8k") {
+        "gsm8k"
+    } else {
+        source
+    }
 }
 
 fn fold_of(group: u64, folds: u32) -> u32 {
@@ -139,7 +152,10 @@ fn by_key<'a>(
         }
         fold_by_key.insert(name, u32::try_from(lightest).unwrap_or(u32::MAX));
     }
-    data.samples.iter().map(|sample| fold_by_key.get(key(sample)?).copied()).collect()
+    data.samples
+        .iter()
+        .map(|sample| fold_by_key.get(key(sample)?).copied())
+        .collect()
 }
 
 fn grade_source(data: &Dataset, source: &str, difficulty: &[f32]) -> Option<Grade> {
@@ -149,7 +165,9 @@ fn grade_source(data: &Dataset, source: &str, difficulty: &[f32]) -> Option<Grad
         if let (true, Target::Outcomes(outcomes)) = (sample.source == source, &sample.target) {
             prompts += 1;
             for (model, score, _) in outcomes {
-                scores.get_mut(*model)?.push((*difficulty, sample.length, *score));
+                scores
+                    .get_mut(*model)?
+                    .push((*difficulty, sample.length, *score));
             }
         }
     }
@@ -157,6 +175,11 @@ fn grade_source(data: &Dataset, source: &str, difficulty: &[f32]) -> Option<Grad
         .iter()
         .enumerate()
         .filter(|(_, points)| points.len() * 2 > prompts as usize)
+        // A model that never fails, or always, cannot be ranked: a reference of preference data.
+        .filter(|(_, points)| {
+            let failures = points.iter().filter(|(_, _, score)| failed(*score)).count();
+            (1..points.len()).contains(&failures)
+        })
         .map(|(model, points)| {
             let mean = points.iter().map(|(_, _, score)| score).sum::<f32>() / points.len() as f32;
             ((mean - 0.5).abs(), model)
@@ -164,14 +187,25 @@ fn grade_source(data: &Dataset, source: &str, difficulty: &[f32]) -> Option<Grad
         .collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     // A pair of models is graded by the one that is nearer to one half.
-    let graded = if ranked.len() > GRADED_MODELS { GRADED_MODELS } else { 1 };
+    let graded = if ranked.len() > GRADED_MODELS {
+        GRADED_MODELS
+    } else {
+        1
+    };
     ranked.truncate(graded);
     let (mut auc, mut length_auc, mut error) = (0.0, 0.0, 0.0);
     for (_, model) in &ranked {
         let points = &scores[*model];
-        let failed = |score: f32| score < 0.5;
-        let own = area(points.iter().map(|(difficulty, _, score)| (*difficulty, failed(*score))));
-        let length = area(points.iter().map(|(_, length, score)| (*length, failed(*score))));
+        let own = area(
+            points
+                .iter()
+                .map(|(difficulty, _, score)| (*difficulty, failed(*score))),
+        );
+        let length = area(
+            points
+                .iter()
+                .map(|(_, length, score)| (*length, failed(*score))),
+        );
         let failures = points.iter().filter(|(_, _, score)| failed(*score)).count();
         auc += own / ranked.len() as f32;
         length_auc += length / ranked.len() as f32;
@@ -179,12 +213,19 @@ fn grade_source(data: &Dataset, source: &str, difficulty: &[f32]) -> Option<Grad
     }
     (!ranked.is_empty()).then(|| Grade {
         source: source.to_owned(),
-        models: ranked.iter().map(|(_, model)| data.models[*model].clone()).collect(),
+        models: ranked
+            .iter()
+            .map(|(_, model)| data.models[*model].clone())
+            .collect(),
         prompts,
         auc,
         length_auc,
         error,
     })
+}
+
+fn failed(score: f32) -> bool {
+    score < 0.5
 }
 
 /// Chance that a failure has the larger value; ties count half.
@@ -212,6 +253,7 @@ fn standard_error(area: f32, positives: usize, negatives: usize) -> f32 {
     let (up, down) = (positives.max(1) as f32, negatives.max(1) as f32);
     let (q1, q2) = (area / (2.0 - area), 2.0 * area * area / (1.0 + area));
     let squared = area * area;
-    let variance = area * (1.0 - area) + (up - 1.0) * (q1 - squared) + (down - 1.0) * (q2 - squared);
+    let variance =
+        area * (1.0 - area) + (up - 1.0) * (q1 - squared) + (down - 1.0) * (q2 - squared);
     (variance / (up * down)).max(0.0).sqrt()
 }

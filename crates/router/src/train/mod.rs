@@ -31,12 +31,17 @@ pub struct Settings {
     pub epochs: u32,
     /// First step of each weight.
     pub learning_rate: f32,
+    /// Sum of squares that every word starts with: a word seen once or twice moves little.
+    pub word_caution: f32,
     /// Shrinkage of the word weights per example.
     pub l2_words: f32,
     /// Shrinkage of the counter weights per example.
     pub l2_counters: f32,
-    /// Weight of one anchor beside one benchmark prompt.
+    /// Weight of one anchor beside one benchmark prompt, for difficulty.
     pub anchor_weight: f32,
+    /// The same for the output tokens. Larger: the recorded answers are short work for graders,
+    /// the anchors are what a chat answers.
+    pub anchor_output_weight: f32,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
     /// Sources that are graded but never fitted, by prefix of their name.
@@ -50,11 +55,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            epochs: 12,
+            epochs: 8,
             learning_rate: 0.15,
+            word_caution: 1.0,
             l2_words: 3e-4,
-            l2_counters: 1e-3,
-            anchor_weight: 8.0,
+            l2_counters: 1e-2,
+            anchor_weight: 5.0,
+            anchor_output_weight: 25.0,
             seed: 1,
             // Its licence is non-commercial.
             validation_only: vec!["alpacaeval".to_owned()],
@@ -77,8 +84,9 @@ pub struct Trained {
     pub capabilities: Vec<Capability>,
     /// Weight of every counter on the difficulty, in units of its standard deviation.
     pub counters: Vec<(String, f32)>,
-    /// Share of the variance of log output tokens that the second head explains out of fold.
-    pub tokens_explained: f32,
+    /// Share of the variance of log output tokens that the second head explains out of fold:
+    /// of the recorded answers (within each model), and of the anchors.
+    pub tokens_explained: [f32; 2],
 }
 
 /// A model's fitted place on the scale.
@@ -126,8 +134,13 @@ pub fn train(
         bytes: weights.encode(),
         slope: success.slope,
         capabilities: success.capabilities,
-        counters: counter_names().zip(everything.counter_effects(Head::Difficulty)).collect(),
-        tokens_explained: scale::tokens_explained(data, &outside),
+        counters: counter_names()
+            .zip(everything.counter_effects(Head::Difficulty))
+            .collect(),
+        tokens_explained: [
+            scale::tokens_explained(data, &outside),
+            scale::anchor_tokens_explained(data, &outside),
+        ],
     })
 }
 
@@ -150,8 +163,10 @@ fn self_tests(weights: &Weights) -> Vec<SelfTest> {
         .iter()
         .map(|text| {
             let segments = [*text];
-            let input =
-                crate::ScoreInput { segments: &segments, shape: crate::Shape::default() };
+            let input = crate::ScoreInput {
+                segments: &segments,
+                shape: crate::Shape::default(),
+            };
             let score = scorer.score(&input, &mut scratch);
             SelfTest {
                 text: (*text).to_owned(),

@@ -73,7 +73,9 @@ fn place_knots(mut weighted: Vec<(f32, f64)>) -> Option<Quantiles> {
     for (index, knot) in knots.iter_mut().enumerate() {
         let wanted = total * index as f64 / (KNOTS - 1) as f64;
         while passed < wanted {
-            let Some((value, weight)) = at.next() else { break };
+            let Some((value, weight)) = at.next() else {
+                break;
+            };
             current = *value;
             passed += weight;
         }
@@ -100,7 +102,9 @@ pub(super) fn success(
         if let (Target::Outcomes(outcomes), Some(heads)) = (&sample.target, heads) {
             let complexity = f64::from(quantiles.rank(heads[Head::Difficulty as usize]));
             for (model, score, _) in outcomes {
-                points.get_mut(*model)?.push((complexity, f64::from(*score)));
+                points
+                    .get_mut(*model)?
+                    .push((complexity, f64::from(*score)));
             }
         }
     }
@@ -142,11 +146,14 @@ pub(super) fn success(
         })
         .collect();
     capabilities.sort_by(|a, b| a.capability.total_cmp(&b.capability));
-    Some(Success { slope: to_f32(slope), capabilities })
+    Some(Success {
+        slope: to_f32(slope),
+        capabilities,
+    })
 }
 
-/// Share of the variance of the judged and recorded log output tokens that the head explains,
-/// within each model, as medians cannot: 0 is the mean of the model, 1 is perfect.
+/// Share of the variance of recorded log output tokens that the head explains within each model:
+/// 0 is always guessing the model's own mean, 1 is perfect.
 pub(super) fn tokens_explained(data: &Dataset, heads: &[Option<Heads>]) -> f32 {
     let mut by_model: Vec<Vec<(f64, f64)>> = vec![Vec::new(); data.models.len()];
     for (sample, heads) in data.samples.iter().zip(heads) {
@@ -159,18 +166,58 @@ pub(super) fn tokens_explained(data: &Dataset, heads: &[Option<Heads>]) -> f32 {
             }
         }
     }
-    let (mut left, mut all) = (0.0, 0.0);
-    for points in by_model.iter().filter(|points| points.len() > 1) {
-        let count = points.len() as f64;
-        let shift = points.iter().map(|(predicted, actual)| actual - predicted).sum::<f64>() / count;
-        let mean = points.iter().map(|(_, actual)| actual).sum::<f64>() / count;
-        left += points.iter().map(|(p, actual)| (actual - p - shift).powi(2)).sum::<f64>();
-        all += points.iter().map(|(_, actual)| (actual - mean).powi(2)).sum::<f64>();
-    }
-    if all > 0.0 { to_f32(1.0 - left / all) } else { 0.0 }
+    explained(&by_model)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "precision past f32 is not wanted")]
+/// The same for the anchors.
+pub(super) fn anchor_tokens_explained(data: &Dataset, heads: &[Option<Heads>]) -> f32 {
+    let points = data
+        .samples
+        .iter()
+        .zip(heads)
+        .filter_map(|(sample, heads)| {
+            let Target::Judged(_, tokens) = &sample.target else {
+                return None;
+            };
+            Some((
+                f64::from((*heads)?[Head::OutputTokens as usize]),
+                f64::from(*tokens),
+            ))
+        });
+    explained(&[points.collect()])
+}
+
+/// Explained variance of pairs (predicted, actual), each group with its own constant.
+fn explained(groups: &[Vec<(f64, f64)>]) -> f32 {
+    let (mut left, mut all) = (0.0, 0.0);
+    for points in groups.iter().filter(|points| points.len() > 1) {
+        let count = points.len() as f64;
+        let shift = points
+            .iter()
+            .map(|(predicted, actual)| actual - predicted)
+            .sum::<f64>()
+            / count;
+        let mean = points.iter().map(|(_, actual)| actual).sum::<f64>() / count;
+        left += points
+            .iter()
+            .map(|(p, actual)| (actual - p - shift).powi(2))
+            .sum::<f64>();
+        all += points
+            .iter()
+            .map(|(_, actual)| (actual - mean).powi(2))
+            .sum::<f64>();
+    }
+    if all > 0.0 {
+        to_f32(1.0 - left / all)
+    } else {
+        0.0
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "precision past f32 is not wanted"
+)]
 fn to_f32(value: f64) -> f32 {
     value as f32
 }

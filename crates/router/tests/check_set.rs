@@ -1,0 +1,118 @@
+//! The shipped weights on prompts that they were not fitted on: realistic easy and hard requests,
+//! each in English and in Chinese, written for this test.
+
+use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
+
+struct Pair {
+    hard: bool,
+    english: f32,
+    chinese: f32,
+}
+
+fn complexity(text: &str) -> f32 {
+    let input = ScoreInput {
+        segments: &[text],
+        shape: Shape::default(),
+    };
+    Scorer::shipped()
+        .score(&input, &mut Scratch::new())
+        .complexity
+}
+
+fn pairs() -> Vec<Pair> {
+    include_str!("check_prompts.txt")
+        .lines()
+        .map(|line| {
+            let parts: Vec<&str> = line.split('|').collect();
+            let [level, english, chinese] = parts[..] else {
+                panic!("three parts: {line}")
+            };
+            Pair {
+                hard: level == "hard",
+                english: complexity(english),
+                chinese: complexity(chinese),
+            }
+        })
+        .collect()
+}
+
+/// Chance that a hard prompt scores above an easy one.
+fn area(pairs: &[Pair], score: impl Fn(&Pair) -> f32) -> f32 {
+    let scores = |hard| {
+        pairs
+            .iter()
+            .filter(move |pair| pair.hard == hard)
+            .map(&score)
+    };
+    let (mut won, mut all) = (0.0, 0.0);
+    for easy in scores(false) {
+        for hard in scores(true) {
+            won += f32::from(u8::from(hard > easy));
+            all += 1.0;
+        }
+    }
+    won / all
+}
+
+fn ranks(values: &[f32]) -> Vec<f32> {
+    values
+        .iter()
+        .map(|value| values.iter().filter(|v| *v < value).count() as f32)
+        .collect()
+}
+
+#[test]
+fn hard_prompts_rank_above_easy_ones() {
+    let pairs = pairs();
+    assert_eq!(pairs.len(), 40);
+    let (english, chinese) = (
+        area(&pairs, |pair| pair.english),
+        area(&pairs, |pair| pair.chinese),
+    );
+    assert!(english > 0.95, "English: {english}");
+    assert!(chinese > 0.95, "Chinese: {chinese}");
+}
+
+#[test]
+fn easy_prompts_are_low_and_hard_ones_high() {
+    let pairs = pairs();
+    let mean = |hard: bool, score: fn(&Pair) -> f32| {
+        let scores: Vec<f32> = pairs
+            .iter()
+            .filter(|pair| pair.hard == hard)
+            .map(score)
+            .collect();
+        scores.iter().sum::<f32>() / scores.len() as f32
+    };
+    for score in [(|pair| pair.english) as fn(&Pair) -> f32, |pair| {
+        pair.chinese
+    }] {
+        assert!(mean(false, score) < 0.3, "easy: {}", mean(false, score));
+        assert!(mean(true, score) > 0.55, "hard: {}", mean(true, score));
+    }
+}
+
+#[test]
+fn translated_pairs_rank_alike() {
+    let pairs = pairs();
+    let english = ranks(&pairs.iter().map(|pair| pair.english).collect::<Vec<_>>());
+    let chinese = ranks(&pairs.iter().map(|pair| pair.chinese).collect::<Vec<_>>());
+    let mean = (pairs.len() - 1) as f32 / 2.0;
+    let product = |a: &[f32], b: &[f32]| -> f32 {
+        a.iter().zip(b).map(|(x, y)| (x - mean) * (y - mean)).sum()
+    };
+    let spearman = product(&english, &chinese)
+        / (product(&english, &english) * product(&chinese, &chinese)).sqrt();
+    assert!(spearman > 0.75, "Spearman: {spearman}");
+}
+
+#[test]
+fn no_prompt_is_an_anchor() {
+    let anchors = include_str!("../data/anchors.jsonl");
+    for prompt in include_str!("check_prompts.txt")
+        .lines()
+        .flat_map(|line| line.split('|').skip(1))
+    {
+        assert!(!anchors.contains(prompt), "fitted on: {prompt}");
+    }
+}

@@ -1,0 +1,85 @@
+//! Scores of the shipped weights, written down: a change of the features or of the weights shows
+//! here and is then a decision.
+
+use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
+
+/// Complexity, expected output tokens, prompt.
+const GOLDEN: [(f32, u32, &str); 10] = [
+    (0.036, 15, "Hello!"),
+    (0.081, 30, "What is the capital of France?"),
+    (
+        0.186,
+        73,
+        "Write a polite reply that declines the invitation.",
+    ),
+    (
+        0.098,
+        144,
+        "Write a Python function that merges two sorted lists.",
+    ),
+    (
+        0.173,
+        43,
+        "Summarize the following minutes in three bullet points: budget approved, launch moved to June, hiring frozen.",
+    ),
+    (
+        0.782,
+        229,
+        "Prove that the sum of two continuous functions is continuous.",
+    ),
+    (
+        0.646,
+        262,
+        "Design a sharded counter service with idempotent increments and explain its consistency model.",
+    ),
+    (0.011, 94, "帮我写一条请假的短信"),
+    (
+        0.167,
+        135,
+        "解释一下快速排序的平均复杂度为什么是 O(n log n)",
+    ),
+    (0.774, 311, "证明不存在最大的素数"),
+];
+
+#[test]
+fn scores_are_as_written_down() {
+    let mut scratch = Scratch::new();
+    let mut wrong = Vec::new();
+    for (complexity, tokens, prompt) in GOLDEN {
+        let input = ScoreInput {
+            segments: &[prompt],
+            shape: Shape::default(),
+        };
+        let score = Scorer::shipped().score(&input, &mut scratch);
+        let apart = (score.complexity - complexity).abs();
+        if apart > 2e-3 || score.expected_output_tokens.abs_diff(tokens) > 1 + tokens / 100 {
+            wrong.push(format!(
+                "({:.3}, {}, {prompt:?}),",
+                score.complexity, score.expected_output_tokens
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "scores changed; now:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn the_scratch_carries_nothing_over() {
+    let mut scratch = Scratch::new();
+    for round in 0..3 {
+        for (complexity, _, prompt) in GOLDEN {
+            let input = ScoreInput {
+                segments: &[prompt],
+                shape: Shape::default(),
+            };
+            let score = Scorer::shipped().score(&input, &mut scratch);
+            assert!(
+                (score.complexity - complexity).abs() < 2e-3,
+                "round {round}: {prompt}"
+            );
+        }
+    }
+}
