@@ -707,7 +707,7 @@ proptest! {
             Ok(policy) => for route in &policy.routes {
                 prop_assert!(!route.candidates.is_empty());
                 for id in &route.candidates {
-                    policy.provider(policy.model(*id).provider);
+                    let _ = policy.provider(policy.model(*id).provider);
                 }
             },
             Err(diagnostics) => prop_assert!(diagnostics.errors() > 0),
