@@ -55,10 +55,18 @@ impl Row<'_> {
             fields.push(format!("weekdays: [{}]", days.join(", ")));
         }
         if !self.hours.is_empty() {
-            let hours: Vec<_> = self.hours.iter().map(|range| format!("\"{range}\"")).collect();
+            let hours: Vec<_> = self
+                .hours
+                .iter()
+                .map(|range| format!("\"{range}\""))
+                .collect();
             fields.push(format!("hours_utc: [{}]", hours.join(", ")));
         }
-        fields.extend(self.rates.iter().map(|(key, amount)| format!("{key}: {amount}")));
+        fields.extend(
+            self.rates
+                .iter()
+                .map(|(key, amount)| format!("{key}: {amount}")),
+        );
         let _ = writeln!(out, "      - {{ {} }}", fields.join(", "));
     }
 }
@@ -66,8 +74,12 @@ impl Row<'_> {
 /// The price book, from the catalogue and the list of mainland prices.
 pub(crate) fn generate(catalogue: &str, mainland: &str) -> anyhow::Result<String> {
     let catalogue: Value = serde_json::from_str(catalogue).context("reading the catalogue")?;
-    let retrieved = catalogue["retrieved"].as_str().context("the catalogue has no date")?;
-    let models = catalogue["models"].as_array().context("the catalogue has no models")?;
+    let retrieved = catalogue["retrieved"]
+        .as_str()
+        .context("the catalogue has no date")?;
+    let models = catalogue["models"]
+        .as_array()
+        .context("the catalogue has no models")?;
     let mut out = HEADER.replace("RETRIEVED", retrieved);
     let mut vendor = "";
     for model in models {
@@ -93,7 +105,9 @@ pub(super) fn rows_of(rates: &Value) -> anyhow::Result<Vec<Row<'_>>> {
         .map(|row| {
             Ok(Row {
                 service: text(row, "service")?,
-                above: row["input_tokens_above"].as_u64().context("a row without its tier")?,
+                above: row["input_tokens_above"]
+                    .as_u64()
+                    .context("a row without its tier")?,
                 rates: RATES
                     .into_iter()
                     .filter_map(|key| Some((key, row.get(key)?.as_str()?)))
@@ -136,7 +150,9 @@ fn write_model(model: &Value, retrieved: &str, out: &mut String) -> anyhow::Resu
         writeln!(out, "    ends: {ends}")?;
     }
     let prices_mode = provider == "dashscope"
-        && rows.iter().any(|row| row.rates.iter().any(|(key, _)| *key == "output_reasoning"));
+        && rows
+            .iter()
+            .any(|row| row.rates.iter().any(|(key, _)| *key == "output_reasoning"));
     if prices_mode {
         writeln!(out, "    reasoning_billing: whole_answer")?;
     }
@@ -154,8 +170,18 @@ fn write_mainland(csv: &str, out: &mut String) -> anyhow::Result<()> {
     let mut model = "";
     for line in csv.lines().skip(1) {
         let columns: Vec<_> = line.splitn(COLUMNS, ',').collect();
-        let [name, above, input, output, thinking, cache_read, cache_write, .., updated, note] =
-            columns[..]
+        let [
+            name,
+            above,
+            input,
+            output,
+            thinking,
+            cache_read,
+            cache_write,
+            ..,
+            updated,
+            note,
+        ] = columns[..]
         else {
             anyhow::bail!("a line of the mainland list has too few columns: {line}");
         };
@@ -182,7 +208,10 @@ fn write_mainland(csv: &str, out: &mut String) -> anyhow::Result<()> {
         Row {
             service: "standard",
             above: above.parse().context("the tier of a mainland price")?,
-            rates: rates.into_iter().filter(|(_, amount)| !amount.is_empty()).collect(),
+            rates: rates
+                .into_iter()
+                .filter(|(_, amount)| !amount.is_empty())
+                .collect(),
             ..Row::default()
         }
         .write(out);
@@ -191,7 +220,9 @@ fn write_mainland(csv: &str, out: &mut String) -> anyhow::Result<()> {
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> anyhow::Result<&'a str> {
-    value[key].as_str().with_context(|| format!("no `{key}` in {value:.200}"))
+    value[key]
+        .as_str()
+        .with_context(|| format!("no `{key}` in {value:.200}"))
 }
 
 fn title(provider: &str) -> &str {

@@ -32,7 +32,11 @@ pub(super) fn dated_rows<'a>(model: &'a Value, retrieved: &str) -> anyhow::Resul
                 false => in_hours_of(&off_peak, &own),
             }
         };
-        rows.extend(own.into_iter().map(|row| Row { from: step.from, until, ..row }));
+        rows.extend(own.into_iter().map(|row| Row {
+            from: step.from,
+            until,
+            ..row
+        }));
     }
     Ok(rows)
 }
@@ -44,7 +48,10 @@ fn steps(model: &Value) -> Vec<Step<'_>> {
         .into_iter()
         .flatten()
         .filter(|entry| entry.get("daily_window_utc").is_none())
-        .map(|entry| Step { from: entry["from"].as_str(), rates: &entry["rates"] })
+        .map(|entry| Step {
+            from: entry["from"].as_str(),
+            rates: &entry["rates"],
+        })
         .collect();
     steps.sort_by_key(|step| step.from);
     steps
@@ -67,7 +74,10 @@ fn in_force(
         }
         last = index;
         let rows = rows_of(step.rates)?;
-        if rows.iter().all(|row| shown.iter().any(|other| row.agrees_with(other))) {
+        if rows
+            .iter()
+            .all(|row| shown.iter().any(|other| row.agrees_with(other)))
+        {
             same = Some(index);
         }
     }
@@ -93,13 +103,24 @@ fn off_peak_rows(model: &Value) -> anyhow::Result<Vec<Row<'_>>> {
     let mut rows = Vec::new();
     for period in model["time_of_use"].as_array().into_iter().flatten() {
         let rates = rows_of(&period["rates"])?;
-        let windows = period["windows_utc"].as_array().context("time_of_use without windows")?;
+        let windows = period["windows_utc"]
+            .as_array()
+            .context("time_of_use without windows")?;
         for window in windows {
-            let weekdays: Vec<_> =
-                window["weekdays"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+            let weekdays: Vec<_> = window["weekdays"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_u64)
+                .collect();
             let hours = match &window["hours_utc"] {
                 Value::String(one) => vec![one.as_str()],
-                many => many.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),
+                many => many
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect(),
             };
             let hours: Vec<_> = hours
                 .into_iter()
