@@ -1,5 +1,11 @@
 //! Anthropic's answers, against recordings and the project's own fixtures.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
 mod foreign_support;
 
 use foreign_support as support;
@@ -57,9 +63,9 @@ fn usage(usage: &Value) -> Value {
 /// The whole answer that a stream's events say.
 fn assemble(events: &[Value]) -> Value {
     let mut answer = Value::Null;
-    let mut inputs: Vec<(u64, String)> = Vec::new();
+    let mut inputs: Vec<(usize, String)> = Vec::new();
     for event in events {
-        let index = event["index"].as_u64().unwrap_or(0);
+        let index = usize::try_from(event["index"].as_u64().unwrap_or(0)).unwrap();
         match event["type"].as_str().unwrap() {
             "message_start" => answer = event["message"].clone(),
             "content_block_start" => {
@@ -71,7 +77,7 @@ fn assemble(events: &[Value]) -> Value {
                 let delta = &event["delta"];
                 for field in ["text", "thinking"] {
                     if let Some(more) = delta[field].as_str() {
-                        let block = &mut answer["content"][index as usize][field];
+                        let block = &mut answer["content"][index][field];
                         *block = json!(format!("{}{more}", block.as_str().unwrap_or("")));
                     }
                 }
@@ -92,7 +98,7 @@ fn assemble(events: &[Value]) -> Value {
         }
     }
     for (index, input) in inputs.iter().filter(|(_, input)| !input.is_empty()) {
-        let block = &mut answer["content"][*index as usize];
+        let block = &mut answer["content"][*index];
         if block["type"] == "tool_use" {
             block["input"] = serde_json::from_str(input).unwrap();
         }

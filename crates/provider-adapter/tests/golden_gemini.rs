@@ -1,5 +1,11 @@
 //! Gemini's answers, against recordings and the project's own fixtures.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
 mod foreign_support;
 
 use foreign_support as support;
@@ -33,8 +39,7 @@ fn expected(pieces: &[Value]) -> Value {
     let usage = pieces
         .iter()
         .map(|piece| &piece["usageMetadata"])
-        .filter(|usage| usage["promptTokenCount"].is_u64())
-        .next_back();
+        .rfind(|usage| usage["promptTokenCount"].is_u64());
     json!({
         "id": pieces[0]["responseId"].as_str().unwrap_or_default(),
         "model": pieces[0]["modelVersion"],
@@ -105,6 +110,10 @@ fn write(call: &mut Value, pointer: &str, piece: &Value) {
     };
 }
 
+fn seconds(delay: &str) -> f64 {
+    delay.strip_suffix('s').unwrap().parse().unwrap()
+}
+
 fn error(body: &Value) -> Value {
     let error = &body["error"];
     assert_eq!(error["status"], "RESOURCE_EXHAUSTED");
@@ -113,12 +122,12 @@ fn error(body: &Value) -> Value {
         .unwrap()
         .iter()
         .find_map(|detail| detail["retryDelay"].as_str())
-        .map(|delay| delay.strip_suffix('s').unwrap().parse::<f64>().unwrap());
+        .map(|delay| std::time::Duration::from_secs_f64(seconds(delay)));
     json!({
         "error": "rate_limited",
         "message": error["message"],
         "code": error["status"],
-        "retry_after_ms": delay.map(|seconds| (seconds * 1_000.0).ceil() as u64),
+        "retry_after_ms": delay.map(|delay| delay.as_micros().div_ceil(1_000)),
     })
 }
 

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, Target, Tool, ToolCall, ToolChoice};
 
 use crate::carry::{self, refuse};
+use crate::gemini::call_id;
 use crate::json;
 use crate::turns::{self, Call, Conversation, Manners, Speaker, Turn};
 use crate::{EncodedRequest, Refusal};
@@ -222,12 +223,14 @@ fn tool_use<'r>(call: &Call<'r, '_>) -> Result<Block<'r>, Refusal> {
     })
 }
 
-/// The call's id, or a stand-in of Anthropic's alphabet for ids of other providers.
+/// The call's id without what Gemini put into it, or a stand-in of Anthropic's alphabet for ids of
+/// other providers.
 fn id<'r>(call: &'r ToolCall<'_>) -> Cow<'r, str> {
-    if is_id(&call.id) {
-        Cow::Borrowed(&call.id)
+    let id = call_id::unpack(&call.id).id;
+    if is_id(id) {
+        Cow::Borrowed(id)
     } else {
-        Cow::Owned(format!("call_{:016x}", json::fnv1a(&[call.id.as_bytes()])))
+        Cow::Owned(format!("call_{:016x}", json::fnv1a(&[id.as_bytes()])))
     }
 }
 

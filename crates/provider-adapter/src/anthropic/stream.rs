@@ -115,7 +115,11 @@ impl FrameDecoder for Decoder {
 impl Decoder {
     fn read(&mut self, data: &str, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
         let event: Event<'_> = serde_json::from_str(data).map_err(|error| invalid(&error))?;
-        match event.kind.as_str() {
+        let kind = event.kind.as_str();
+        if !self.started && (kind.starts_with("content_block") || kind == "message_delta") {
+            return Err(broken_event("piece before its message_start"));
+        }
+        match kind {
             "message_start" => self.start(event.message, emit)?,
             "content_block_start" => self.open_block(event.index, event.content_block, emit)?,
             "content_block_delta" => self.delta(event.index, event.delta, emit)?,
@@ -288,9 +292,9 @@ fn speak<'a>(text: Option<Text<'a>>, thinking: Option<Text<'a>>, emit: &mut Emit
     }
 }
 
-fn broken_event(kind: &str) -> ProviderError {
+fn broken_event(what: &str) -> ProviderError {
     ProviderError::new(
         ErrorKind::InvalidAnswer,
-        format!("the stream holds a {kind} that Anthropic's format does not allow"),
+        format!("the stream holds a {what} that Anthropic's format does not allow"),
     )
 }

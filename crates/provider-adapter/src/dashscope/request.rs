@@ -6,6 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatRequest, Message, Role, Target, Tool, ToolCall, ToolChoice};
 
 use crate::carry::{self, refuse};
+use crate::gemini::call_id;
 use crate::turns::joined;
 use crate::{EncodedRequest, Refusal};
 
@@ -182,14 +183,17 @@ fn message<'r>(message: &'r Message<'_>) -> WireMessage<'r> {
         },
         content: joined(message),
         tool_calls: message.tool_calls.iter().enumerate().map(call).collect(),
-        tool_call_id: message.tool_call_id.as_deref(),
+        tool_call_id: message
+            .tool_call_id
+            .as_deref()
+            .map(|id| call_id::unpack(id).id),
     }
 }
 
 fn call<'r>((index, call): (usize, &'r ToolCall<'_>)) -> WireCall<'r> {
     WireCall {
         index,
-        id: &call.id,
+        id: call_id::unpack(&call.id).id,
         kind: "function",
         function: CalledFunction {
             name: &call.name,

@@ -2,6 +2,7 @@
 //! fixtures in, outcomes out.
 
 #![allow(dead_code, reason = "every test binary uses a part")]
+#![allow(clippy::print_stdout, reason = "tests say what they skipped")]
 
 pub(crate) mod rendered;
 
