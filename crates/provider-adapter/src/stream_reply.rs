@@ -299,3 +299,6 @@ fn with_blank_line(frame: &Frame<'_>) -> Bytes {
     raw.extend_from_slice(b"\n\n");
     Bytes::from(raw)
 }
+
+#[cfg(test)]
+mod tests;

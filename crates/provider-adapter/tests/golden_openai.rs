@@ -1,6 +1,8 @@
 //! Answers and requests of OpenAI and of servers that copy it, against recordings and the project's
 //! own fixtures.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod foreign_support;
 
 use std::sync::Arc;

@@ -363,3 +363,6 @@ pub(super) fn push_text(out: &mut String, text: &str) {
     out.push_str(&text[copied..]);
     out.push('"');
 }
+
+#[cfg(test)]
+mod tests;

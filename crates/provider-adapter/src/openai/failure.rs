@@ -223,3 +223,6 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ const MAX_STOP: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RequestError {
-    /// `BadRequest`, or `PayloadTooLarge` where there is more of something than is taken.
+    /// What clients are told with it: `BadRequest`.
     pub kind: ErrorKind,
     /// What is wrong, beginning with the field's path where there is one.
     pub message: String,
@@ -193,6 +193,10 @@ struct Reader<'t, 'a> {
 }
 
 impl<'a> Reader<'_, 'a> {
+    #[expect(
+        clippy::ptr_arg,
+        reason = "a name that borrows from the body is to stay borrowed"
+    )]
     fn field(&mut self, name: &Cow<'a, str>, value: &'a RawValue) -> Result<(), serde_json::Error> {
         if value.get() == "null" && !matches!(name.as_ref(), "model" | "messages") {
             return Ok(());

@@ -38,6 +38,7 @@ fn tool<'a>(
     untranslated: &mut Vec<Cow<'a, str>>,
 ) -> Result<Option<Tool<'a>>, serde_json::Error> {
     let fields = object(raw)?;
+    let before = untranslated.len();
     let mut function = None;
     let mut kind = None;
     for (name, value) in fields {
@@ -54,6 +55,8 @@ fn tool<'a>(
             None => trail.wrong("type", "is required"),
             Some("function") => trail.wrong("function", "is required"),
             Some(_) => {
+                // The type says it all: its own fields need not be listed as well.
+                untranslated.truncate(before);
                 untranslated.push(trail.path_to("type").into());
                 Ok(None)
             }

@@ -1,0 +1,179 @@
+use proptest::prelude::*;
+use steelyard_types::UnixMillis;
+
+use super::*;
+
+fn error(status: u16, body: &str) -> ProviderError {
+    let headers = [("retry-after", "7")];
+    let head = ResponseHead {
+        status,
+        headers: &headers,
+        at: UnixMillis(0),
+    };
+    decode_error(&head, body.as_bytes())
+}
+
+#[test]
+fn every_shape_gives_its_message() {
+    for (body, message) in [
+        (
+            r#"{"error":{"message":"no","type":"t","param":null,"code":null}}"#,
+            "no",
+        ),
+        (r#"{"error":"no"}"#, "no"),
+        (
+            r#"[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]"#,
+            "no",
+        ),
+        (
+            r#"{"object":"error","message":"no","type":"invalid_request","code":"3051"}"#,
+            "no",
+        ),
+        (
+            r#"{"object":"error","message":{"detail":[{"loc":["body","seed"],"msg":"Extra"}]}}"#,
+            "body.seed: Extra",
+        ),
+        (r#"{"detail":"no"}"#, "no"),
+        (
+            r#"{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra"},{"msg":"Two"}]}"#,
+            "body.seed: Extra; Two",
+        ),
+        (
+            r#"{"code":"InvalidParameter","message":"no","request_id":"r"}"#,
+            "no",
+        ),
+        (r#""no""#, "no"),
+        (
+            "<html><h1>502 Bad Gateway</h1></html>",
+            "the provider answered with status 400 and no readable error",
+        ),
+        (
+            "",
+            "the provider answered with status 400 and no readable error",
+        ),
+        (
+            "{\"error\":",
+            "the provider answered with status 400 and no readable error",
+        ),
+    ] {
+        let error = error(400, body);
+        assert_eq!(error.message, message, "{body}");
+        assert_eq!(error.kind, ErrorKind::BadRequest, "{body}");
+        assert_eq!(
+            (error.status, error.retry_after_ms),
+            (Some(400), Some(7_000))
+        );
+    }
+}
+
+#[test]
+fn codes_know_better_than_the_status() {
+    let coded = |status, code: &str| {
+        error(
+            status,
+            &format!(r#"{{"error":{{"message":"m","type":"x","code":"{code}"}}}}"#),
+        )
+        .kind
+    };
+    for (status, code, kind) in [
+        (400, "context_length_exceeded", ErrorKind::ContextLength),
+        (400, "content_filter", ErrorKind::ContentFilter),
+        (400, "data_inspection_failed", ErrorKind::ContentFilter),
+        (400, "Arrearage", ErrorKind::UpstreamQuota),
+        (429, "insufficient_quota", ErrorKind::UpstreamQuota),
+        (429, "rate_limit_exceeded", ErrorKind::RateLimited),
+        (400, "Throttling.RateQuota", ErrorKind::RateLimited),
+        (401, "invalid_api_key", ErrorKind::UpstreamAuth),
+        (400, "invalid_api_key", ErrorKind::UpstreamAuth),
+        (404, "model_not_found", ErrorKind::UpstreamModelNotFound),
+        (400, "invalid_value", ErrorKind::BadRequest),
+    ] {
+        assert_eq!(coded(status, code), kind, "{status} {code}");
+    }
+    let by_type = error(
+        429,
+        r#"{"error":{"message":"m","type":"insufficient_quota","code":null}}"#,
+    );
+    assert_eq!(by_type.kind, ErrorKind::UpstreamQuota);
+    assert_eq!(by_type.code.as_deref(), Some("insufficient_quota"));
+}
+
+#[test]
+fn the_status_decides_where_the_body_does_not() {
+    for (status, kind) in [
+        (400, ErrorKind::BadRequest),
+        (401, ErrorKind::UpstreamAuth),
+        (402, ErrorKind::UpstreamQuota),
+        (403, ErrorKind::UpstreamAuth),
+        (404, ErrorKind::UpstreamModelNotFound),
+        (408, ErrorKind::UpstreamTimeout),
+        (413, ErrorKind::PayloadTooLarge),
+        (422, ErrorKind::Unprocessable),
+        (429, ErrorKind::RateLimited),
+        (500, ErrorKind::UpstreamServer),
+        (502, ErrorKind::UpstreamServer),
+        (503, ErrorKind::Overloaded),
+        (504, ErrorKind::UpstreamServer),
+        (529, ErrorKind::Overloaded),
+        (302, ErrorKind::InvalidAnswer),
+    ] {
+        assert_eq!(error(status, "<html>").kind, kind, "{status}");
+    }
+    let about_a_file = error(404, r#"{"error":{"message":"No such file: f-1"}}"#);
+    assert_eq!(about_a_file.kind, ErrorKind::NotFound);
+    let about_the_model = error(
+        404,
+        r#"{"error":"model \"x\" not found, try pulling it first"}"#,
+    );
+    assert_eq!(about_the_model.kind, ErrorKind::UpstreamModelNotFound);
+    let words = error(
+        400,
+        r#"{"error":{"message":"This model's maximum context length is 8 tokens."}}"#,
+    );
+    assert_eq!(words.kind, ErrorKind::ContextLength);
+}
+
+#[test]
+fn errors_inside_an_answer_are_classified() {
+    let inside = |json: &str| {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        error_inside(raw, ErrorKind::StreamError)
+    };
+    assert_eq!(
+        inside(r#"{"code":502,"message":"gone"}"#).kind,
+        ErrorKind::UpstreamServer
+    );
+    assert_eq!(
+        inside(r#"{"code":429,"message":"slow"}"#).kind,
+        ErrorKind::RateLimited
+    );
+    assert_eq!(inside(r#""broken""#).kind, ErrorKind::StreamError);
+    assert_eq!(
+        inside(r#"{"message":"m","type":"insufficient_quota"}"#).kind,
+        ErrorKind::UpstreamQuota
+    );
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let long = "x".repeat(10_000);
+    let body = format!(r#"{{"error":{{"message":"{long}","code":"{long}","param":"{long}"}}}}"#);
+    let error = error(400, &body);
+    assert_eq!(error.message.len(), ProviderError::MAX_MESSAGE_CHARS);
+    assert_eq!(error.code.map(|code| code.len()), Some(200));
+    assert_eq!(error.param.map(|param| param.len()), Some(200));
+}
+
+proptest! {
+    #[test]
+    fn any_body_gives_an_error(status in 300_u16..600, body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let headers = [("retry-after", "7")];
+        let head = ResponseHead { status, headers: &headers, at: UnixMillis(0) };
+        prop_assert!(!decode_error(&head, &body).message.is_empty());
+    }
+
+    #[test]
+    fn any_nesting_gives_an_error(body in r#"(\{"error":|\{"message":|\{"detail":|\[|"x"|\{|\}|\]|,){0,12}"#) {
+        prop_assert!(!error(400, &body).message.is_empty());
+    }
+}

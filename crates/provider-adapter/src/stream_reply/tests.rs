@@ -1,0 +1,332 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn reply(wire: WireFormat, include_usage: bool) -> StreamReply {
+    let context = ReplyContext {
+        id: "chatcmpl-own".to_owned(),
+        created: 17,
+        upstream_model: Arc::from("up"),
+        include_usage,
+    };
+    StreamReply::new(wire, context)
+}
+
+/// Feeds a stream in these pieces and closes it: what the client gets, what each push said, and
+/// the reply.
+fn run(chunks: &[&[u8]], include_usage: bool) -> (String, Vec<Progress>, StreamReply) {
+    let mut reply = reply(WireFormat::OpenAiChat, include_usage);
+    let mut out = Vec::new();
+    let mut said: Vec<Progress> = chunks
+        .iter()
+        .map(|chunk| reply.push(&Bytes::copy_from_slice(chunk), &mut out))
+        .collect();
+    said.push(reply.end(&mut out));
+    reply.close(None, &mut out);
+    (String::from_utf8(out.concat()).unwrap(), said, reply)
+}
+
+const ROLE: &str = "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
+const TEXT: &str = "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hé\"},\"finish_reason\":null}]}\n\n";
+const STOP: &str =
+    "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const USAGE: &str = "data: {\"id\":\"c1\",\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"cost\":0.5}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+fn pieces<'a>(parts: &[&'a str]) -> Vec<&'a [u8]> {
+    parts.iter().map(|part| part.as_bytes()).collect()
+}
+
+#[test]
+fn frames_are_slices_of_the_input() {
+    let chunk = Bytes::from([ROLE, TEXT].concat());
+    let mut out = Vec::new();
+    let progress = reply(WireFormat::OpenAiChat, false).push(&chunk, &mut out);
+    assert_eq!(progress, Progress::Content);
+    assert_eq!(out[0].as_ptr(), chunk.as_ptr());
+    assert_eq!(out[1].as_ptr(), chunk[ROLE.len()..].as_ptr());
+}
+
+#[test]
+fn progress_tells_the_commit_point_from_what_comes_before() {
+    let (text, said, reply) = run(
+        &pieces(&[": wait\n\n", ROLE, TEXT, ": wait\n\n", STOP, USAGE, DONE]),
+        false,
+    );
+    use Progress::{Complete, Content, Waiting};
+    assert_eq!(
+        said,
+        [
+            Waiting, Waiting, Content, Content, Content, Content, Complete, Complete
+        ]
+    );
+    assert_eq!(text, [ROLE, TEXT, ": wait\n\n", STOP, DONE].concat());
+    let usage = Usage {
+        input_fresh: 3,
+        output: 2,
+        ..Usage::default()
+    };
+    assert_eq!(
+        (reply.usage(), reply.finish()),
+        (Some(usage), Some(FinishReason::Stop))
+    );
+    assert!(!reply.is_empty());
+}
+
+#[test]
+fn usage_is_held_back_and_extended() {
+    let mut reply = reply(WireFormat::OpenAiChat, true);
+    let mut out = Vec::new();
+    for part in [ROLE, TEXT, STOP, USAGE, DONE] {
+        reply.push(&Bytes::from(part), &mut out);
+    }
+    assert_eq!(out.concat(), [ROLE, TEXT, STOP].concat().as_bytes());
+    out.clear();
+    reply.close(Some("{\"cost\":1}"), &mut out);
+    let expected = "data: {\"id\":\"c1\",\"model\":\"m\",\"object\":\"chat.completion.chunk\",\"choices\":[],\
+        \"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"cost\":0.5},\"steelyard\":{\"cost\":1}}\n\n\
+        data: [DONE]\n\n";
+    assert_eq!(String::from_utf8(out.concat()).unwrap(), expected);
+}
+
+#[test]
+fn usage_in_the_finish_chunk_is_split_off() {
+    let finish = "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}],\"usage\":{\"prompt_tokens\":3},\"p\":1}\n\n";
+    let (asked, _, _) = run(&pieces(&[ROLE, finish, DONE]), true);
+    let split = "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}],\"usage\":null,\"p\":1}\n\n\
+        data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+    assert_eq!(asked, [ROLE, split, DONE].concat());
+    let (unasked, _, reply) = run(&pieces(&[ROLE, finish, DONE]), false);
+    let dropped = "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}],\"p\":1}\n\n";
+    assert_eq!(unasked, [ROLE, dropped, DONE].concat());
+    assert_eq!(reply.usage().map(|usage| usage.input_fresh), Some(3));
+}
+
+#[test]
+fn streams_that_end_early_are_broken() {
+    for parts in [
+        vec![ROLE, TEXT],
+        vec![ROLE, TEXT, "data: {\"id\":\"c1\",\"choi"],
+        vec![ROLE, TEXT, DONE],
+        vec![],
+    ] {
+        let (text, said, reply) = run(&pieces(&parts), true);
+        assert_eq!(said.last(), Some(&Progress::Failed), "{parts:?}");
+        assert_eq!(
+            reply.error().unwrap().kind,
+            ErrorKind::BrokenStream,
+            "{parts:?}"
+        );
+        assert!(!text.contains("[DONE]"), "{parts:?}");
+    }
+}
+
+#[test]
+fn streams_that_forget_their_last_line_are_complete() {
+    for last in ["", "data: [DONE]", "data: [DONE]\n"] {
+        let (text, said, _) = run(&pieces(&[ROLE, TEXT, STOP, last]), false);
+        assert_eq!(said.last(), Some(&Progress::Complete), "{last:?}");
+        assert_eq!(text, [ROLE, TEXT, STOP, DONE].concat(), "{last:?}");
+    }
+    let cut = STOP.trim_end();
+    let (text, said, _) = run(&pieces(&[ROLE, TEXT, cut]), false);
+    assert_eq!(said.last(), Some(&Progress::Complete));
+    assert_eq!(text, [ROLE, TEXT, STOP, DONE].concat());
+}
+
+#[test]
+fn nothing_follows_an_error() {
+    for (frame, kind) in [
+        (
+            "data: {\"error\":{\"message\":\"no\",\"code\":502}}\n\n",
+            ErrorKind::UpstreamServer,
+        ),
+        ("data: {\"error\":\"no\"}\n\n", ErrorKind::StreamError),
+        (
+            "event: error\ndata: {\"error\":{\"message\":\"no\",\"status_code\":400}}\n\n",
+            ErrorKind::StreamError,
+        ),
+        ("data: {oops\n\n", ErrorKind::InvalidAnswer),
+        ("data: \"text\"\n\n", ErrorKind::InvalidAnswer),
+        (
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\n",
+            ErrorKind::StreamError,
+        ),
+    ] {
+        let (text, said, reply) = run(&pieces(&[TEXT, frame, TEXT, STOP, DONE]), true);
+        assert_eq!(said[1..], [Progress::Failed; 5], "{frame}");
+        assert_eq!(reply.error().unwrap().kind, kind, "{frame}");
+        assert_eq!(text, TEXT, "{frame}");
+    }
+    let (_, _, reply) = run(&[b"data: \xff\n\n"], true);
+    assert_eq!(reply.error().unwrap().kind, ErrorKind::InvalidAnswer);
+}
+
+#[test]
+fn an_answer_of_nothing_is_empty_unless_its_reason_explains_it() {
+    let thought = "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"hm\"}}]}\n\n";
+    let no_calls = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[]}}]}\n\n";
+    let (_, said, reply) = run(&pieces(&[ROLE, no_calls, STOP, DONE]), false);
+    assert_eq!(said[2], Progress::Waiting);
+    assert!(reply.is_empty());
+    assert!(
+        run(&pieces(&[ROLE, thought, STOP, DONE]), false)
+            .2
+            .is_empty()
+    );
+    let full = STOP.replace("stop", "length");
+    assert!(!run(&pieces(&[ROLE, &full, DONE]), false).2.is_empty());
+    let call = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n";
+    assert!(!run(&pieces(&[call, STOP, DONE]), false).2.is_empty());
+}
+
+/// The events of an answer of another format, written for the client.
+#[test]
+fn other_formats_are_written_anew() {
+    let mut writer = ChunkWriter::new(ReplyContext {
+        id: "chatcmpl-own".to_owned(),
+        created: 17,
+        upstream_model: Arc::from("up"),
+        include_usage: true,
+    });
+    for event in [
+        StreamEvent::Start {
+            id: "msg_1".into(),
+            model: "claude".into(),
+        },
+        StreamEvent::Reasoning("hm".into()),
+        StreamEvent::Text("a\n\"b\"".into()),
+        StreamEvent::ToolCallStart {
+            index: 0,
+            id: "t1".into(),
+            name: "f".into(),
+        },
+        StreamEvent::ToolCallArguments {
+            index: 0,
+            fragment: "{\"x\":".into(),
+        },
+        StreamEvent::ToolCallArguments {
+            index: 0,
+            fragment: "1}".into(),
+        },
+        StreamEvent::Finish(FinishReason::ToolCalls),
+        StreamEvent::Finish(FinishReason::Stop),
+        StreamEvent::Usage(Usage::default()),
+        StreamEvent::Done,
+    ] {
+        writer.event(&event);
+    }
+    let text = String::from_utf8(writer.take().unwrap().to_vec()).unwrap();
+    let chunks: Vec<Value> = text
+        .split_terminator("\n\n")
+        .map(|frame| serde_json::from_str(frame.strip_prefix("data: ").unwrap()).unwrap())
+        .collect();
+    for chunk in &chunks {
+        assert_eq!(chunk["id"], "chatcmpl-own");
+        assert_eq!(chunk["object"], "chat.completion.chunk");
+        assert_eq!(
+            (&chunk["created"], &chunk["model"]),
+            (&json!(17), &json!("claude"))
+        );
+        assert_eq!(chunk["usage"], Value::Null);
+        assert!(chunk.as_object().unwrap().contains_key("usage"));
+    }
+    let deltas: Vec<Value> = chunks
+        .iter()
+        .map(|chunk| {
+            json!([
+                chunk["choices"][0]["delta"],
+                chunk["choices"][0]["finish_reason"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        deltas,
+        [
+            json!([{"role": "assistant", "content": ""}, null]),
+            json!([{"reasoning_content": "hm"}, null]),
+            json!([{"content": "a\n\"b\""}, null]),
+            json!([{"tool_calls": [{"index": 0, "id": "t1", "type": "function",
+                "function": {"name": "f", "arguments": ""}}]}, null]),
+            json!([{"tool_calls": [{"index": 0, "function": {"arguments": "{\"x\":"}}]}, null]),
+            json!([{"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]}, null]),
+            json!([{}, "tool_calls"]),
+        ]
+    );
+}
+
+#[test]
+fn usage_without_the_providers_words_is_written_from_the_classes() {
+    let usage = Usage {
+        input_fresh: 1,
+        input_cached: 2,
+        cache_write: 4,
+        cache_write_1h: 8,
+        output: 16,
+        reasoning: 32,
+    };
+    let json: Value = serde_json::from_str(&usage_json(&usage)).unwrap();
+    assert_eq!(
+        json,
+        json!({"prompt_tokens": 15, "completion_tokens": 48, "total_tokens": 63,
+            "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 12},
+            "completion_tokens_details": {"reasoning_tokens": 32}})
+    );
+}
+
+fn any_stream() -> impl Strategy<Value = Vec<u8>> {
+    let frame = prop_oneof![
+        Just(ROLE.to_owned()),
+        Just(TEXT.to_owned()),
+        Just(TEXT.replace('\n', "\r\n")),
+        Just(STOP.to_owned()),
+        Just(USAGE.to_owned()),
+        Just(DONE.to_owned()),
+        Just(": comment\n\n".to_owned()),
+        Just("event: x\ndata: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"z\"}}]}\n\n".to_owned()),
+        Just("data: {\"choices\":[{\"delta\":{\"content\":\"z\"},\ndata: \"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1}}\r\n\r\n".to_owned()),
+        Just("data: {\"error\":\"no\"}\n\n".to_owned()),
+        "[ -~\n\r]{0,20}".prop_map(String::from),
+    ];
+    proptest::collection::vec(frame, 0..8).prop_map(|frames| frames.concat().into_bytes())
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same_output(
+        stream in any_stream(),
+        cuts in proptest::collection::vec(any::<usize>(), 0..10),
+        include_usage in any::<bool>(),
+    ) {
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
+        places.extend([0, stream.len()]);
+        places.sort_unstable();
+        let chunks: Vec<&[u8]> = places.windows(2).map(|pair| &stream[pair[0]..pair[1]]).collect();
+        let (whole, whole_said, whole_reply) = run(&[&stream], include_usage);
+        let (cut, cut_said, cut_reply) = run(&chunks, include_usage);
+        prop_assert_eq!(cut, whole);
+        prop_assert_eq!(cut_said.last(), whole_said.last());
+        prop_assert_eq!(cut_reply.usage(), whole_reply.usage());
+        prop_assert_eq!(cut_reply.finish(), whole_reply.finish());
+        prop_assert_eq!(cut_reply.error(), whole_reply.error());
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic_in_any_format(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        for wire in [
+            WireFormat::OpenAiChat,
+            WireFormat::AnthropicMessages,
+            WireFormat::GeminiGenerateContent,
+            WireFormat::DashScopeGeneration,
+        ] {
+            let mut reply = reply(wire, true);
+            let mut out = Vec::new();
+            reply.push(&Bytes::from(bytes.clone()), &mut out);
+            let end = reply.end(&mut out);
+            prop_assert!(matches!(end, Progress::Complete | Progress::Failed));
+        }
+    }
+}
