@@ -10,7 +10,12 @@ use steelyard_types::{
 
 use crate::Region;
 use crate::decode::{Fields, Report, amount, choice, date, integer, list, name, text};
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Entry, Node, Span, Value};
+
+/// Most entries of a price book.
+const MAX_ENTRIES: usize = 5_000;
+/// Most stretches of hours of one row.
+const MAX_HOURS: usize = 24;
 
 /// All prices that models can refer to, by name.
 pub(crate) struct PriceBook {
@@ -36,7 +41,10 @@ impl PriceBook {
         if let Some(node) = fields.required("prices", report) {
             match &node.value {
                 Value::Map(prices) => {
-                    for entry in prices {
+                    if prices.len() > MAX_ENTRIES {
+                        report.error(node.span, format!("more than {MAX_ENTRIES} prices"));
+                    }
+                    for entry in prices.iter().take(MAX_ENTRIES) {
                         if let Err(reason) = name(&entry.key) {
                             report.error(entry.key_span, reason);
                         }
@@ -155,7 +163,7 @@ fn decode_row(node: &Node, billing: ReasoningBilling, report: &mut Report<'_>) -
         .and_then(|node| integer(node, 0..=1_000_000_000, report));
     let from = fields.optional("from").and_then(|node| date(node, report));
     let until = fields.optional("until").and_then(|node| date(node, report));
-    let windows = decode_windows(&mut fields, report);
+    let windows = decode_windows(&mut fields, node.span, report);
     let rates = decode_rates(&mut fields, billing, report);
     fields.finish(report);
     PriceRow {
@@ -201,7 +209,11 @@ fn decode_rates(
 }
 
 /// `hours_utc` and `weekdays`; either alone means every day, or the whole of these days.
-fn decode_windows(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Vec<DailyWindow> {
+fn decode_windows(
+    fields: &mut Fields<'_>,
+    owner: Span,
+    report: &mut Report<'_>,
+) -> Vec<DailyWindow> {
     let days = fields.optional("weekdays").map(|node| {
         let days = list(node, report, |day, report| integer(day, 1..=7, report));
         days.into_iter()
@@ -222,6 +234,10 @@ fn decode_windows(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Vec<Daily
             parsed
         })
     });
+    if hours.as_ref().is_some_and(|hours| hours.len() > MAX_HOURS) {
+        report.error(owner, format!("more than {MAX_HOURS} stretches of hours"));
+        return Vec::new();
+    }
     if days.is_none() && hours.is_none() {
         return Vec::new();
     }

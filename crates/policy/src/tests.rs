@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use steelyard_types::{ErrorKind, Feature, NanoUsd, PriceQuery, ServiceTier, UnixMillis};
+use steelyard_types::{ErrorKind, Feature, NanoUsd, PriceQuery, ServiceTier, UnixMillis, Usage};
 
 use crate::*;
 
@@ -622,6 +622,55 @@ fn the_shipped_files_load_without_a_word() {
             prompt_tokens: 1_000,
         };
         assert!(model.price.rates(&query).is_some(), "{}", model.name);
+    }
+}
+
+/// The scorer fits its slope to outcomes; the shipped route must mean the same for any likely one.
+#[test]
+fn the_shipped_route_sends_the_simple_to_qwen_and_the_hard_elsewhere() {
+    let policy = load_texts(&shipped("steelyard.yaml"), &shipped("prices.yaml")).unwrap();
+    let Some(Selection::Route(auto)) = policy.resolve("auto") else {
+        panic!("no route")
+    };
+    let route = policy.route(auto);
+    let usage = Usage {
+        input_fresh: 1_000,
+        output: 500,
+        ..Usage::default()
+    };
+    let query = PriceQuery {
+        at: UnixMillis(20_780 * 86_400_000),
+        service: ServiceTier::Standard,
+        prompt_tokens: 1_000,
+    };
+    let chosen = |slope: f32, complexity: f32| {
+        let adequate = |model: &&Model| {
+            let odds = (-slope * (model.capability - complexity)).exp();
+            1.0 / (1.0 + odds) >= route.threshold
+        };
+        let models = || route.candidates.iter().map(|id| policy.model(*id));
+        models()
+            .filter(adequate)
+            .min_by_key(|model| model.price.rates(&query).unwrap().cost(&usage).amount)
+            .or_else(|| models().max_by(|a, b| a.capability.total_cmp(&b.capability)))
+            .map(|model| &*policy.provider(model.provider).name)
+            .unwrap()
+    };
+    for slope in [4.0, 5.0, 6.0, 7.0, 8.0] {
+        for simple in [0.0, 0.1, 0.2, 0.3, 0.4, 0.5] {
+            assert_eq!(
+                chosen(slope, simple),
+                "qwen",
+                "slope {slope}, complexity {simple}"
+            );
+        }
+        for hard in [0.65, 0.7, 0.8, 0.9, 1.0] {
+            assert_ne!(
+                chosen(slope, hard),
+                "qwen",
+                "slope {slope}, complexity {hard}"
+            );
+        }
     }
 }
 

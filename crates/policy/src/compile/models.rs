@@ -117,8 +117,14 @@ fn decode_price(
         name: None,
         ends: None,
     };
+    let near = |name: &str, full: bool| {
+        context
+            .book
+            .filter(|_| !full)
+            .and_then(|book| nearest(book, name))
+    };
     let Some(node) = node else {
-        let help = match context.book.and_then(|book| nearest(book, &entry.key)) {
+        let help = match near(&entry.key, report.is_full()) {
             Some(near) => {
                 format!("did you mean `price: {near}`? A model without cost: `price: free`")
             }
@@ -135,7 +141,7 @@ fn decode_price(
         return nothing;
     };
     let Some(found) = book.get(name) else {
-        let help = match nearest(book, name) {
+        let help = match near(name, report.is_full()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "add it to the price book, or say `price: free`".to_owned(),
         };

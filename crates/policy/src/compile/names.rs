@@ -58,7 +58,12 @@ impl<'n> Names<'n> {
         let place = self.place(name);
         if place.is_none() {
             let known = || self.entries.iter().map(|entry| entry.key.as_str());
-            let help = match suggest(name, known()) {
+            let near = if report.is_full() {
+                None
+            } else {
+                suggest(name, known())
+            };
+            let help = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if self.entries.is_empty() => format!("there are no {}s", self.what),
                 None => {

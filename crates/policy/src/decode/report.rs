@@ -61,6 +61,11 @@ impl<'a> Report<'a> {
         self.push(Severity::Warning, span, message.into(), Some(help.into()));
     }
 
+    /// Whether nothing more will be kept: looking for suggestions is then a waste.
+    pub(crate) fn is_full(&self) -> bool {
+        self.items.len() >= MAX_FINDINGS
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.items
             .iter()
@@ -74,7 +79,7 @@ impl<'a> Report<'a> {
     }
 
     fn push(&mut self, severity: Severity, span: Span, message: String, help: Option<String>) {
-        if self.items.len() >= MAX_FINDINGS {
+        if self.is_full() {
             // Errors are never crowded out by warnings: a policy with one must not load.
             let replaceable = self
                 .items
