@@ -1,10 +1,11 @@
 //! The answer to a request, made up from the prompt and always the same for it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::ask::{Ask, Choice, Offer};
 use crate::draw::Draw;
 use crate::markers::{self, Markers};
+use crate::schema::instance;
 use crate::tokens;
 
 /// Why the answer ends.
@@ -233,11 +234,13 @@ fn words(ask: &Ask, markers: &Markers, topic: &str, draw: &mut Draw) -> String {
         format!("Here is a short answer about {subject:?}.")
     };
     let mut text = opening;
-    for _ in 0..length(ask, topic, draw) {
-        if let Some(sentence) = draw.pick(sentences) {
-            text.push_str(if chinese { "" } else { " " });
-            text.push_str(sentence);
-        }
+    // Both lists have a length that three does not divide, so no sentence comes twice in a row
+    // of as many as there are.
+    let first = draw.below(sentences.len() as u64);
+    for number in 0..length(ask, topic, draw) {
+        let index = usize::try_from(first + number * 3).unwrap_or(0);
+        text.push_str(if chinese { "" } else { " " });
+        text.push_str(sentences[index % sentences.len()]);
     }
     text
 }
@@ -293,7 +296,7 @@ fn reasoning(topic: &str) -> String {
 }
 
 /// The last words of the prompt, as the thing that it is about.
-fn subject(topic: &str) -> String {
+pub(crate) fn subject(topic: &str) -> String {
     const MOST_WIDE: usize = 16;
     const MOST_WORDS: usize = 8;
     let topic = topic.trim_end_matches(['?', '!', '.', '？', '！', '。', ' ']);
@@ -312,164 +315,5 @@ fn subject(topic: &str) -> String {
     subject.chars().take(120).collect()
 }
 
-/// A small value that fits a JSON Schema; strings speak of the prompt.
-fn instance(schema: &Value, topic: &str, depth: u8) -> Value {
-    const DEEPEST: u8 = 8;
-    if depth >= DEEPEST {
-        return Value::Null;
-    }
-    if let Some(fixed) = schema.get("const") {
-        return fixed.clone();
-    }
-    if let Some(first) = schema
-        .get("enum")
-        .and_then(Value::as_array)
-        .and_then(|all| all.first())
-    {
-        return first.clone();
-    }
-    for word in ["anyOf", "oneOf", "allOf"] {
-        if let Some(first) = schema
-            .get(word)
-            .and_then(Value::as_array)
-            .and_then(|all| all.first())
-        {
-            return instance(first, topic, depth + 1);
-        }
-    }
-    let kind = match schema.get("type") {
-        Some(Value::Array(kinds)) => kinds.first().and_then(Value::as_str),
-        Some(kind) => kind.as_str(),
-        None => schema.get("properties").map(|_| "object"),
-    };
-    match kind.map(str::to_lowercase).as_deref() {
-        Some("string") => Value::from(subject(topic)),
-        Some("integer") => Value::from(1),
-        Some("number") => Value::from(1.5),
-        Some("boolean") => Value::from(true),
-        Some("null") => Value::Null,
-        Some("array") => match schema.get("items") {
-            Some(items) => Value::Array(vec![instance(items, topic, depth + 1)]),
-            None => Value::Array(Vec::new()),
-        },
-        _ => Value::Object(properties(schema, topic, depth)),
-    }
-}
-
-fn properties(schema: &Value, topic: &str, depth: u8) -> Map<String, Value> {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-        return Map::new();
-    };
-    let required = schema.get("required").and_then(Value::as_array);
-    properties
-        .iter()
-        .filter(|(name, _)| {
-            required.is_none_or(|names| names.iter().any(|each| each.as_str() == Some(name)))
-        })
-        .map(|(name, inner)| (name.clone(), instance(inner, topic, depth + 1)))
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{Ask, Choice, Draw, Finish, Offer, compose};
-    use serde_json::json;
-
-    fn ask(text: &str) -> Ask {
-        Ask {
-            last_user: text.to_owned(),
-            prompt_tokens: 50,
-            ..Ask::default()
-        }
-    }
-
-    fn offer(name: &str) -> Offer {
-        let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
-        Offer {
-            name: name.to_owned(),
-            parameters,
-        }
-    }
-
-    fn draw() -> Draw {
-        Draw::new(1, &[b"request"])
-    }
-
-    #[test]
-    fn markers_decide() {
-        assert_eq!(compose(&ask("[[say:Ja.]]"), &mut draw()).text(), "Ja.");
-        let answer = compose(&ask("x [[events:5]] [[cached:20]]"), &mut draw());
-        assert_eq!((answer.pieces.len(), answer.usage.cached), (5, 20));
-        let answer = compose(&ask("[[think]] why"), &mut draw());
-        assert!(!answer.reasoning.is_empty() && answer.usage.reasoning > 0);
-        assert!(answer.usage.output > answer.usage.reasoning);
-        assert_eq!(
-            compose(&ask("[[length]]"), &mut draw()).finish,
-            Some(Finish::Length)
-        );
-        assert_eq!(
-            compose(&ask("[[filter]]"), &mut draw()).finish,
-            Some(Finish::Filter)
-        );
-    }
-
-    #[test]
-    fn tools_are_called_once_and_their_results_used() {
-        let mut ask = ask("[[tool:a {\"city\":\"Oslo\"}]] [[tool:b]] [[tool:unknown]]");
-        ask.offers = vec![offer("a"), offer("b")];
-        let answer = compose(&ask, &mut draw());
-        let names: Vec<&str> = answer.calls.iter().map(|call| call.name.as_str()).collect();
-        assert_eq!(
-            (names.as_slice(), answer.finish),
-            (&["a", "b"][..], Some(Finish::Calls))
-        );
-        assert_eq!(answer.calls[0].arguments, json!({"city": "Oslo"}));
-        ask.one_call_only = true;
-        assert_eq!(compose(&ask, &mut draw()).calls.len(), 1);
-        ask.results = vec!["18 degrees".to_owned()];
-        let answer = compose(&ask, &mut draw());
-        assert!(answer.calls.is_empty() && answer.text().contains("18 degrees"));
-    }
-
-    #[test]
-    fn weather_and_force_call_without_markers() {
-        let mut ask = ask("What is the weather in Oslo?");
-        ask.offers = vec![offer("search"), offer("get_weather")];
-        assert_eq!(compose(&ask, &mut draw()).calls[0].name, "get_weather");
-        ask.choice = Choice::None;
-        assert!(compose(&ask, &mut draw()).calls.is_empty());
-        ask.choice = Choice::Named("search".to_owned());
-        assert_eq!(compose(&ask, &mut draw()).calls[0].name, "search");
-    }
-
-    #[test]
-    fn limits_and_stops_cut() {
-        let mut limited = ask("Write an essay about balance");
-        limited.max_tokens = Some(5);
-        let answer = compose(&limited, &mut draw());
-        assert_eq!(
-            (answer.usage.output, answer.finish),
-            (5, Some(Finish::Length))
-        );
-        let mut stopped = ask("[[say:one, two, three]]");
-        stopped.stops = vec!["three".to_owned(), ", two".to_owned()];
-        let answer = compose(&stopped, &mut draw());
-        assert_eq!(
-            (answer.text().as_str(), answer.stopped_by.as_deref()),
-            ("one", Some(", two"))
-        );
-    }
-
-    #[test]
-    fn languages_and_schemas() {
-        assert!(
-            compose(&ask("请介绍杭州的天气"), &mut draw())
-                .text()
-                .contains("杭州")
-        );
-        let mut structured = ask("A city");
-        structured.json = Some(json!({"type": "object", "required": ["n"],
-            "properties": {"n": {"type": ["integer", "null"]}, "optional": {}}}));
-        assert_eq!(compose(&structured, &mut draw()).text(), r#"{"n":1}"#);
-    }
-}
+mod tests;

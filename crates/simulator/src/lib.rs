@@ -65,6 +65,7 @@ mod fault;
 mod json;
 mod markers;
 mod providers;
+mod schema;
 mod server;
 mod state;
 mod tokens;

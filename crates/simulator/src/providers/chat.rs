@@ -70,9 +70,14 @@ fn read_message(message: &At<'_>, dialect: &Dialect) -> Checked<()> {
     if role == "tool" {
         message.need("tool_call_id")?.text()?;
     }
-    content
-        .as_ref()
-        .map_or(Ok(()), |content| read_content(content, dialect))
+    match &content {
+        // Mistral's own messages have empty lists beside calls.
+        Some(content) if content.value.as_array().is_some_and(Vec::is_empty) && calls.is_some() => {
+            Ok(())
+        }
+        Some(content) => read_content(content, dialect),
+        None => Ok(()),
+    }
 }
 
 fn read_content(content: &At<'_>, dialect: &Dialect) -> Checked<()> {

@@ -44,6 +44,8 @@ pub(crate) struct Style {
     pub(crate) usage_place: UsagePlace,
     /// Chunks before the usage carry `usage: null`.
     pub(crate) null_usage: bool,
+    /// Chunks after the first carry Mistral's member `p`, letters that hide how long they are.
+    pub(crate) padding: bool,
     /// The delta of the chunk with the finish reason.
     pub(crate) last_delta: Node,
     /// The content of a message that only calls functions.
@@ -192,14 +194,26 @@ impl Style {
     }
 
     fn chunk(&self, index: u64, delta: Node, finish: Node, usage: Option<Node>) -> Node {
+        let padding = self.padding.then(|| padding(&delta)).flatten();
         let choice = add(
             object! { "index" => index, "delta" => delta },
             &self.choice_extra,
         );
         let choices = vec![choice.with("finish_reason", finish)];
         let chunk = add(self.head("chat.completion.chunk"), &self.extra);
-        chunk.with("choices", choices).with_some("usage", usage)
+        chunk
+            .with("choices", choices)
+            .with_some("usage", usage)
+            .with_some("p", padding)
     }
+}
+
+/// Letters for a delta, none for the first one of a stream.
+fn padding(delta: &Node) -> Option<&'static str> {
+    const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+    let text = delta.to_text();
+    let length = 4 + text.len() % (LETTERS.len() - 4);
+    (!text.contains("\"role\"")).then_some(&LETTERS[..length])
 }
 
 fn add(node: Node, members: &[(&'static str, Node)]) -> Node {

@@ -120,6 +120,7 @@ impl Provider for Compatible {
                 UsagePlace::Nowhere
             },
             null_usage: false,
+            padding: false,
             last_delta: object! {},
             silent_content: Node::from(""),
             fragments: 0,

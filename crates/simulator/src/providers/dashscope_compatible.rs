@@ -152,6 +152,7 @@ impl Provider for DashScopeCompatible {
                 UsagePlace::Nowhere
             },
             null_usage: true,
+            padding: false,
             last_delta: object! { "content" => "" },
             silent_content: Node::from(""),
             fragments: 3,

@@ -171,6 +171,7 @@ impl Provider for DeepSeek {
                 .with("prompt_cache_miss_tokens", usage.prompt - usage.cached),
             usage_place: UsagePlace::WithFinish,
             null_usage: true,
+            padding: false,
             last_delta: object! { "content" => "" },
             silent_content: Node::from(""),
             fragments: 4,

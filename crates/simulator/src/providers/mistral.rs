@@ -278,6 +278,7 @@ impl Provider for Mistral {
                 .with("service_tier", "standard"),
             usage_place: UsagePlace::WithFinish,
             null_usage: false,
+            padding: true,
             last_delta: object! { "content" => "" },
             silent_content: Node::from(""),
             fragments: 0,

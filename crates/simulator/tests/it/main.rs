@@ -1,4 +1,5 @@
 //! The simulated providers as a client sees them, over HTTP on loopback.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod control;
 mod faults;

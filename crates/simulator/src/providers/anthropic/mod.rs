@@ -1,6 +1,7 @@
 //! Anthropic Messages.
 
 mod read;
+mod settings;
 
 use crate::answer::{Answer, Finish, Usage};
 use crate::ask::Ask;
@@ -282,7 +283,7 @@ impl Provider for Anthropic {
             let message = format!("model: {}", ask.model);
             return Err(refuse(404, "not_found_error", &message, draw));
         }
-        read::check_model(value, &mut ask).map_err(|text| refuse(400, invalid, &text, draw))?;
+        settings::check_model(value, &mut ask).map_err(|text| refuse(400, invalid, &text, draw))?;
         Ok(ask)
     }
 

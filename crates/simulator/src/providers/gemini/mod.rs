@@ -1,6 +1,7 @@
 //! Google Gemini: `generateContent` and `streamGenerateContent`.
 
 mod read;
+mod settings;
 
 use crate::answer::{Answer, Finish, Usage};
 use crate::ask::Ask;

@@ -1,0 +1,63 @@
+//! Values that fit a JSON Schema, for function arguments and structured answers.
+
+use serde_json::{Map, Value};
+
+use crate::answer::subject;
+
+/// A small value that fits a JSON Schema; strings speak of the prompt.
+pub(crate) fn instance(schema: &Value, topic: &str, depth: u8) -> Value {
+    const DEEPEST: u8 = 8;
+    if depth >= DEEPEST {
+        return Value::Null;
+    }
+    if let Some(fixed) = schema.get("const") {
+        return fixed.clone();
+    }
+    if let Some(first) = schema
+        .get("enum")
+        .and_then(Value::as_array)
+        .and_then(|all| all.first())
+    {
+        return first.clone();
+    }
+    for word in ["anyOf", "oneOf", "allOf"] {
+        if let Some(first) = schema
+            .get(word)
+            .and_then(Value::as_array)
+            .and_then(|all| all.first())
+        {
+            return instance(first, topic, depth + 1);
+        }
+    }
+    let kind = match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.first().and_then(Value::as_str),
+        Some(kind) => kind.as_str(),
+        None => schema.get("properties").map(|_| "object"),
+    };
+    match kind.map(str::to_lowercase).as_deref() {
+        Some("string") => Value::from(subject(topic)),
+        Some("integer") => Value::from(1),
+        Some("number") => Value::from(1.5),
+        Some("boolean") => Value::from(true),
+        Some("null") => Value::Null,
+        Some("array") => match schema.get("items") {
+            Some(items) => Value::Array(vec![instance(items, topic, depth + 1)]),
+            None => Value::Array(Vec::new()),
+        },
+        _ => Value::Object(properties(schema, topic, depth)),
+    }
+}
+
+fn properties(schema: &Value, topic: &str, depth: u8) -> Map<String, Value> {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return Map::new();
+    };
+    let required = schema.get("required").and_then(Value::as_array);
+    properties
+        .iter()
+        .filter(|(name, _)| {
+            required.is_none_or(|names| names.iter().any(|each| each.as_str() == Some(name)))
+        })
+        .map(|(name, inner)| (name.clone(), instance(inner, topic, depth + 1)))
+        .collect()
+}
