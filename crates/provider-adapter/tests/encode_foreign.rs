@@ -577,6 +577,22 @@ fn ids_of_other_providers_fit_anthropic() {
     assert_eq!(messages[2]["tool_call_id"], "fix");
 }
 
+#[test]
+fn signatures_of_gemini_stay_out_of_the_clients_dialect() {
+    let call = json!({"id": "fix~ts~QUJD+/==", "type": "function", "custom": 1,
+        "function": {"name": "now", "arguments": "{}"}});
+    let request = json!({"model": "a", "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "fix~ts~QUJD+/==", "content": "9"},
+    ]});
+    let messages = &encode(WireFormat::OpenAiChat, &request)["messages"];
+    let mut expected = call;
+    expected["id"] = json!("fix");
+    assert_eq!(messages[1]["tool_calls"], json!([expected]));
+    assert_eq!(messages[2]["tool_call_id"], "fix");
+}
+
 /// The parts with calls of the second content that Gemini is sent, as signature by position.
 fn signatures(model: &str, messages: &Value) -> Vec<Option<String>> {
     let mut target = target(WireFormat::GeminiGenerateContent);

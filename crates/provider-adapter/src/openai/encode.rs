@@ -12,6 +12,7 @@ use steelyard_types::{
 };
 
 use super::request::{Fields, RawFields, says_nothing};
+use crate::gemini::call_id;
 use crate::{EncodedRequest, Refusal};
 
 /// The endpoint behind the base URL, which ends in the API's version where there is one
@@ -196,15 +197,12 @@ fn rewritten_messages(
 
 fn needs_rewriting(message: &Message<'_>, profile: &WireProfile) -> bool {
     let developer = message.role == Role::Developer && !profile.developer_role;
-    let foreign_ids = profile.tool_call_ids == ToolCallIds::NineAlphanumerics
-        && (message
-            .tool_calls
-            .iter()
-            .any(|call| !is_nine_alphanumerics(&call.id))
-            || message
-                .tool_call_id
-                .as_deref()
-                .is_some_and(|id| !is_nine_alphanumerics(id)));
+    let mut ids = message
+        .tool_calls
+        .iter()
+        .map(|call| call.id.as_ref())
+        .chain(message.tool_call_id.as_deref());
+    let foreign_ids = ids.any(|id| mapped_id(id, profile) != id);
     // Only the bytes show what a strict server would stumble over (`"refusal": null`).
     developer || foreign_ids || profile.unknown_fields == UnknownFields::Refuse
 }
@@ -290,6 +288,9 @@ fn is_nine_alphanumerics(id: &str) -> bool {
 /// The id as this server accepts it: the same for a call and its result, in every turn.
 fn mapped_id<'i>(id: &'i str, profile: &WireProfile) -> Cow<'i, str> {
     const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // OpenAI takes ids of 40 characters; a signature that Gemini put into one is longer and is of
+    // use to Gemini alone.
+    let id = call_id::unpack(id).id;
     if profile.tool_call_ids == ToolCallIds::Any || is_nine_alphanumerics(id) {
         return Cow::Borrowed(id);
     }
