@@ -427,3 +427,41 @@ fn recorded_requests_leave_as_they_came() {
         println!("refused: {refusal}");
     }
 }
+
+/// Every fixture of the project's own: `<name>.json` or `<name>.sse` beside
+/// `<name>.expected.json`, which holds `status`, `headers` and the outcome.
+#[test]
+fn own_fixtures_are_understood() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openai");
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_string_lossy().into_owned();
+        let Some(base) = name.strip_suffix(".expected.json") else {
+            continue;
+        };
+        let mut expected: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let fields = expected.as_object_mut().unwrap();
+        let status = fields.remove("status").and_then(|status| status.as_u64());
+        let status = u16::try_from(status.unwrap_or(200)).unwrap();
+        let headers = fields.remove("headers").unwrap_or_default();
+        let headers = headers.as_object().into_iter().flatten();
+        let headers =
+            headers.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
+        let headers = support::Headers(headers.collect());
+        let found = match std::fs::read_to_string(format!("{base}.sse")) {
+            Ok(body) => {
+                support::check_splits(&OpenAiChat, &body);
+                support::stream_outcome(&OpenAiChat, &body)
+            }
+            Err(_) => {
+                let body = std::fs::read_to_string(format!("{base}.json")).unwrap();
+                support::unary_outcome(&OpenAiChat, status, &headers, &body)
+            }
+        };
+        assert_eq!(found, expected, "{base}");
+        count += 1;
+    }
+    println!("{count} fixtures of the project's own checked");
+    assert!(count >= 31, "fixtures are missing");
+}
