@@ -91,6 +91,13 @@ fn parse(bytes: &[u8]) -> Result<Body<'_>, ProviderError> {
         let message = "the answer has no `choices`";
         return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
     }
+    let reason = body
+        .first_choice()
+        .map_or("", |choice| choice.finish_reason.as_str());
+    if is_failure(reason) {
+        let message = format!("the provider ended the answer with `{reason}`");
+        return Err(ProviderError::new(ErrorKind::UpstreamServer, message));
+    }
     Ok(body)
 }
 
@@ -157,4 +164,63 @@ pub(super) fn finish_reason(word: &str) -> Option<FinishReason> {
 /// resources).
 pub(super) fn is_failure(word: &str) -> bool {
     matches!(word, "error" | "insufficient_system_resource")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(body: &str) -> ErrorKind {
+        let error = decode(body.as_bytes()).unwrap_err();
+        assert_eq!(look(body.as_bytes()).map(|_| ()).unwrap_err(), error);
+        error.kind
+    }
+
+    #[test]
+    fn what_is_no_answer_is_an_error() {
+        assert_eq!(kind(""), ErrorKind::InvalidAnswer);
+        assert_eq!(kind("<html>"), ErrorKind::InvalidAnswer);
+        assert_eq!(kind("[]"), ErrorKind::InvalidAnswer);
+        assert_eq!(kind("{\"choices\":null}"), ErrorKind::InvalidAnswer);
+        assert_eq!(kind("{\"error\":\"no\"}"), ErrorKind::UpstreamServer);
+        assert_eq!(
+            kind("{\"error\":{\"code\":429,\"message\":\"slow\"}}"),
+            ErrorKind::RateLimited
+        );
+        assert_eq!(
+            kind("{\"choices\":[{\"finish_reason\":\"error\",\"message\":{}}]}"),
+            ErrorKind::UpstreamServer
+        );
+    }
+
+    #[test]
+    fn emptiness_is_the_same_whole_and_looked_at() {
+        for (message, finish, empty) in [
+            ("{}", "stop", true),
+            ("{\"content\":\"\"}", "stop", true),
+            ("{\"content\":\"\"}", "length", false),
+            ("{\"content\":null}", "content_filter", false),
+            ("{\"reasoning_content\":\"hm\"}", "stop", true),
+            ("{\"content\":\"x\"}", "stop", false),
+            ("{\"refusal\":\"no\"}", "stop", false),
+            ("{\"tool_calls\":[]}", "stop", true),
+            (
+                "{\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]}",
+                "tool_calls",
+                false,
+            ),
+        ] {
+            let body = format!(
+                "{{\"choices\":[{{\"message\":{message},\"finish_reason\":\"{finish}\"}}]}}"
+            );
+            assert_eq!(look(body.as_bytes()).unwrap().empty, empty, "{body}");
+            assert_eq!(decode(body.as_bytes()).unwrap().is_empty(), empty, "{body}");
+        }
+        let audio =
+            "{\"choices\":[{\"message\":{\"audio\":{\"id\":\"a\"}},\"finish_reason\":\"stop\"}]}";
+        assert!(
+            !look(audio.as_bytes()).unwrap().empty,
+            "passed through, it is an answer"
+        );
+    }
 }

@@ -82,6 +82,11 @@ impl ChunkDecoder {
         }
         match serde_json::from_str::<Body<'_>>(frame.data) {
             Ok(body) => self.chunk(&body, frame.event, emit),
+            // Some servers report errors as plain text.
+            Err(_) if frame.event == "error" => {
+                self.fail(ProviderError::new(ErrorKind::StreamError, frame.data), emit);
+                Look::default()
+            }
             Err(error) => {
                 let message = format!("a chunk of the stream cannot be read: {error}");
                 self.fail(ProviderError::new(ErrorKind::InvalidAnswer, message), emit);

@@ -149,6 +149,10 @@ fn nothing_follows_an_error() {
             "event: error\ndata: {\"error\":{\"message\":\"no\",\"status_code\":400}}\n\n",
             ErrorKind::StreamError,
         ),
+        (
+            "event: error\ndata: out of order\n\n",
+            ErrorKind::StreamError,
+        ),
         ("data: {oops\n\n", ErrorKind::InvalidAnswer),
         ("data: \"text\"\n\n", ErrorKind::InvalidAnswer),
         (
@@ -329,4 +333,43 @@ proptest! {
             prop_assert!(matches!(end, Progress::Complete | Progress::Failed));
         }
     }
+
+    #[test]
+    fn arbitrary_chunks_never_panic(chunks in proptest::collection::vec(any_chunk(), 0..5)) {
+        let stream: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+        let (text, said, _) = run(&[stream.as_bytes()], true);
+        prop_assert!(matches!(said.last(), Some(Progress::Complete | Progress::Failed)));
+        prop_assert_eq!(said.last() == Some(&Progress::Complete), text.ends_with(DONE));
+        for chunk in chunks {
+            let head = crate::ResponseHead {
+                status: 200,
+                headers: &[("x", "y")],
+                at: steelyard_types::UnixMillis(0),
+            };
+            let _ = adapter(WireFormat::OpenAiChat).decode(&head, chunk.to_string().as_bytes());
+        }
+    }
+}
+
+/// JSON with the names that answers have, in any place.
+fn any_chunk() -> impl Strategy<Value = Value> {
+    let names = "id|model|choices|index|delta|message|content|reasoning|tool_calls|function|name|\
+                 arguments|finish_reason|usage|prompt_tokens|error|code|type|text|thinking";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "stop|length|error|text|thinking|x".prop_map(Value::from),
+    ];
+    let inner = leaf.prop_recursive(5, 48, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(names, inner, 0..5)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    });
+    (inner.clone(), inner).prop_map(|(choice, usage)| {
+        json!({"id": "c", "choices": [{"index": 0, "delta": choice, "finish_reason": "stop"}],
+            "usage": usage})
+    })
 }
