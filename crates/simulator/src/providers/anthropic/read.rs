@@ -33,10 +33,11 @@ const FIELDS: &[&str] = &[
     "output_format",
     "cache_control",
     "inference_geo",
-    "betas",
     "speed",
     "user_profile_id",
     "fallbacks",
+    "diagnostics",
+    "workspace_id",
 ];
 
 const USER_BLOCKS: &[&str] = &[
@@ -48,6 +49,7 @@ const USER_BLOCKS: &[&str] = &[
     "container_upload",
     "web_search_tool_result",
     "mid_conv_system",
+    "browser_state",
 ];
 
 const ASSISTANT_BLOCKS: &[&str] = &[

@@ -28,6 +28,9 @@ const CONFIG: &[&str] = &[
     "speechConfig",
     "thinkingConfig",
     "imageConfig",
+    "responseFormat",
+    "translationConfig",
+    "enableAffectiveDialog",
     "mediaResolution",
 ];
 
