@@ -116,3 +116,24 @@ fn no_prompt_is_an_anchor() {
         assert!(!anchors.contains(prompt), "fitted on: {prompt}");
     }
 }
+
+/// Short hard prompts against long easy ones: the length of a prompt alone gets every pair wrong.
+#[test]
+fn length_does_not_decide() {
+    let scored = |wanted: &str| -> Vec<f32> {
+        include_str!("check_length.txt")
+            .lines()
+            .filter_map(|line| line.split_once('|'))
+            .filter(|(level, _)| *level == wanted)
+            .map(|(_, prompt)| complexity(prompt))
+            .collect()
+    };
+    let (easy, hard) = (scored("easy"), scored("hard"));
+    assert!(easy.len() > 5 && hard.len() > 5);
+    let won = hard
+        .iter()
+        .map(|hard| easy.iter().filter(|easy| hard > *easy).count())
+        .sum::<usize>();
+    let share = won as f32 / (easy.len() * hard.len()) as f32;
+    assert!(share > 0.85, "{share}");
+}
