@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use steelyard_provider_adapter::openai::parse_chat_request;
 use steelyard_provider_adapter::{EncodedRequest, Refusal, adapter};
-use steelyard_types::{FeatureSet, Target, WireFormat, WireProfile};
+use steelyard_types::{Feature, FeatureSet, Target, WireFormat, WireProfile};
 
 const FOREIGN: [WireFormat; 3] = [
     WireFormat::AnthropicMessages,
@@ -257,6 +257,27 @@ fn dashscope_is_sent_everything() {
         ]},
     });
     assert_eq!(body, expected);
+}
+
+#[test]
+fn models_of_dashscope_that_see_have_a_path_of_their_own() {
+    let mut target = target(WireFormat::DashScopeGeneration);
+    target.features.insert(Feature::Vision);
+    let (encoded, body) = try_encode(&target, &everything()).unwrap();
+    assert_eq!(
+        encoded.path,
+        "/api/v1/services/aigc/multimodal-generation/generation"
+    );
+    let messages = body["input"]["messages"].as_array().unwrap();
+    let contents: Vec<_> = messages.iter().map(|message| &message["content"]).collect();
+    assert_eq!(contents[0], &json!([{"text": "Be brief."}]));
+    let question = "When is high water in Emden and Husum?";
+    assert_eq!(
+        contents[1],
+        &json!([{"text": "Hello."}, {"text": question}])
+    );
+    assert_eq!(contents[2], &json!([]), "a call without words");
+    assert_eq!(contents[3], &json!([{"text": "ten"}]));
 }
 
 #[test]

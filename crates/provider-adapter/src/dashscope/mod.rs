@@ -1,9 +1,10 @@
-//! Alibaba DashScope's native text generation
-//! (`POST /api/v1/services/aigc/text-generation/generation`).
+//! Alibaba DashScope's native generation API
+//! (`POST /api/v1/services/aigc/{text,multimodal}-generation/generation`).
 //!
-//! Streaming is switched on by a header; `incremental_output` asks for pieces instead of the whole
-//! text so far. The region and its key belong to the provider's base URL. Models that only answer
-//! at the multimodal endpoint are reached through DashScope's OpenAI-compatible mode instead.
+//! Which of the two paths answers depends on the model: one that takes images or sound, as its
+//! features say, only knows the multimodal one. Streaming is switched on by a header;
+//! `incremental_output` asks for pieces instead of the whole text so far. The region and its key
+//! belong to the provider's base URL.
 
 mod error;
 mod request;
@@ -15,7 +16,7 @@ use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat
 
 use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
 
-/// The adapter of DashScope's native text generation.
+/// The adapter of DashScope's native generation API.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DashScopeGeneration;
 

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
-use steelyard_types::{ChatRequest, Message, Role, Target, Tool, ToolCall, ToolChoice};
+use steelyard_types::{ChatRequest, Feature, Message, Role, Target, Tool, ToolCall, ToolChoice};
 
 use crate::carry::{self, refuse};
 use crate::gemini::call_id;
@@ -12,7 +12,12 @@ use crate::{EncodedRequest, Refusal};
 
 const PROVIDER: &str = "DashScope";
 
-const PATH: &str = "/api/v1/services/aigc/text-generation/generation";
+/// Where models of text alone answer; content is a string.
+const TEXT_PATH: &str = "/api/v1/services/aigc/text-generation/generation";
+
+/// Where models that also take images or sound answer, even if they are sent text alone; content is
+/// a list of pieces. Each refuses the other's path with "url error".
+const MULTIMODAL_PATH: &str = "/api/v1/services/aigc/multimodal-generation/generation";
 
 #[derive(Serialize)]
 struct Body<'r> {
@@ -29,11 +34,23 @@ struct Input<'r> {
 #[derive(Serialize)]
 struct WireMessage<'r> {
     role: &'static str,
-    content: Cow<'r, str>,
+    content: Content<'r>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'r str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'r> {
+    Text(Cow<'r, str>),
+    Pieces(Vec<Piece<'r>>),
+}
+
+#[derive(Serialize)]
+struct Piece<'r> {
+    text: &'r str,
 }
 
 #[derive(Serialize)]
@@ -140,10 +157,14 @@ pub(super) fn encode(
     check(request, target)?;
     let sampling = carry::sampling(request, target)?;
     let has_tools = !request.tools.is_empty();
+    let multimodal = is_multimodal(target);
+    let messages = request.messages.iter();
     let body = Body {
         model: &target.upstream,
         input: Input {
-            messages: request.messages.iter().map(message).collect(),
+            messages: messages
+                .map(|message| wire_message(message, multimodal))
+                .collect(),
         },
         parameters: Parameters {
             // Tools need it, and it is the form that has a finish reason a choice.
@@ -163,7 +184,12 @@ pub(super) fn encode(
         },
     };
     Ok(EncodedRequest {
-        path: PATH.to_owned(),
+        path: if multimodal {
+            MULTIMODAL_PATH
+        } else {
+            TEXT_PATH
+        }
+        .to_owned(),
         headers: if request.stream {
             smallvec![("x-dashscope-sse", "enable")]
         } else {
@@ -173,7 +199,16 @@ pub(super) fn encode(
     })
 }
 
-fn message<'r>(message: &'r Message<'_>) -> WireMessage<'r> {
+fn is_multimodal(target: &Target) -> bool {
+    target.features.contains(Feature::Vision) || target.features.contains(Feature::Audio)
+}
+
+fn wire_message<'r>(message: &'r Message<'_>, multimodal: bool) -> WireMessage<'r> {
+    let content = if multimodal {
+        Content::Pieces(message.texts().map(|text| Piece { text }).collect())
+    } else {
+        Content::Text(joined(message))
+    };
     WireMessage {
         role: match message.role {
             Role::System | Role::Developer => "system",
@@ -181,7 +216,7 @@ fn message<'r>(message: &'r Message<'_>) -> WireMessage<'r> {
             Role::Assistant => "assistant",
             Role::Tool => "tool",
         },
-        content: joined(message),
+        content,
         tool_calls: message.tool_calls.iter().enumerate().map(call).collect(),
         tool_call_id: message
             .tool_call_id
