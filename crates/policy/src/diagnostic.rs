@@ -107,14 +107,21 @@ impl fmt::Display for Diagnostic {
         writeln!(formatter, "{severity}: {file}:{line}:{column}: {message}")?;
         let number = line.to_string();
         let margin = " ".repeat(number.len());
-        // Tabs are repeated before the caret so that it stands under what it means.
         let before: String = self
             .source_line
             .chars()
             .take(column.saturating_sub(1) as usize)
-            .map(|character| if character == '\t' { '\t' } else { ' ' })
+            .map(blank)
             .collect();
-        let carets = "^".repeat(self.span_len.clamp(1, 120) as usize);
+        let meant = self
+            .source_line
+            .chars()
+            .skip(column.saturating_sub(1) as usize);
+        let columns: usize = meant
+            .take(self.span_len.min(120) as usize)
+            .map(|character| blank(character).len())
+            .sum();
+        let carets = "^".repeat(columns.max(1));
         writeln!(formatter, "{margin} |")?;
         writeln!(formatter, "{number} | {}", self.source_line)?;
         write!(formatter, "{margin} | {before}{carets}")?;
@@ -126,3 +133,21 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// As much blank space as a terminal gives a character, so that carets stand under what they mean:
+/// a tab stays one, East Asian wide characters and emoji take two columns.
+fn blank(character: char) -> &'static str {
+    match character {
+        '\t' => "\t",
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3fffd}' => "  ",
+        _ => " ",
+    }
+}
