@@ -40,10 +40,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return fs::write(&args.out, book)
             .with_context(|| format!("writing {}", args.out.display()));
     }
-    let present = fs::read_to_string(&args.out)
-        .with_context(|| format!("reading {}", args.out.display()))?;
+    let present =
+        fs::read_to_string(&args.out).with_context(|| format!("reading {}", args.out.display()))?;
     if present != book {
-        bail!("{} is not up to date: run this without --check", args.out.display());
+        bail!(
+            "{} is not up to date: run this without --check",
+            args.out.display()
+        );
     }
     Ok(())
 }

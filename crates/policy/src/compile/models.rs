@@ -4,7 +4,7 @@ use steelyard_types::{Feature, FeatureSet, Target, UnixMillis};
 
 use super::Names;
 use crate::decode::{Fields, Report, boolean, choice, fraction, integer, list, suggest, text};
-use crate::prices::PriceBook;
+use crate::prices::{PriceBook, PriceEntry};
 use crate::yaml::{Entry, Node};
 use crate::{CapabilityBasis, Model, Price, Provider, ProviderId};
 
@@ -152,10 +152,26 @@ fn decode_price(
         );
         return nothing;
     };
-    if let (Some(bound), Some(provider)) = (found.region, provider)
-        && let Some(region) = provider.region
-        && bound != region
-    {
+    check_region(node, name, found, provider, report);
+    FoundPrice {
+        price: Price::Table(Arc::clone(&found.table)),
+        name: Some(name.to_owned()),
+        ends: found.ends,
+    }
+}
+
+/// A price of one region says nothing about another.
+fn check_region(
+    node: &Node,
+    name: &str,
+    price: &PriceEntry,
+    provider: Option<&Provider>,
+    report: &mut Report<'_>,
+) {
+    let Some((provider, region)) = provider.and_then(|one| Some((one, one.region?))) else {
+        return;
+    };
+    if let Some(bound) = price.region.filter(|bound| *bound != region) {
         let message = format!(
             "the price `{name}` holds in region {}, but provider `{}` is in {}",
             bound.as_str(),
@@ -167,11 +183,6 @@ fn decode_price(
             message,
             "prices differ between regions: use its own",
         );
-    }
-    FoundPrice {
-        price: Price::Table(Arc::clone(&found.table)),
-        name: Some(name.to_owned()),
-        ends: found.ends,
     }
 }
 

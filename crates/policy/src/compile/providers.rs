@@ -53,29 +53,17 @@ fn decode_provider(entry: &Entry, report: &mut Report<'_>) -> Provider {
         .map(|node| timeouts(node, report));
     fields.finish(report);
 
-    // Without a kind everything below would be guesswork; one error is enough.
-    let known_kind = kind.unwrap_or(ProviderKind::OpenAiCompatible);
-    if kind.is_some_and(ProviderKind::has_regions) && region_node.is_none() {
-        let message = format!(
-            "a provider of kind `{}` needs a `region`",
-            known_kind.as_str()
-        );
-        let help = "one of cn, intl, us: the region in which its key was made; keys do not work \
-                    in another";
-        report.error_with_help(entry.key_span, message, help);
-    } else if kind.is_some()
-        && base_url_node.is_none()
-        && known_kind.default_base_url(Some(Region::Cn)).is_none()
-    {
-        report.error_with_help(
-            entry.key_span,
-            format!(
-                "a provider of kind `{}` needs a `base_url`",
-                known_kind.as_str()
-            ),
-            "the address before `/chat/completions`, such as http://127.0.0.1:8000/v1",
+    if let Some(kind) = kind {
+        check_place(
+            entry,
+            kind,
+            region_node.is_some(),
+            base_url_node.is_some(),
+            report,
         );
     }
+    // Without a kind everything below is guesswork that is thrown away.
+    let known_kind = kind.unwrap_or(ProviderKind::OpenAiCompatible);
     let base = known_kind.profile();
     let profile = match profile_node {
         Some(node) if kind.is_some_and(|kind| kind.wire() != WireFormat::OpenAiChat) => {
@@ -99,6 +87,31 @@ fn decode_provider(entry: &Entry, report: &mut Report<'_>) -> Provider {
         wire: known_kind.wire(),
         profile,
         timeouts: timeouts.unwrap_or_default().apply(Timeouts::default()),
+    }
+}
+
+/// A provider must say where it is unless its kind does.
+fn check_place(
+    entry: &Entry,
+    kind: ProviderKind,
+    has_region: bool,
+    has_base_url: bool,
+    report: &mut Report<'_>,
+) {
+    let name = kind.as_str();
+    if kind.has_regions() && !has_region {
+        report.error_with_help(
+            entry.key_span,
+            format!("a provider of kind `{name}` needs a `region`"),
+            "one of cn, intl, us: the region in which its key was made; keys do not work in \
+             another",
+        );
+    } else if !has_base_url && kind.default_base_url(Some(Region::Cn)).is_none() {
+        report.error_with_help(
+            entry.key_span,
+            format!("a provider of kind `{name}` needs a `base_url`"),
+            "the address before `/chat/completions`, such as http://127.0.0.1:8000/v1",
+        );
     }
 }
 
