@@ -78,10 +78,10 @@ fn expected(pieces: &[Value], said_in: &str) -> Value {
         reasoning += &words(&said["content"], "thinking");
     }
     let reason = choices().find_map(|choice| choice["finish_reason"].as_str());
-    let places = pieces
+    let mut places = pieces
         .iter()
         .flat_map(|piece| [&piece["x_groq"]["usage"], &piece["usage"]]);
-    let usage = places.filter(|usage| usage.is_object()).next_back();
+    let usage = places.rfind(|usage| usage.is_object());
     let with_choices = pieces
         .iter()
         .find(|piece| piece["choices"].get(0).is_some())

@@ -6,15 +6,14 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{Message, Part, Role, ToolCall};
+use steelyard_types::{Message, Part, Role};
 
+use super::call::{Calls, CallsSeed};
 use super::trail::{Once, Step, Trail, says_nothing};
 use crate::json::Text;
 
 /// Most messages of a conversation, and most parts of one.
 const MAX_MESSAGES: usize = 20_000;
-/// Most tool calls of one message.
-const MAX_TOOL_CALLS: usize = 1_024;
 
 /// Reads the list of messages.
 pub(super) struct Messages<'t>(pub(super) &'t Trail);
@@ -270,150 +269,5 @@ impl<'de> Visitor<'de> for PartFields<'_, 'de> {
         let read = || serde_json::from_str::<Text<'de>>(text.get()).map_err(A::Error::custom);
         let Text(text) = trail.within(Step::Field("text"), read)?;
         Ok((Part::Text(text), untranslated))
-    }
-}
-
-/// What stands in `tool_calls`.
-#[derive(Default)]
-struct Calls<'a> {
-    calls: Vec<ToolCall<'a>>,
-    untranslated: Option<String>,
-}
-
-struct CallsSeed<'t>(&'t Trail);
-
-impl<'de> DeserializeSeed<'de> for CallsSeed<'_> {
-    type Value = Calls<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CallsSeed<'_> {
-    type Value = Calls<'de>;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of tool calls")
-    }
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Calls::default())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        let mut calls = Calls::default();
-        self.0.list(
-            list,
-            MAX_TOOL_CALLS,
-            |_| CallSeed(self.0),
-            |(call, untranslated)| {
-                calls.calls.extend(call);
-                calls.untranslated = calls.untranslated.take().or(untranslated);
-            },
-        )?;
-        Ok(calls)
-    }
-}
-
-/// Reads one call; `None` where it is not a function's.
-struct CallSeed<'t>(&'t Trail);
-
-impl<'de> DeserializeSeed<'de> for CallSeed<'_> {
-    type Value = (Option<ToolCall<'de>>, Option<String>);
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CallSeed<'_> {
-    type Value = (Option<ToolCall<'de>>, Option<String>);
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a tool call object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let trail = self.0;
-        let mut seen = Once::default();
-        let (mut id, mut kind, mut function, mut untranslated) = (None, None, None, None);
-        while let Some(Text(key)) = map.next_key()? {
-            match key.as_ref() {
-                "id" => id = trail.once::<_, Text<'_>>("id", &mut map, &mut seen)?,
-                "type" => kind = trail.once::<_, Text<'_>>("type", &mut map, &mut seen)?,
-                "function" => {
-                    seen.mark("function")?;
-                    function = Some(trail.value("function", &mut map, CalledSeed(trail))?);
-                }
-                // Clients repeat what streams number their calls with; the order says the same.
-                "index" => drop(map.next_value::<serde::de::IgnoredAny>()?),
-                _ => {
-                    let value: &RawValue = map.next_value()?;
-                    if untranslated.is_none() && !says_nothing(value) {
-                        untranslated = Some(trail.path_to(&key));
-                    }
-                }
-            }
-        }
-        // Some servers leave the type out; function calls were the first and are the usual kind.
-        if kind.is_some_and(|Text(kind)| kind != "function") {
-            return Ok((None, Some(trail.path_to("type"))));
-        }
-        let Some(Text(id)) = id.filter(|Text(id)| !id.is_empty()) else {
-            return trail.wrong("id", "is required");
-        };
-        let Some(called) = function else {
-            return trail.wrong("function", "is required");
-        };
-        let call = ToolCall {
-            id,
-            name: called.name,
-            arguments: called.arguments,
-        };
-        Ok((Some(call), untranslated.or(called.untranslated)))
-    }
-}
-
-struct Called<'a> {
-    name: Cow<'a, str>,
-    arguments: Cow<'a, str>,
-    untranslated: Option<String>,
-}
-
-struct CalledSeed<'t>(&'t Trail);
-
-impl<'de> DeserializeSeed<'de> for CalledSeed<'_> {
-    type Value = Called<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CalledSeed<'_> {
-    type Value = Called<'de>;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object with name and arguments")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let trail = self.0;
-        let mut seen = Once::default();
-        let (mut name, mut arguments, mut untranslated) = (None, None, None);
-        while let Some(Text(key)) = map.next_key()? {
-            match key.as_ref() {
-                "name" => name = trail.once::<_, Text<'_>>("name", &mut map, &mut seen)?,
-                "arguments" => {
-                    arguments = trail.once::<_, Text<'_>>("arguments", &mut map, &mut seen)?;
-                }
-                _ => {
-                    let value: &RawValue = map.next_value()?;
-                    if untranslated.is_none() && !says_nothing(value) {
-                        untranslated = Some(trail.path_to(&key));
-                    }
-                }
-            }
-        }
-        let Some(Text(name)) = name.filter(|Text(name)| !name.is_empty()) else {
-            return trail.wrong("name", "is required");
-        };
-        let arguments = arguments.map_or(Cow::Borrowed(""), |Text(text)| text);
-        Ok(Called {
-            name,
-            arguments,
-            untranslated,
-        })
     }
 }

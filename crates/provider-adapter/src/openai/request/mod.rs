@@ -17,6 +17,7 @@ use trail::{Step, Trail};
 
 pub(super) use trail::says_nothing;
 
+mod call;
 mod message;
 mod tool;
 mod trail;
