@@ -121,7 +121,7 @@ pub(crate) fn value(number: NumberText<'_>) -> f64 {
     number.0.parse().unwrap_or(f64::NAN)
 }
 
-fn is_one(number: NumberText<'_>) -> bool {
+pub(crate) fn is_one(number: NumberText<'_>) -> bool {
     (value(number) - 1.0).abs() < f64::EPSILON
 }
 

@@ -106,8 +106,8 @@ fn everything() -> Value {
 
 #[test]
 fn anthropic_is_sent_everything() {
-    let (encoded, body) =
-        try_encode(&target(WireFormat::AnthropicMessages), &everything()).unwrap();
+    let request = without("top_p");
+    let (encoded, body) = try_encode(&target(WireFormat::AnthropicMessages), &request).unwrap();
     assert_eq!(encoded.path, "/v1/messages");
     assert!(encoded.headers.is_empty());
     let expected = json!({
@@ -115,7 +115,6 @@ fn anthropic_is_sent_everything() {
         "max_tokens": 300,
         "stream": true,
         "temperature": 0.7,
-        "top_p": 0.9,
         "stop_sequences": ["END", "---"],
         "system": [
             {"type": "text", "text": "Be brief."},
@@ -301,19 +300,25 @@ fn the_least_request_stays_small() {
 
 #[test]
 fn numbers_leave_as_they_came() {
-    let body = br#"{"model":"a","temperature":0.70,"top_p":1e-1,
+    let body = br#"{"model":"a","temperature":0.70,
         "messages":[{"role":"user","content":"Hi"}]}"#;
     for wire in FOREIGN {
         let request = parse_chat_request(body).unwrap();
         let encoded = adapter(wire).encode(&request, &target(wire)).unwrap();
         let text = String::from_utf8(encoded.body.to_vec()).unwrap();
-        assert!(text.contains("\"temperature\":0.70,"), "{text}");
-        assert!(text.contains(":1e-1"), "{text}");
+        assert!(text.contains("\"temperature\":0.70"), "{text}");
     }
 }
 
-fn with(field: &str, value: Value) -> Value {
+fn without(field: &str) -> Value {
     let mut request = everything();
+    request.as_object_mut().unwrap().remove(field);
+    request
+}
+
+/// Everything that all formats take, with one field changed.
+fn with(field: &str, value: Value) -> Value {
+    let mut request = without("top_p");
     request[field] = value;
     request
 }
@@ -437,6 +442,7 @@ fn limits_of_one_provider_are_refused_there() {
         refused(anthropic, &with("stop", json!(["a", " \n"]))),
         "stop[1]"
     );
+    assert_eq!(refused(anthropic, &everything()), "top_p");
     let six = json!(["1", "2", "3", "4", "5", "6"]);
     assert_eq!(refused(gemini, &with("stop", six)), "stop");
     assert_eq!(
@@ -452,11 +458,25 @@ fn limits_of_one_provider_are_refused_there() {
         refused(dashscope, &with("tool_choice", json!("required"))),
         "tool_choice"
     );
-    let mut strict = everything();
+    let mut strict = without("top_p");
     strict["tools"][1]["function"]["strict"] = json!(true);
     assert_eq!(refused(gemini, &strict), "tools[1].function.strict");
     assert_eq!(refused(dashscope, &strict), "tools[1].function.strict");
     assert_eq!(encode(anthropic, &strict)["tools"][1]["strict"], true);
+}
+
+#[test]
+fn anthropic_takes_one_of_two_sampling_parameters() {
+    let sent = |temperature: Value, top_p: Value| {
+        let mut request = with("temperature", temperature);
+        request["top_p"] = top_p;
+        let body = encode(WireFormat::AnthropicMessages, &request);
+        [body["temperature"].clone(), body["top_p"].clone()]
+    };
+    assert_eq!(sent(json!(0.2), json!(1)), [json!(0.2), json!(null)]);
+    assert_eq!(sent(json!(1.0), json!(0.5)), [json!(null), json!(0.5)]);
+    assert_eq!(sent(json!(1), json!(1)), [json!(1), json!(null)]);
+    assert_eq!(sent(json!(null), json!(0.5)), [json!(null), json!(0.5)]);
 }
 
 #[test]
@@ -467,6 +487,7 @@ fn models_without_sampling_take_only_its_default() {
         let refused = try_encode(&target, &everything()).unwrap_err();
         assert_eq!(refused.field, "temperature");
         let mut request = with("temperature", json!(1.0));
+        request["top_p"] = json!(0.9);
         assert_eq!(try_encode(&target, &request).unwrap_err().field, "top_p");
         request["top_p"] = json!(1);
         let body = try_encode(&target, &request).unwrap().1.to_string();

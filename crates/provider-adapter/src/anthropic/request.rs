@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, Target, Tool, ToolCall, ToolChoice};
 
-use crate::carry::{self, refuse};
+use crate::carry::{self, Sampling, refuse};
 use crate::gemini::call_id;
 use crate::json;
 use crate::turns::{self, Call, Conversation, Manners, Speaker, Turn};
@@ -115,11 +115,13 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
-    carry::check(request, target, MANNERS.provider)?;
-    // The client's dialect goes to 2, Anthropic's to 1: sending another value than the client's
-    // would change the answer behind its back.
-    if let Some(number) = carry::sampling(request, target)?.temperature
+/// The sampling parameters to write. The client's dialect goes to 2 and Anthropic's to 1, and
+/// current models take only one of the two: what cannot be sent as it is meant is refused, because
+/// another value would change the answer behind the client's back. A 1 beside another value says
+/// what is so anyway and is left out.
+fn sampling<'a>(request: &ChatRequest<'a>, target: &Target) -> Result<Sampling<'a>, Refusal> {
+    let mut sampling = carry::sampling(request, target)?;
+    if let Some(number) = sampling.temperature
         && carry::value(number) > 1.0
     {
         return Err(refuse(
@@ -127,6 +129,24 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Re
             format!("is {}, and Anthropic takes 0 to 1", number.0),
         ));
     }
+    if let (Some(temperature), Some(top_p)) = (sampling.temperature, sampling.top_p) {
+        if carry::is_one(top_p) {
+            sampling.top_p = None;
+        } else if carry::is_one(temperature) {
+            sampling.temperature = None;
+        } else {
+            return Err(refuse(
+                "top_p",
+                "is set beside temperature, and Anthropic takes only one of them",
+            ));
+        }
+    }
+    Ok(sampling)
+}
+
+pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    carry::check(request, target, MANNERS.provider)?;
+    sampling(request, target)?;
     let stops = request.stop.iter().flatten();
     for (index, stop) in stops.enumerate() {
         if stop.trim().is_empty() {
@@ -145,7 +165,7 @@ pub(super) fn encode(
 ) -> Result<EncodedRequest, Refusal> {
     check(request, target)?;
     let conversation = turns::arrange(request, MANNERS)?;
-    let sampling = carry::sampling(request, target)?;
+    let sampling = sampling(request, target)?;
     let (least, most) = DEFAULT_MAX_TOKENS;
     let body = Body {
         model: &target.upstream,
