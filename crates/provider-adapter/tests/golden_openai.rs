@@ -1,7 +1,11 @@
 //! Answers and requests of OpenAI and of servers that copy it, against recordings and the project's
 //! own fixtures.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says what it looked at"
+)]
 
 mod foreign_support;
 
@@ -23,6 +27,9 @@ const PROVIDERS: [&str; 5] = [
     "dashscope",
 ];
 
+/// How many recordings there are in this format.
+const RECORDED: usize = 198;
+
 /// The recordings of this format, with their provider.
 fn recordings() -> Vec<(&'static str, Recording)> {
     let all = PROVIDERS.into_iter().flat_map(|provider| {
@@ -30,8 +37,19 @@ fn recordings() -> Vec<(&'static str, Recording)> {
             .into_iter()
             .map(move |recording| (provider, recording))
     });
-    all.filter(|(_, recording)| is_in_scope(recording))
-        .collect()
+    let all: Vec<_> = all
+        .filter(|(_, recording)| is_in_scope(recording))
+        .collect();
+    if all.is_empty() {
+        println!("skipped: {RECORDED} recorded exchanges, whose folder is not there");
+    } else {
+        assert!(
+            all.len() >= RECORDED,
+            "only {} recordings are left",
+            all.len()
+        );
+    }
+    all
 }
 
 /// Chat answers, and quoted errors but the one of DashScope's native API.
@@ -181,12 +199,11 @@ fn error_inside(pieces: &[Value]) -> Option<&str> {
 
 #[test]
 fn recorded_answers_are_understood() {
+    let recordings = recordings();
     for provider in PROVIDERS {
         let mut tally = Tally::default();
-        for (_, recording) in recordings()
-            .into_iter()
-            .filter(|(owner, _)| *owner == provider)
-        {
+        let own = |(owner, _): &&(&str, Recording)| *owner == provider;
+        for (_, recording) in recordings.iter().filter(own) {
             let file = &recording.file;
             if recording.status != 200 {
                 let head = support::head(recording.status, &recording.headers);
@@ -196,14 +213,14 @@ fn recorded_answers_are_understood() {
                 tally.check(
                     file,
                     &found,
-                    &json!([expected_kind(&recording), body["error"]["message"]]),
+                    &json!([expected_kind(recording), body["error"]["message"]]),
                 );
                 continue;
             }
             if !recording.is_stream() {
                 let body: Value = serde_json::from_str(&recording.body).unwrap();
                 if body["choices"][0]["message"]["tool_calls"][0]["type"] == "custom" {
-                    custom_call_is_kept(&recording, &body);
+                    custom_call_is_kept(recording, &body);
                     tally.skip("input of custom tools is no JSON: compared as text");
                     continue;
                 }
@@ -212,7 +229,7 @@ fn recorded_answers_are_understood() {
                 tally.check(file, &found, &expected(&[body], "message"));
                 continue;
             }
-            let pieces = pieces(&recording);
+            let pieces = pieces(recording);
             let found = support::stream_outcome(&OpenAiChat, &recording.body);
             match error_inside(&pieces) {
                 Some(message) => {

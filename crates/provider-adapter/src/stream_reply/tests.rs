@@ -41,6 +41,13 @@ fn pieces<'a>(parts: &[&'a str]) -> Vec<&'a [u8]> {
 }
 
 #[test]
+fn replies_move_between_threads() {
+    fn moves<T: Send + 'static>(_: &T) {}
+    moves(&reply(WireFormat::OpenAiChat, true));
+    moves(&reply(WireFormat::AnthropicMessages, true));
+}
+
+#[test]
 fn frames_are_slices_of_the_input() {
     let chunk = Bytes::from([ROLE, TEXT].concat());
     let mut out = Vec::new();
