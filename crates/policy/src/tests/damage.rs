@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_policy_loads_whole_or_explains(policy in mutated(POLICY)) {
+    fn a_damaged_policy_loads_whole_or_explains(policy in mutated(POLICY.to_owned())) {
         match load_texts(&policy, PRICES) {
             Ok(policy) => for route in &policy.routes {
                 prop_assert!(!route.candidates.is_empty());
@@ -82,15 +82,35 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_price_book_loads_whole_or_explains(prices in mutated(PRICES)) {
+    fn a_damaged_price_book_loads_whole_or_explains(prices in mutated(PRICES.to_owned())) {
         if let Err(diagnostics) = load_texts(POLICY, &prices) {
             prop_assert!(diagnostics.errors() > 0);
         }
     }
 }
 
+proptest! {
+    // The shipped files are long; the texts above get the number of cases.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn the_damaged_shipped_files_load_whole_or_explain(
+        policy in mutated(shipped::read("steelyard.yaml")),
+        prices in mutated(shipped::read("prices.yaml")),
+    ) {
+        for (policy, prices) in
+            [(policy.as_str(), shipped::read("prices.yaml")), (POLICY, prices), (&policy, PRICES.into())]
+        {
+            if let Err(diagnostics) = load_texts(policy, &prices) {
+                prop_assert!(diagnostics.errors() > 0);
+                let _ = diagnostics.to_string();
+            }
+        }
+    }
+}
+
 /// A text with some of its characters cut, doubled or exchanged.
-fn mutated(text: &'static str) -> impl Strategy<Value = String> {
+fn mutated(text: String) -> impl Strategy<Value = String> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..5u8, any::<char>()), 1..6);
     edits.prop_map(move |edits| {
         let mut characters: Vec<char> = text.chars().collect();

@@ -9,7 +9,7 @@ use super::*;
 
 #[test]
 fn the_shipped_files_load_without_a_word() {
-    let policy = load_texts(&shipped("steelyard.yaml"), &shipped("prices.yaml"))
+    let policy = load_texts(&read("steelyard.yaml"), &read("prices.yaml"))
         .unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
     assert_eq!(
         policy.warnings,
@@ -38,7 +38,7 @@ fn the_shipped_files_load_without_a_word() {
 /// The scorer fits its slope to outcomes; the shipped route must mean the same for any likely one.
 #[test]
 fn the_shipped_route_sends_the_simple_to_qwen_and_the_hard_elsewhere() {
-    let policy = load_texts(&shipped("steelyard.yaml"), &shipped("prices.yaml")).unwrap();
+    let policy = load_texts(&read("steelyard.yaml"), &read("prices.yaml")).unwrap();
     let Some(Selection::Route(auto)) = policy.resolve("auto") else {
         panic!("no route")
     };
@@ -86,7 +86,7 @@ fn the_shipped_route_sends_the_simple_to_qwen_and_the_hard_elsewhere() {
 
 #[test]
 fn every_example_in_the_shipped_policy_is_a_real_key() {
-    let text = shipped("steelyard.yaml");
+    let text = read("steelyard.yaml");
     let uncommented: String = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("# key: { file"))
@@ -97,7 +97,7 @@ fn every_example_in_the_shipped_policy_is_a_real_key() {
         })
         .collect();
     assert!(uncommented.matches("requests_per_minute: 600").count() == 1);
-    let result = load_texts(&uncommented, &shipped("prices.yaml"));
+    let result = load_texts(&uncommented, &read("prices.yaml"));
     let messages = match result {
         Ok(policy) => policy.warnings,
         Err(diagnostics) => diagnostics.items,
@@ -109,7 +109,7 @@ fn every_example_in_the_shipped_policy_is_a_real_key() {
     assert!(wrong.is_empty(), "{}", Diagnostics { items: messages });
 }
 
-fn shipped(name: &str) -> String {
+pub(super) fn read(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../config")
         .join(name);
