@@ -285,7 +285,7 @@ fn the_least_request_stays_small() {
     let user = json!({"role": "user", "content": "Hi"});
     assert_eq!(
         encode(WireFormat::AnthropicMessages, &request),
-        json!({"model": "claude-haiku-4-5", "max_tokens": 32_000, "messages": [user]})
+        json!({"model": "claude-haiku-4-5", "max_tokens": 21_000, "messages": [user]})
     );
     assert_eq!(
         encode(WireFormat::GeminiGenerateContent, &request),
@@ -765,7 +765,7 @@ fn the_default_limit_of_anthropic_is_bounded() {
         (0, 4_096),
         (1_000, 4_096),
         (8_192, 8_192),
-        (128_000, 32_000),
+        (128_000, 21_000),
     ] {
         let mut target = target(WireFormat::AnthropicMessages);
         target.max_output_tokens = most;

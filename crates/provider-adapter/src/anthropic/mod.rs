@@ -1,7 +1,7 @@
 //! Anthropic Messages (`POST /v1/messages`, `anthropic-version: 2023-06-01`).
 //!
 //! Choices where the formats differ: instructions are hoisted into `system` wherever they stood;
-//! a request without a limit asks for as much as the model writes, between 4,096 and 32,000 tokens;
+//! a request without a limit asks for as much as the model writes, between 4,096 and 21,000 tokens;
 //! `pause_turn` reads as `stop`; blocks that the neutral form has no words for (server tools and
 //! their results, redacted thinking, citations) are left out of the answer.
 

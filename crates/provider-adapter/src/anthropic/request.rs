@@ -18,9 +18,10 @@ const MANNERS: Manners = Manners {
 };
 
 /// Bounds of the limit that is sent where the client names none. The lower one keeps answers from
-/// being cut short for no reason of the client's; the upper one keeps a whole answer within the ten
-/// minutes that Anthropic gives a request without streaming.
-const DEFAULT_MAX_TOKENS: (u64, u64) = (4_096, 32_000);
+/// being cut short for no reason of the client's. The upper one keeps a whole answer within ten
+/// minutes at the 128,000 tokens an hour that Anthropic's own SDKs reckon with before they insist
+/// on streaming.
+const DEFAULT_MAX_TOKENS: (u64, u64) = (4_096, 21_000);
 
 /// What `tool_use.id` may be made of: `^[a-zA-Z0-9_-]+$`.
 fn is_id(id: &str) -> bool {

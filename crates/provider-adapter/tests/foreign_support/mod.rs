@@ -72,6 +72,20 @@ pub(crate) fn recordings(provider: &str) -> Vec<Recording> {
     files.iter().map(|file| read_recording(file)).collect()
 }
 
+/// The recordings of a provider, of which there are at least so many where there are any.
+pub(crate) fn known_recordings(provider: &str, count: usize) -> Vec<Recording> {
+    let recordings = recordings(provider);
+    if recordings.is_empty() {
+        println!("{provider}: {count} recordings skipped");
+    } else {
+        assert!(
+            recordings.len() >= count,
+            "recordings of {provider} are missing"
+        );
+    }
+    recordings
+}
+
 fn read_recording(file: &Path) -> Recording {
     let value: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let response = &value["response"];
