@@ -1,0 +1,167 @@
+//! What is refused, and by which name.
+
+use super::*;
+
+#[test]
+fn what_no_format_carries_is_refused_by_name() {
+    for wire in FOREIGN {
+        for (field, value) in [
+            ("response_format", json!({"type": "json_object"})),
+            ("seed", json!(7)),
+            ("n", json!(2)),
+            ("logit_bias", json!({"1": 2})),
+            ("something_new", json!(true)),
+        ] {
+            assert_eq!(refused(wire, &with(field, value)), field);
+        }
+        let image = json!({"type": "image_url", "image_url": {"url": "https://example.org/a"}});
+        let mut request = everything();
+        request["messages"][1]["content"][1] = image;
+        assert_eq!(refused(wire, &request), "messages[1].content[1]");
+        assert_eq!(
+            refused(wire, &with("max_completion_tokens", json!(64_001))),
+            "max_completion_tokens"
+        );
+        let no_tools = json!({"model": "a", "tool_choice": "required",
+            "messages": [{"role": "user", "content": "Hi"}]});
+        assert_eq!(refused(wire, &no_tools), "tool_choice");
+    }
+}
+
+#[test]
+fn limits_of_one_provider_are_refused_there() {
+    let [anthropic, gemini, dashscope] = FOREIGN;
+    assert_eq!(
+        refused(anthropic, &with("temperature", json!(1.01))),
+        "temperature"
+    );
+    assert_eq!(
+        refused(anthropic, &with("stop", json!(["a", " \n"]))),
+        "stop[1]"
+    );
+    assert_eq!(refused(anthropic, &everything()), "top_p");
+    let six = json!(["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(refused(gemini, &with("stop", six)), "stop");
+    assert_eq!(
+        refused(gemini, &with("parallel_tool_calls", json!(false))),
+        "parallel_tool_calls"
+    );
+    assert_eq!(
+        refused(dashscope, &with("temperature", json!(2))),
+        "temperature"
+    );
+    assert_eq!(refused(dashscope, &with("top_p", json!(0))), "top_p");
+    assert_eq!(
+        refused(dashscope, &with("tool_choice", json!("required"))),
+        "tool_choice"
+    );
+    let mut strict = without("top_p");
+    strict["tools"][1]["function"]["strict"] = json!(true);
+    assert_eq!(refused(gemini, &strict), "tools[1].function.strict");
+    assert_eq!(refused(dashscope, &strict), "tools[1].function.strict");
+    assert_eq!(encode(anthropic, &strict)["tools"][1]["strict"], true);
+}
+
+#[test]
+fn anthropic_takes_one_of_two_sampling_parameters() {
+    let sent = |temperature: Value, top_p: Value| {
+        let mut request = with("temperature", temperature);
+        request["top_p"] = top_p;
+        let body = encode(WireFormat::AnthropicMessages, &request);
+        [body["temperature"].clone(), body["top_p"].clone()]
+    };
+    assert_eq!(sent(json!(0.2), json!(1)), [json!(0.2), json!(null)]);
+    assert_eq!(sent(json!(1.0), json!(0.5)), [json!(null), json!(0.5)]);
+    assert_eq!(sent(json!(1), json!(1)), [json!(1), json!(null)]);
+    assert_eq!(sent(json!(null), json!(0.5)), [json!(null), json!(0.5)]);
+}
+
+#[test]
+fn models_without_sampling_take_only_its_default() {
+    for wire in FOREIGN {
+        let mut target = target(wire);
+        target.refuses_sampling = true;
+        let refused = try_encode(&target, &everything()).unwrap_err();
+        assert_eq!(refused.field, "temperature");
+        let mut request = with("temperature", json!(1.0));
+        request["top_p"] = json!(0.9);
+        assert_eq!(try_encode(&target, &request).unwrap_err().field, "top_p");
+        request["top_p"] = json!(1);
+        let body = try_encode(&target, &request).unwrap().1.to_string();
+        assert!(
+            !body.contains("\"temperature") && !body.contains("\"top"),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn conversations_that_cannot_be_arranged_are_refused() {
+    let call = |id: &str, arguments: &str| {
+        json!({"id": id, "type": "function",
+            "function": {"name": "now", "arguments": arguments}})
+    };
+    let user = json!({"role": "user", "content": "Hi"});
+    let asks = |calls: Value| json!({"role": "assistant", "tool_calls": calls});
+    let result = |id: &str| json!({"role": "tool", "tool_call_id": id, "content": "1"});
+    let one = || asks(json!([call("a", "{}")]));
+    for (messages, field) in [
+        (
+            json!([{"role": "system", "content": "Be brief."}]),
+            "messages",
+        ),
+        (
+            json!([user, {"role": "user", "content": ""}]),
+            "messages[1].content",
+        ),
+        (json!([user, one()]), "messages[1].tool_calls[0]"),
+        (json!([user, one(), user]), "messages[1].tool_calls[0]"),
+        (
+            json!([user, one(), one(), result("a")]),
+            "messages[1].tool_calls[0]",
+        ),
+        (
+            json!([user, one(), user, result("a")]),
+            "messages[3].tool_call_id",
+        ),
+        (
+            json!([user, one(), result("a"), result("a")]),
+            "messages[3].tool_call_id",
+        ),
+        (
+            json!([user, one(), result("b")]),
+            "messages[2].tool_call_id",
+        ),
+        (json!([user, result("a")]), "messages[1].tool_call_id"),
+        (
+            json!([
+                user,
+                asks(json!([call("a", "{}"), call("a", "{}")])),
+                result("a")
+            ]),
+            "messages[1].tool_calls[1].id",
+        ),
+        (
+            json!([user, asks(json!([call("a", "{\"cut")])), result("a")]),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            json!([user, asks(json!([call("a", "[1]")])), result("a")]),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+    ] {
+        let request = json!({"model": "a", "messages": messages});
+        for wire in [
+            WireFormat::AnthropicMessages,
+            WireFormat::GeminiGenerateContent,
+        ] {
+            assert_eq!(refused(wire, &request), field, "{request}");
+        }
+    }
+    let greeting =
+        json!({"model": "a", "messages": [{"role": "assistant", "content": "Hi"}, user]});
+    let refused = refused(WireFormat::AnthropicMessages, &greeting);
+    assert_eq!(refused, "messages[0].role");
+    let gemini = encode(WireFormat::GeminiGenerateContent, &greeting);
+    assert_eq!(gemini["contents"][0]["role"], "model");
+}
