@@ -13,7 +13,7 @@ pub struct Model {
     pub provider: ProviderId,
     /// What its adapter must know.
     pub target: Target,
-    /// Its place on the complexity scale, in [0, 1].
+    /// Its place on the complexity scale, in [0, 2]: strong models lie beyond the hardest prompt.
     pub capability: f32,
     /// Where that place comes from.
     pub capability_basis: CapabilityBasis,

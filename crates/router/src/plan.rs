@@ -15,7 +15,7 @@ const INLINE_CANDIDATES: usize = 16;
 pub struct Candidate<'a> {
     /// The caller's name for it, handed back in the plan.
     pub id: u16,
-    /// Its place on the complexity scale, in [0, 1].
+    /// Its place on the complexity scale; strong models lie beyond 1.
     pub capability: f32,
     /// Most tokens of prompt and answer together.
     pub context_window: u64,

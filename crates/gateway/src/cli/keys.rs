@@ -30,7 +30,7 @@ pub(super) fn create(
     say("The key, shown this once. Give it to the client as its API key:");
     say(&format!("\n  {key}\n"));
     say("For the policy, under `keys:` (only the hash is kept):\n");
-    say(&format!("  - name: {name}"));
+    say(&format!("  {name}:"));
     say(&format!(
         "    sha256: {}",
         hex(&Sha256::digest(key.as_bytes()))

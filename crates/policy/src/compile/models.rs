@@ -8,6 +8,10 @@ use crate::prices::{PriceBook, PriceEntry};
 use crate::yaml::{Entry, Node};
 use crate::{CapabilityBasis, Model, Price, Provider, ProviderId};
 
+/// The largest capability. Strong models lie beyond 1, where a model is more likely right than wrong
+/// on every prompt; at 2 it hardly ever fails.
+const MOST_CAPABILITY: f32 = 2.0;
+
 /// What models refer to.
 pub(super) struct Context<'a> {
     pub(super) names: &'a Names<'a>,
@@ -55,7 +59,7 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         .and_then(|node| text(node, report));
     let capability = fields
         .required("capability", report)
-        .and_then(|node| fraction(node, report));
+        .and_then(|node| fraction(node, MOST_CAPABILITY, report));
     let capability_basis = fields
         .optional("capability_basis")
         .and_then(|node| choice(node, &BASES, report));

@@ -48,7 +48,7 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         .unwrap_or_default();
     let threshold = fields
         .optional("threshold")
-        .and_then(|node| fraction(node, report));
+        .and_then(|node| fraction(node, 1.0, report));
     let otherwise = fields
         .optional("otherwise")
         .and_then(|node| choice(node, &OTHERWISE, report));

@@ -75,8 +75,8 @@ pub(crate) fn duration_ms(node: &Node, report: &mut Report<'_>) -> Option<u64> {
     integer(node, 1..=MAX_DURATION_MS, report)
 }
 
-/// A number from 0 to 1.
-pub(crate) fn fraction(node: &Node, report: &mut Report<'_>) -> Option<f32> {
+/// A number from 0 to `most`.
+pub(crate) fn fraction(node: &Node, most: f32, report: &mut Report<'_>) -> Option<f32> {
     let number = match &node.value {
         Value::Scalar { text, plain: true }
             if text
@@ -88,10 +88,13 @@ pub(crate) fn fraction(node: &Node, report: &mut Report<'_>) -> Option<f32> {
         _ => None,
     };
     match number {
-        Some(number) if (0.0..=1.0).contains(&number) => return Some(number),
-        Some(_) => report.error(node.span, "expected a number from 0 to 1"),
+        Some(number) if (0.0..=most).contains(&number) => return Some(number),
+        Some(_) => report.error(node.span, format!("expected a number from 0 to {most}")),
         None => {
-            let message = format!("expected a number from 0 to 1, found {}", node.describe());
+            let message = format!(
+                "expected a number from 0 to {most}, found {}",
+                node.describe()
+            );
             report.error(node.span, message);
         }
     }
