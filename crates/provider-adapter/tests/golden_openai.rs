@@ -449,7 +449,7 @@ fn recorded_requests_leave_as_they_came() {
 /// `<name>.expected.json`, which holds `status`, `headers` and the outcome.
 #[test]
 fn own_fixtures_are_understood() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openai");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai");
     let mut count = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();

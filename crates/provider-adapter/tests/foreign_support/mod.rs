@@ -318,7 +318,7 @@ impl Tally {
 /// `<name>.expected.json`, which holds `status`, `headers` and the outcome.
 pub(crate) fn check_fixtures(adapter: &dyn Adapter, provider: &str) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
+        .join("../../tests/fixtures")
         .join(provider);
     let mut count = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
