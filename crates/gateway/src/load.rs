@@ -89,34 +89,27 @@ pub fn reload(gateway: &Gateway, path: &Path, keys: &dyn KeySource) -> Option<Ve
         let snapshot = Snapshot::compile(loaded.policy, keys, &gateway.runtime)?;
         Ok((snapshot, loaded.files))
     });
-    let status = match &loaded {
-        Ok((snapshot, _)) => {
-            tracing::info!(policy = &*snapshot.version, "policy reloaded");
-            ReloadStatus {
-                successful: true,
-                at: rfc3339(now),
-                error: None,
-            }
+    let loaded = loaded.map(|(snapshot, files)| {
+        warn(&snapshot);
+        gateway.snapshot.store(Arc::new(snapshot));
+        files
+    });
+    let error = loaded.as_ref().err().map(ToString::to_string);
+    gateway.runtime.meter.reloaded(error.is_none(), now);
+    gateway.reload.store(Arc::new(ReloadStatus {
+        successful: error.is_none(),
+        at: rfc3339(now),
+        error: error.clone(),
+    }));
+    // Said last: whoever reads the line finds policy, metrics and status in agreement with it.
+    let policy = gateway.snapshot.load().version.to_string();
+    match error {
+        None => tracing::info!(policy, "policy reloaded"),
+        Some(error) => {
+            tracing::error!(policy, "policy not reloaded, the old one stays:\n{error}");
         }
-        Err(error) => {
-            let in_force = gateway.snapshot.load().version.to_string();
-            tracing::error!(
-                policy = in_force,
-                "policy not reloaded, the old one stays:\n{error}"
-            );
-            ReloadStatus {
-                successful: false,
-                at: rfc3339(now),
-                error: Some(error.to_string()),
-            }
-        }
-    };
-    gateway.runtime.meter.reloaded(status.successful, now);
-    gateway.reload.store(Arc::new(status));
-    let (snapshot, files) = loaded.ok()?;
-    warn(&snapshot);
-    gateway.snapshot.store(Arc::new(snapshot));
-    Some(files)
+    }
+    loaded.ok()
 }
 
 /// Says what is allowed but probably not meant.

@@ -9,8 +9,8 @@ mod handles;
 use std::sync::Arc;
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use steelyard_router::Reason;
 use steelyard_types::{ErrorKind, UnixMillis};
@@ -169,11 +169,11 @@ impl Meter {
             cache_bytes: gauge("cache_bytes", "Bytes held by the response caches.")?,
             registry: registry.clone(),
         };
-        let build = IntCounterVec::new(
+        let build = IntGaugeVec::new(
             Opts::new("steelyard_build_info", "1, with the version of this build."),
             &["version"],
         )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).inc();
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
         for result in [OK, "error"] {
             metrics.reloads.with_label_values(&[result]);

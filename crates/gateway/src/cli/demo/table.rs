@@ -9,7 +9,7 @@ use super::client::Answer;
 use super::prompts::Prompt;
 
 /// Columns that a prompt may take.
-const PROMPT_COLUMNS: usize = 31;
+const PROMPT_COLUMNS: usize = 30;
 /// Columns that a model may take.
 const MODEL_COLUMNS: usize = 17;
 
@@ -108,7 +108,7 @@ pub(super) fn head() -> [String; 3] {
             "cost $",
             "strongest",
         ),
-        "-".repeat(98),
+        "-".repeat(100),
     ]
 }
 
@@ -148,7 +148,7 @@ impl Summary {
     pub(super) fn lines(&self) -> Vec<String> {
         let mut by_model = self.by_model.clone();
         by_model.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let mut lines = vec!["-".repeat(98)];
+        let mut lines = vec!["-".repeat(100)];
         lines.extend(by_model.iter().map(|(model, count, cost)| {
             format!("{:>36}  {count:>3} requests  $ {}", model, NanoUsd(*cost))
         }));
