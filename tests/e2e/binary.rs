@@ -6,20 +6,10 @@ use std::time::SystemTime;
 /// Names another binary to test, which is then not compared with the sources.
 const OVERRIDE: &str = "STEELYARD_E2E_BINARY";
 
-/// Crates whose sources end up in the binary.
-const CRATES: [&str; 6] = [
-    "gateway",
-    "policy",
-    "provider-adapter",
-    "router",
-    "simulator",
-    "types",
-];
-
 /// The `steelyard` binary of the profile that these tests were built with.
 ///
 /// # Panics
-/// When it is missing or older than a source file of it.
+/// When it is missing or older than a file that it is made of.
 #[must_use]
 pub fn steelyard() -> PathBuf {
     if let Some(path) = std::env::var_os(OVERRIDE) {
@@ -32,20 +22,19 @@ pub fn steelyard() -> PathBuf {
         .nth(2)
         .expect("tests lie in a target folder");
     let binary = profile.join("steelyard");
-    let Ok(built) = binary.metadata().and_then(|data| data.modified()) else {
+    let Some(built) = changed(&binary) else {
         panic!(
             "there is no {}: cargo build -p steelyard-gateway first",
             binary.display()
         );
     };
-    let crates = workspace().join("crates");
-    for name in CRATES {
-        if let Some(newer) = newer_source(&crates.join(name).join("src"), built) {
-            panic!(
-                "{} is newer than the binary: cargo build -p steelyard-gateway first",
-                newer.display()
-            );
-        }
+    for source in sources(&profile.join("steelyard.d")) {
+        // A file that is gone counts as changed.
+        assert!(
+            changed(&source).is_some_and(|changed| changed <= built),
+            "{} is newer than the binary: cargo build -p steelyard-gateway first",
+            source.display()
+        );
     }
     binary
 }
@@ -57,22 +46,18 @@ pub(crate) fn workspace() -> &'static Path {
     tests.parent().unwrap_or(tests)
 }
 
-/// A source file below a folder that was changed after that moment. Test modules are no part of the
-/// binary.
-fn newer_source(folder: &Path, moment: SystemTime) -> Option<PathBuf> {
-    for entry in std::fs::read_dir(folder).ok()?.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            if let Some(newer) = newer_source(&path, moment) {
-                return Some(newer);
-            }
-            continue;
-        }
-        let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
-        let changed = entry.metadata().and_then(|data| data.modified());
-        if !is_test && changed.is_ok_and(|changed| changed > moment) {
-            return Some(path);
-        }
-    }
-    None
+fn changed(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// What Cargo wrote down of the files that the binary is made of: `binary: file file`, spaces
+/// escaped by a backslash.
+fn sources(dependencies: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(dependencies).unwrap_or_default();
+    let Some((_, files)) = text.split_once(": ") else {
+        return Vec::new();
+    };
+    let files = files.trim_end().replace("\\ ", "\0");
+    let files = files.split(' ').filter(|file| !file.is_empty());
+    files.map(|file| file.replace('\0', " ").into()).collect()
 }

@@ -79,7 +79,6 @@ impl Client {
     }
 
     /// A request that is not sent yet.
-    #[must_use]
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
         let request = self.http.request(method, format!("{}{path}", self.base));

@@ -123,8 +123,10 @@ def system_and_turns():
 
 
 def sampling():
-    answer = ask("[[say:warm]]", temperature=0.3, top_p=0.9)
-    equal(answer.choices[0].message.content, "warm", "text")
+    # One at a time: Anthropic's newer models refuse both together.
+    for more in ({"temperature": 0.3}, {"top_p": 0.9}):
+        answer = ask("[[say:warm]]", **more)
+        equal(answer.choices[0].message.content, "warm", f"text with {more}")
 
 
 def max_tokens():
@@ -160,7 +162,8 @@ def one_tool_call():
 
 
 def parallel_tool_calls():
-    message = ask(TWO_CALLS, tools=[WEATHER, TIME]).choices[0].message
+    answer = ask(TWO_CALLS, tools=[WEATHER, TIME], parallel_tool_calls=True)
+    message = answer.choices[0].message
     expected = [("get_weather", {"city": "Oslo"}), ("get_time", {"zone": "Europe/Oslo"})]
     equal(calls_of(message), expected, "calls")
     equal(len({call.id for call in message.tool_calls}), 2, "different ids")
@@ -174,7 +177,7 @@ def streamed_tool_calls():
             {0: ("get_weather", {"city": "Oslo"}), 1: ("get_time", {"zone": "Europe/Oslo"})},
         ),
     ):
-        chunks = streamed(text, tools=[WEATHER, TIME])
+        chunks = streamed(text, tools=[WEATHER, TIME], parallel_tool_calls=True)
         equal(finish_reasons(chunks), ["tool_calls"], "finish reasons")
         names, arguments, ids = {}, {}, {}
         for chunk in chunks:
@@ -194,7 +197,10 @@ def tool_result_round_trip():
     for text in (ONE_CALL, TWO_CALLS):
         messages = [{"role": "user", "content": text}]
         tools = [WEATHER, TIME]
-        first = SDK.chat.completions.create(model=MODEL, messages=messages, tools=tools)
+        first = SDK.chat.completions.create(
+            model=MODEL, messages=messages, tools=tools, parallel_tool_calls=True
+        )
+        equal(len(first.choices[0].message.tool_calls), text.count("[[tool:"), "calls")
         message = first.choices[0].message
         messages.append(message.model_dump(exclude_none=True))
         for call in message.tool_calls:

@@ -116,6 +116,15 @@ async fn a_provider_that_falls_silent_is_noticed() {
     let address = listener.local_addr().expect("its address");
     let provider = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.expect("a connection");
+        // An answer before its question would be refused.
+        let mut buffer = [0; 4096];
+        loop {
+            stream.readable().await.expect("a request");
+            if let Ok(read) = stream.try_read(&mut buffer) {
+                assert!(read > 0, "a request");
+                break;
+            }
+        }
         let chunk = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\
                      \"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\
                      \"content\":\"word1 \"},\"finish_reason\":null}]}\n\n";
@@ -129,7 +138,6 @@ async fn a_provider_that_falls_silent_is_noticed() {
             }
         }
         // Until the gateway closes the connection.
-        let mut buffer = [0; 4096];
         loop {
             stream.readable().await.expect("readable");
             if let Ok(0) = stream.try_read(&mut buffer) {

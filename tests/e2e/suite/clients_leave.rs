@@ -119,3 +119,29 @@ async fn a_stop_lets_open_streams_finish() {
     let record = stage.gateway.record(&id).await;
     assert_eq!(record["outcome"], "ok", "{record}");
 }
+
+#[tokio::test]
+async fn who_finds_no_room_is_told_when_to_come_back() {
+    let stage = Stage::with(|policy, _| policy.setting("max_in_flight: 2")).await;
+    let client = &stage.gateway.client;
+    let endless = user("auto", "[[events:9000]] [[fault:*:delay_between=50]]");
+    let (one, two) = (client.open(&endless).await, client.open(&endless).await);
+    let ids = [&one, &two].map(|response| {
+        let id = response.headers()["x-request-id"].to_str();
+        id.expect("an id").to_owned()
+    });
+    let refused = client.chat(&user("auto", "hello")).await;
+    refused.error(503, "unavailable");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(stage.sim.count().await, 2);
+    // The admin plane answers all the same.
+    assert_eq!(stage.gateway.admin.get("/healthz").await.status, 200);
+    let metrics = stage.gateway.metrics().await;
+    assert_eq!(metrics.sum("steelyard_in_flight_requests", &[]), 2);
+    drop((one, two));
+    for id in &ids {
+        stage.gateway.record(id).await;
+    }
+    let answer = client.chat(&user("auto", "[[say:room again]]")).await;
+    assert_eq!(answer.content(), "room again", "{}", answer.text);
+}

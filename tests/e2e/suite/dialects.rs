@@ -120,3 +120,50 @@ async fn every_provider_gets_its_own_form() {
         }
     }
 }
+
+/// What every answer of the data plane carries.
+const HEADERS: [&str; 7] = [
+    "x-request-id",
+    "x-steelyard-route",
+    "x-steelyard-model",
+    "x-steelyard-provider",
+    "x-steelyard-complexity",
+    "x-steelyard-attempts",
+    "x-steelyard-policy",
+];
+
+#[tokio::test]
+async fn every_answer_carries_the_headers() {
+    let stage = Stage::start().await;
+    let client = &stage.gateway.client;
+    let answers = [
+        client.chat(&user("auto", "hello")).await,
+        client.chat(&user("openai-cheap", "hello")).await,
+        client.chat(&user("nobody", "hello")).await,
+        client.chat(&user("auto", "[[fault:*:500]]")).await,
+        client.chat(&user("auto", "[[fault:*:400]]")).await,
+        client.post("no JSON").await,
+        client.get("/v1/models").await,
+        client.get("/v1/models/auto").await,
+        client.get("/nowhere").await,
+    ];
+    for answer in &answers {
+        for name in HEADERS {
+            assert_ne!(answer.header(name), "", "{name}: {:?}", answer.headers);
+        }
+        let is_error = answer.status >= 400;
+        let says_so = answer.headers.contains_key("x-steelyard-error");
+        assert_eq!(says_so, is_error, "{}: {:?}", answer.status, answer.headers);
+    }
+    let cost = |answer: &steelyard_e2e::Answer| answer.header("x-steelyard-cost-usd").to_owned();
+    assert!(!cost(&answers[0]).is_empty());
+    for text in ["[[say:hello]]", "[[fault:*:500]]"] {
+        let streamed = client.stream(&user("auto", text)).await;
+        for name in HEADERS {
+            assert_ne!(streamed.header(name), "", "{name}: {:?}", streamed.headers);
+        }
+    }
+    let streamed = client.stream(&user("auto", "[[say:hello]]")).await;
+    assert_eq!(streamed.header("content-type"), "text/event-stream");
+    assert_eq!(streamed.header("x-accel-buffering"), "no");
+}
