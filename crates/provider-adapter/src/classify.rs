@@ -25,6 +25,13 @@ pub fn kind_of_status(status: u16) -> ErrorKind {
     }
 }
 
+/// The kind where the body says only that the server failed: the status may say how.
+#[must_use]
+pub fn server_failure(status: Option<u16>) -> ErrorKind {
+    let status = status.filter(|status| (500..600).contains(status));
+    status.map_or(ErrorKind::UpstreamServer, kind_of_status)
+}
+
 /// Whether a provider's words say that the conversation does not fit the model's context window.
 ///
 /// For providers that have no code for it: "maximum context length" (vLLM, DeepSeek, Mistral),

@@ -51,7 +51,7 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
         "rate_limit_error" => ErrorKind::RateLimited,
         "timeout_error" => ErrorKind::UpstreamTimeout,
         "overloaded_error" => ErrorKind::Overloaded,
-        "api_error" => ErrorKind::UpstreamServer,
+        "api_error" => classify::server_failure(status),
         _ => status
             .filter(|status| *status >= 400)
             .map_or(ErrorKind::StreamError, kind_of_status),

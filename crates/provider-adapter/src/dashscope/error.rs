@@ -80,7 +80,7 @@ pub(super) fn read(code: &str, message: &str, status: Option<u16>) -> ProviderEr
         "ModelNotFound" | "model_not_found" | "Model" => ErrorKind::UpstreamModelNotFound,
         "RequestTimeOut" | "ResponseTimeout" => ErrorKind::UpstreamTimeout,
         "ServiceUnavailable" | "ModelUnavailable" | "ModelServingError" => ErrorKind::Overloaded,
-        "InternalError" | "SystemError" | "ModelServiceFailed" => ErrorKind::UpstreamServer,
+        "InternalError" | "SystemError" | "ModelServiceFailed" => classify::server_failure(status),
         "limit_requests" | "limit_tokens" => ErrorKind::RateLimited,
         _ if family.starts_with("Throttling") => ErrorKind::RateLimited,
         _ => match status.filter(|status| *status >= 400) {

@@ -71,7 +71,10 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
     let kind = match word {
         _ if key_is_wrong => ErrorKind::UpstreamAuth,
         _ if classify::says_context_length(message) => ErrorKind::ContextLength,
-        "INVALID_ARGUMENT" | "OUT_OF_RANGE" => ErrorKind::BadRequest,
+        // Google's word for everything that is wrong with a request, its size included.
+        "INVALID_ARGUMENT" | "OUT_OF_RANGE" => status
+            .filter(|status| (400..500).contains(status))
+            .map_or(ErrorKind::BadRequest, kind_of_status),
         // Said where the account may not use the API before billing is set up.
         "FAILED_PRECONDITION" => ErrorKind::UpstreamQuota,
         "UNAUTHENTICATED" | "PERMISSION_DENIED" => ErrorKind::UpstreamAuth,

@@ -85,7 +85,10 @@ fn parse(bytes: &[u8]) -> Result<Body<'_>, ProviderError> {
         )
     })?;
     if let Some(error) = body.error() {
-        return Err(failure::error_inside(error, ErrorKind::UpstreamServer));
+        return Err(failure::error_inside(
+            error.get(),
+            ErrorKind::UpstreamServer,
+        ));
     }
     if body.choices.is_none() {
         let message = "the answer has no `choices`";

@@ -61,8 +61,8 @@ pub(super) fn decode_error(head: &ResponseHead<'_>, body: &[u8]) -> ProviderErro
 
 /// Reads an error object that came inside an answer with a 2xx status. `otherwise` is its kind
 /// where it names none.
-pub(super) fn error_inside(raw: &RawValue, otherwise: ErrorKind) -> ProviderError {
-    let described = describe(raw.get(), MAX_NESTING).unwrap_or_default();
+pub(super) fn error_inside(json: &str, otherwise: ErrorKind) -> ProviderError {
+    let described = describe(json, MAX_NESTING).unwrap_or_default();
     let named = described.status.filter(|status| *status >= 400);
     let kind = kind_of(&described)
         .or(named.map(kind_of_status))

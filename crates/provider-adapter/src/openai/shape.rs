@@ -21,6 +21,8 @@ pub(super) struct Body<'a> {
     #[serde(borrow)]
     pub(super) choices: Option<Vec<Choice<'a>>>,
     pub(super) usage: Option<UsageShape>,
+    #[serde(borrow, default)]
+    object: Loose<'a>,
     #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
     pub(super) x_groq: Option<XGroq>,
@@ -45,6 +47,11 @@ impl Body<'_> {
         found
             .or_else(|| extension.and_then(UsageShape::classes))
             .or_else(|| in_choice.and_then(UsageShape::classes))
+    }
+
+    /// Whether the body as a whole is an error object, as Mistral and vLLM send it.
+    pub(super) fn is_error(&self) -> bool {
+        self.object.as_str() == "error" && self.choices.is_none()
     }
 
     /// The error object, if there is one that says something.

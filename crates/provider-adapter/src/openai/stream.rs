@@ -81,6 +81,11 @@ impl ChunkDecoder {
             return Look::default();
         }
         match serde_json::from_str::<Body<'_>>(frame.data) {
+            Ok(body) if body.is_error() => {
+                let error = failure::error_inside(frame.data, ErrorKind::StreamError);
+                self.fail(in_stream(error), emit);
+                Look::default()
+            }
             Ok(body) => self.chunk(&body, frame.event, emit),
             // Some servers report errors as plain text.
             Err(_) if frame.event == "error" => {
@@ -98,7 +103,7 @@ impl ChunkDecoder {
     fn chunk(&mut self, body: &Body<'_>, event: &str, emit: &mut Emit<'_>) -> Look {
         if let Some(error) = body.error() {
             self.fail(
-                in_stream(failure::error_inside(error, ErrorKind::StreamError)),
+                in_stream(failure::error_inside(error.get(), ErrorKind::StreamError)),
                 emit,
             );
             return Look::default();

@@ -137,7 +137,7 @@ fn the_status_decides_where_the_body_does_not() {
 fn errors_inside_an_answer_are_classified() {
     let inside = |json: &str| {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
-        error_inside(raw, ErrorKind::StreamError)
+        error_inside(raw.get(), ErrorKind::StreamError)
     };
     assert_eq!(
         inside(r#"{"code":502,"message":"gone"}"#).kind,
@@ -175,5 +175,47 @@ proptest! {
     #[test]
     fn any_nesting_gives_an_error(body in r#"(\{"error":|\{"message":|\{"detail":|\[|"x"|\{|\}|\]|,){0,12}"#) {
         prop_assert!(!error(400, &body).message.is_empty());
+    }
+}
+
+#[test]
+fn a_chunk_that_is_an_error_as_a_whole_ends_the_stream() {
+    use crate::FrameDecoder as _;
+    let data =
+        r#"{"object":"error","message":"engine is dead","type":"InternalServerError","code":503}"#;
+    let raw = bytes::Bytes::from(format!("data: {data}\n\n"));
+    let frame = crate::sse::Frame {
+        event: "",
+        data,
+        comment: "",
+        raw: &raw,
+    };
+    let mut kinds = Vec::new();
+    crate::openai::ChunkDecoder::default().frame(&frame, &mut |event| match event {
+        steelyard_types::StreamEvent::Error(error) => kinds.push((error.kind, error.message)),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        kinds,
+        [(ErrorKind::Overloaded, "engine is dead".to_owned())]
+    );
+}
+
+#[test]
+fn a_status_is_finer_than_a_word_for_any_failure() {
+    let anthropic = crate::adapter(steelyard_types::WireFormat::AnthropicMessages);
+    let no_headers: &[(&str, &str)] = &[];
+    for (status, kind) in [
+        (500, ErrorKind::UpstreamServer),
+        (503, ErrorKind::Overloaded),
+        (200, ErrorKind::UpstreamServer),
+    ] {
+        let head = ResponseHead {
+            status,
+            headers: &no_headers,
+            at: steelyard_types::UnixMillis(0),
+        };
+        let body = br#"{"type":"error","error":{"type":"api_error","message":"oops"}}"#;
+        assert_eq!(anthropic.decode_error(&head, body).kind, kind, "{status}");
     }
 }
