@@ -213,7 +213,7 @@ fn a_status_is_finer_than_a_word_for_any_failure() {
         let head = ResponseHead {
             status,
             headers: &no_headers,
-            at: steelyard_types::UnixMillis(0),
+            at: UnixMillis(0),
         };
         let body = br#"{"type":"error","error":{"type":"api_error","message":"oops"}}"#;
         assert_eq!(anthropic.decode_error(&head, body).kind, kind, "{status}");
