@@ -29,7 +29,8 @@ pub fn status(kind: ErrorKind) -> u16 {
         Kind::BadRequest | Kind::ContextLength | Kind::ContentFilter | Kind::Unsupported => 400,
         Kind::Unauthenticated => 401,
         Kind::Forbidden => 403,
-        Kind::ModelNotFound | Kind::NotFound => 404,
+        // A model that its provider does not know is a caller's error too: it asked for that one.
+        Kind::ModelNotFound | Kind::NotFound | Kind::UpstreamModelNotFound => 404,
         Kind::PayloadTooLarge => 413,
         Kind::Unprocessable => 422,
         Kind::RateLimited | Kind::ClientRateLimited | Kind::UpstreamQuota => 429,
@@ -37,7 +38,6 @@ pub fn status(kind: ErrorKind) -> u16 {
         Kind::ClientGone => 499,
         Kind::Internal => 500,
         Kind::UpstreamAuth
-        | Kind::UpstreamModelNotFound
         | Kind::UpstreamServer
         | Kind::Connect
         | Kind::StreamError
@@ -70,10 +70,8 @@ fn default_code(kind: ErrorKind) -> Option<&'static str> {
         Kind::RateLimited | Kind::ClientRateLimited => Some("rate_limit_exceeded"),
         Kind::UpstreamQuota => Some("insufficient_quota"),
         Kind::ContextLength => Some("context_length_exceeded"),
-        other => Some(match other {
-            Kind::ModelNotFound => "model_not_found",
-            _ => other.as_str(),
-        }),
+        Kind::ModelNotFound | Kind::UpstreamModelNotFound => Some("model_not_found"),
+        other => Some(other.as_str()),
     }
 }
 
@@ -140,6 +138,15 @@ mod tests {
     fn providers_key_trouble_is_never_the_clients() {
         assert_eq!(status(ErrorKind::UpstreamAuth), 502);
         assert_eq!(status(ErrorKind::UpstreamQuota), 429);
+    }
+
+    #[test]
+    fn a_model_that_nobody_knows_is_not_found_wherever_that_showed() {
+        for kind in [ErrorKind::ModelNotFound, ErrorKind::UpstreamModelNotFound] {
+            assert_eq!(status(kind), 404);
+            assert_eq!(default_code(kind), Some("model_not_found"));
+            assert_eq!(error_type(kind), "invalid_request_error");
+        }
     }
 
     #[test]
