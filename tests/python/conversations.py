@@ -1,11 +1,14 @@
-"""One provider's conversations through the official SDK: conversations.py BASE MODEL"""
+"""One provider's conversations through the official SDK: conversations.py BASE MODEL CLASSES
+
+CLASSES are the further classes of tokens that the provider counts: `cached`, `reasoning`.
+"""
 
 import json
 import sys
 
 from checks import client, equal, run, true
 
-BASE, MODEL = sys.argv[1:3]
+BASE, MODEL, *CLASSES = sys.argv[1:]
 SDK = client(BASE)
 TEXT = "The quick brown fox, 敏捷的棕色狐狸 — and a 🦊 — jumps over \"the\" lazy dog.\nTwice."
 
@@ -225,6 +228,34 @@ def named_tool():
     true(not answer.choices[0].message.tool_calls, "no calls when none are allowed")
 
 
+def cached_tokens():
+    for stream in (False, True):
+        text = "[[cached:7]] What did the harbour master say about the tides this week?"
+        if stream:
+            usage = streamed(text, stream_options={"include_usage": True})[-1].usage
+        else:
+            usage = ask(text).usage
+        sums(usage)
+        equal(usage.prompt_tokens_details.cached_tokens, 7, f"cached tokens of {usage}")
+
+
+def reasoning_tokens():
+    for stream in (False, True):
+        text = "[[think]] [[say:the answer]]"
+        if stream:
+            chunks = streamed(text, stream_options={"include_usage": True})
+            usage = chunks[-1].usage
+            equal(content(chunks), "the answer", "text without the thoughts")
+        else:
+            answer = ask(text)
+            usage = answer.usage
+            equal(answer.choices[0].message.content, "the answer", "text without the thoughts")
+        sums(usage)
+        details = usage.completion_tokens_details
+        true(details and details.reasoning_tokens > 0, f"reasoning tokens of {usage}")
+        true(details.reasoning_tokens < usage.completion_tokens, f"answer tokens of {usage}")
+
+
 def raw_headers():
     raw = SDK.chat.completions.with_raw_response.create(
         model=MODEL, messages=[{"role": "user", "content": "[[say:hello]]"}]
@@ -241,21 +272,21 @@ def raw_headers():
     equal(raw.parse()._request_id, raw.headers["x-request-id"], "the SDK's request id")
 
 
-run(
-    [
-        unary,
-        stream_with_usage,
-        stream_without_usage,
-        stream_of_many_events,
-        system_and_turns,
-        sampling,
-        max_tokens,
-        stop,
-        one_tool_call,
-        parallel_tool_calls,
-        streamed_tool_calls,
-        tool_result_round_trip,
-        named_tool,
-        raw_headers,
-    ]
-)
+CHECKS = [
+    unary,
+    stream_with_usage,
+    stream_without_usage,
+    stream_of_many_events,
+    system_and_turns,
+    sampling,
+    max_tokens,
+    stop,
+    one_tool_call,
+    parallel_tool_calls,
+    streamed_tool_calls,
+    tool_result_round_trip,
+    named_tool,
+    raw_headers,
+]
+FURTHER = {"cached": cached_tokens, "reasoning": reasoning_tokens}
+run(CHECKS + [FURTHER[name] for name in CLASSES])

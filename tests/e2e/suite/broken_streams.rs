@@ -91,11 +91,11 @@ async fn silence_and_slowness_end_a_stream() {
                 .model(&model, &provider, kind.cheap, "test/penny")
                 .route(name, &model, "threshold: 0")
         };
-        let policy = timed(policy, "silent", "timeouts: { idle_ms: 300 }");
-        timed(policy, "endless", "timeouts: { total_ms: 1500 }")
+        let policy = timed(policy, "silent", "timeouts: { idle_ms: 2000 }");
+        timed(policy, "endless", "timeouts: { total_ms: 2500 }")
     })
     .await;
-    // Anthropic's stream has two events before its first text.
+    // Longer than idle_ms as a whole, and never silent for nearly as long.
     let silent = "[[events:9]] [[fault:*:delay_between=200]]";
     let slow = user("silent", silent);
     let streamed = stage.gateway.client.stream(&slow).await;

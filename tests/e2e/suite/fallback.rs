@@ -263,13 +263,12 @@ async fn a_connection_that_never_stands_falls_back() {
 #[tokio::test]
 async fn the_callers_errors_are_returned() {
     let stage = Stage::start().await;
-    // A provider's 404 about the model says that the policy names one which the provider does not
-    // have: the operator's mistake, so the client sees 502. Any other 404 is returned as it is.
+    // A provider's 404 is mostly about the model; where its words do not say so, it is some other.
     let cases: [(&str, &[(u16, &str)]); 4] = [
         ("400", &[(400, "bad_request")]),
         (
             "404",
-            &[(502, "upstream_model_not_found"), (404, "not_found")],
+            &[(404, "upstream_model_not_found"), (404, "not_found")],
         ),
         ("413", &[(413, "payload_too_large")]),
         ("422", &[(422, "unprocessable")]),
@@ -371,4 +370,49 @@ async fn attempts_have_a_bound_and_triggers_are_the_routes_own() {
     let pinned = client.chat(&user("openai-cheap", "[[fault:*:500]]")).await;
     pinned.error(502, "upstream_server");
     assert_eq!(pinned.header("x-steelyard-attempts"), "1");
+}
+
+#[tokio::test]
+async fn a_key_of_another_region_falls_back_and_is_reported() {
+    // DashScope's keys work in their own region only; the simulator holds to that.
+    let stage = Stage::with(|policy, simulator| {
+        let abroad = Kind {
+            region: Some("cn"),
+            base_path: "/dashscope-cn",
+            ..Kind::of("dashscope")
+        };
+        policy
+            .provider("abroad-provider", &abroad, simulator, "")
+            .model(
+                "abroad-model",
+                "abroad-provider",
+                abroad.cheap,
+                "test/penny",
+            )
+            .route("abroad", "abroad-model, openai-dear", "threshold: 0")
+            .route(
+                "home",
+                "abroad-model, openai-dear, dashscope-dear",
+                "threshold: 0, require: { regions: [intl] }",
+            )
+    })
+    .await;
+    for stream in [false, true] {
+        let (text, kinds) = ("[[say:second try]]", &["upstream_auth"]);
+        falls_back(&stage, "abroad", "abroad-model", text, kinds, stream).await;
+    }
+    let refused = |line: &str| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let is_it = line["level"] == "ERROR" && line["model"] == "abroad-model";
+        is_it.then_some(())
+    };
+    let stderr = &stage.gateway.process.stderr;
+    stderr.find("the operator to be told", refused).await;
+    // A route that demands a region leaves it to no other.
+    let seen = ask(&stage, "home", "[[say:at home]]", false).await;
+    assert_eq!(
+        (seen.model.as_str(), seen.content.as_str()),
+        ("dashscope-dear", "at home")
+    );
+    assert_eq!(seen.attempts, "1");
 }

@@ -1,7 +1,9 @@
 //! Virtual keys, their limits, and what must never be in a log.
 
 use serde_json::json;
-use steelyard_e2e::{Gateway, Kind, Process, Scratch, Sim, Stage, prices, run, user};
+use steelyard_e2e::{
+    Client, Gateway, Kind, Process, Scratch, Sim, Stage, prices, run, signal, user,
+};
 
 /// A key as `steelyard keys create` makes it.
 pub(crate) struct VirtualKey {
@@ -162,12 +164,21 @@ async fn an_open_door_is_refused() {
     let key = VirtualKey::create("team", &[]).await;
     folder.write(
         "steelyard.yaml",
-        &policy.key("team", &key.sha256, "").text(),
+        &policy.clone().key("team", &key.sha256, "").text(),
     );
     let arguments = serve("0.0.0.0:0");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut gateway = Gateway::of(Process::steelyard(&arguments, &[])).await;
-    assert!(gateway.process.is_running());
+    let gateway = Gateway::of(Process::steelyard(&arguments, &[])).await;
+    let (_, port) = gateway.base.rsplit_once(':').expect("a port");
+    let client = Client::new(&format!("http://127.0.0.1:{port}"));
+    client.get("/v1/models").await.error(401, "unauthenticated");
+    // Nor does a reload open the door.
+    folder.write("steelyard.yaml", &policy.text());
+    signal(gateway.process.id(), "HUP").await;
+    let refused = |line: &str| line.contains("policy not reloaded").then_some(());
+    let stderr = &gateway.process.stderr;
+    stderr.find("a refused reload", refused).await;
+    client.get("/v1/models").await.error(401, "unauthenticated");
 }
 
 #[tokio::test]

@@ -149,8 +149,7 @@ async fn a_bad_reload_keeps_the_old_policy() {
         assert_eq!(flag, 0, "case {number}");
         assert!(metrics.sum("steelyard_config_reloads_total", &[("result", "error")]) > 0);
     }
-    // A policy without keys is not taken where other machines could reach it, nor does a good one
-    // wait for a restart.
+    // A good one recovers.
     let changed = stage
         .policy
         .clone()

@@ -4,10 +4,21 @@ use steelyard_e2e::{Stage, run_python};
 
 use crate::keys::VirtualKey;
 
+/// What a provider counts besides prompt and answer. Plain compatible servers count nothing more;
+/// Mistral does not tell reasoning from the answer.
+fn classes(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "compatible" => &[],
+        "mistral" => &["cached"],
+        _ => &["cached", "reasoning"],
+    }
+}
+
 async fn conversations(kind: &str) {
     let mut stage = Stage::start().await;
     let route = format!("{kind}-ladder");
-    run_python("conversations.py", &[&stage.gateway.base, &route]).await;
+    let arguments = [&[stage.gateway.base.as_str(), &route], classes(kind)].concat();
+    run_python("conversations.py", &arguments).await;
     stage.gateway.sound();
 }
 
