@@ -114,6 +114,13 @@ fn decode(
     let key_names = Names::of(fields.optional("keys"), "key", report);
     fields.finish(report);
     checks::names_shared(&route_names, &model_names, report);
+    for (names, what) in [
+        (&provider_names, "provider"),
+        (&model_names, "model"),
+        (&route_names, "route"),
+    ] {
+        checks::names_reserved(names, what, report);
+    }
 
     let providers = providers::decode(&provider_names, report);
     let context = models::Context {

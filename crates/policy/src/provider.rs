@@ -70,7 +70,8 @@ pub enum KeyReference {
 pub struct Timeouts {
     /// Until the connection stands.
     pub connect_ms: u64,
-    /// Until the first token, or the whole unary answer's head.
+    /// Until the first token of a stream. Whole answers have [`Timeouts::total_ms`] alone: their head
+    /// comes when they are finished.
     pub first_token_ms: u64,
     /// Between two pieces of a stream.
     pub idle_ms: u64,

@@ -22,6 +22,28 @@ pub(super) fn names_shared(routes: &Names<'_>, models: &Names<'_>, report: &mut 
     }
 }
 
+/// Words that headers and metrics use where there is no name.
+const RESERVED: [(&str, &str); 2] = [
+    (
+        "none",
+        "requests that reached no route or model are shown as `none`",
+    ),
+    (
+        "pinned",
+        "requests that name a model are counted as route `pinned`",
+    ),
+];
+
+/// A name must not be taken for the word that says that there is none.
+pub(super) fn names_reserved(names: &Names<'_>, what: &str, report: &mut Report<'_>) {
+    for entry in names.entries() {
+        if let Some((word, reason)) = RESERVED.iter().find(|(word, _)| *word == entry.key) {
+            let message = format!("`{word}` cannot be the name of a {what}");
+            report.error_with_help(entry.key_span, message, format!("{reason}: choose another"));
+        }
+    }
+}
+
 /// Candidates that their own route excludes, and those that are never worth choosing.
 pub(super) fn candidates(
     candidates: &[(ModelId, Span)],

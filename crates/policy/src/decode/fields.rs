@@ -42,12 +42,12 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// The value of a key, unless it is absent or null.
+    /// The value of a key, unless it is absent or empty.
     pub(crate) fn optional(&mut self, key: &'static str) -> Option<&'n Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    /// The entry of a key, unless it is absent or null.
+    /// The entry of a key, unless it is absent or empty. [`Fields::finish`] reports an empty one.
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
@@ -61,16 +61,25 @@ impl<'n> Fields<'n> {
         report: &mut Report<'_>,
     ) -> Option<&'n Node> {
         let found = self.optional(key);
-        if found.is_none() && self.mapping {
+        let written = self.entries.iter().any(|entry| entry.key == key);
+        if !written && self.mapping {
             report.error(self.owner, format!("the {} has no `{key}`", self.what));
         }
         found
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that nobody asked for, and every key without a value: read as if it were
+    /// absent, `key:` would send no key and `keys:` would let everybody in.
     pub(crate) fn finish(self, report: &mut Report<'_>) {
         for entry in self.entries {
             if self.known.contains(&entry.key.as_str()) {
+                if matches!(entry.value.value, Value::Null) {
+                    report.error_with_help(
+                        entry.key_span,
+                        format!("`{}` has no value in the {}", entry.key, self.what),
+                        "give it one, or leave the line out",
+                    );
+                }
                 continue;
             }
             let message = format!("unknown key `{}` in the {}", entry.key, self.what);

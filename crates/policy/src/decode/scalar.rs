@@ -11,9 +11,13 @@ const MAX_NAME_CHARS: usize = 128;
 /// One day; no duration of a policy is longer.
 const MAX_DURATION_MS: u64 = 86_400_000;
 
-/// Text, quoted or not.
+/// Text, quoted or not, with something in it.
 pub(crate) fn text<'n>(node: &'n Node, report: &mut Report<'_>) -> Option<&'n str> {
     match &node.value {
+        Value::Scalar { text, .. } if text.is_empty() => {
+            report.error(node.span, "expected a text, found an empty one");
+            None
+        }
         Value::Scalar { text, .. } => Some(text),
         _ => {
             report.error(

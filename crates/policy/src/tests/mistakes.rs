@@ -12,7 +12,7 @@ type Mistake = (
 
 /// What is replaced by what, where that is found, and parts of the message and of the help.
 #[rustfmt::skip]
-const MISTAKES: [Mistake; 19] = [
+const MISTAKES: [Mistake; 25] = [
     ("threshold:", "treshold:", (42, 5), "unknown key `treshold`", "`threshold`"),
     ("kind: dashscope\n", "kind: dashscpe\n", (13, 11), "unknown value", "`dashscope`"),
     ("[small, large]", "[smal, large]", (41, 18), "unknown model `smal`", "`small`"),
@@ -31,6 +31,12 @@ const MISTAKES: [Mistake; 19] = [
     ("    base_url: http://127.0.0.1:9/v1/\n", "", (6, 3), "needs a `base_url`", ""),
     ("listen: 127.0.0.1:8080", "listen: 8080", (2, 11), "127.0.0.1:8080", ""),
     ("cache: { ttl_ms: 1000, max_bytes: 4096 }", "timeouts: { idle_ms: 8 }", (47, 5), "duplicate key `timeouts`", "line 46"),
+    ("key: { env: ACME_KEY }", "key:", (9, 5), "`key` has no value in the provider", "leave the line out"),
+    ("[large, local]", "", (50, 5), "`candidates` has no value", ""),
+    ("upstream: acme-small-1", "upstream: ''", (19, 15), "found an empty one", ""),
+    ("  plain:", "  pinned:", (49, 3), "cannot be the name of a route", "choose another"),
+    ("  plain:", "  none:", (49, 3), "cannot be the name of a route", "choose another"),
+    ("  qwen:\n    kind", "  none:\n    kind", (12, 3), "cannot be the name of a provider", ""),
     ("  plain:", "  \"pl ain\":", (49, 3), "letters, digits", ""),
 ];
 
