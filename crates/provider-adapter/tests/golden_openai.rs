@@ -431,6 +431,11 @@ fn recorded_requests_leave_as_they_came() {
             "{}",
             recording.file
         );
+        // Empty lists of calls say nothing, and OpenAI refuses them.
+        for message in sent["messages"].as_array_mut().unwrap() {
+            let message = message.as_object_mut().unwrap();
+            message.retain(|name, value| name != "tool_calls" || *value != json!([]));
+        }
         for body in [&mut sent, &mut left] {
             let fields = body.as_object_mut().unwrap();
             fields.remove("model");
@@ -449,7 +454,8 @@ fn recorded_requests_leave_as_they_came() {
 /// `<name>.expected.json`, which holds `status`, `headers` and the outcome.
 #[test]
 fn own_fixtures_are_understood() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai");
     let mut count = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();

@@ -15,7 +15,7 @@ use steelyard_types::{ChatRequest, ErrorKind, Field, NumberText};
 use crate::json::Text;
 use trail::{Step, Trail};
 
-pub(super) use trail::says_nothing;
+pub(super) use trail::{message_field_says_nothing, says_nothing};
 
 mod call;
 mod message;
