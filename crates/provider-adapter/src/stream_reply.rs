@@ -227,8 +227,8 @@ impl Mode {
         match self {
             Self::Through { decoder, passed } => {
                 let look = decoder.read(frame, &mut |event| seen.event(&event));
-                seen.content |= look.other_content;
-                seen.answer |= look.other_content;
+                seen.content |= look.other_answer || look.other_reasoning;
+                seen.answer |= look.other_answer;
                 if !seen.is_over() {
                     out.extend(passed.frame(frame, look, include_usage, seen.content));
                 }
