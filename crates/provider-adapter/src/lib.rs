@@ -10,6 +10,7 @@ mod adapter;
 mod carry;
 mod collect;
 mod json;
+mod masked;
 mod reply;
 mod stream_reply;
 mod turns;
