@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use steelyard_types::{ErrorKind, FinishReason, ProviderError, StreamEvent, Usage, WireFormat};
 
-use crate::openai::{ChunkDecoder, ChunkWriter, DONE_FRAME, Passed, usage_frame, usage_json};
+use crate::openai::{
+    ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
+};
 use crate::sse::{Frame, SseDecoder};
 use crate::{FrameDecoder, ReplyContext, adapter};
 
@@ -38,6 +40,7 @@ enum Mode {
     Through {
         decoder: ChunkDecoder,
         passed: Passed,
+        known: KnownShape,
     },
     Convert {
         decoder: Box<dyn FrameDecoder>,
@@ -110,6 +113,7 @@ impl StreamReply {
             Mode::Through {
                 decoder: ChunkDecoder::default(),
                 passed: Passed::new(context),
+                known: KnownShape::default(),
             }
         } else {
             let decoder = adapter(wire).stream_decoder();
@@ -225,10 +229,22 @@ impl Mode {
         out: &mut Vec<Bytes>,
     ) {
         match self {
-            Self::Through { decoder, passed } => {
+            Self::Through {
+                decoder,
+                passed,
+                known,
+            } => {
+                // Behind the first words of an answer, most chunks bring nothing but more of them.
+                if seen.answer && frame.event.is_empty() && known.matches(frame.data) {
+                    out.push(frame.raw.clone());
+                    return;
+                }
                 let look = decoder.read(frame, &mut |event| seen.event(&event));
                 seen.content |= look.other_answer || look.other_reasoning;
                 seen.answer |= look.other_answer;
+                if look.is_plain() {
+                    known.remember(frame.data);
+                }
                 if !seen.is_over() {
                     out.extend(passed.frame(frame, look, include_usage, seen.content));
                 }

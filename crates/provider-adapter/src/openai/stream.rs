@@ -28,6 +28,15 @@ pub(crate) struct Look {
     pub(crate) other_answer: bool,
     /// There is reasoning of a further choice, which has no event either.
     pub(crate) other_reasoning: bool,
+    /// There is an error, a choice ended, or usage is somewhere else than at the top level.
+    pub(crate) ending: bool,
+}
+
+impl Look {
+    /// Whether there is nothing in the frame but a piece of an answer.
+    pub(crate) fn is_plain(self) -> bool {
+        self.choices && !self.usage && !self.ending
+    }
 }
 
 /// Reads the chunks of one answer.
@@ -147,6 +156,7 @@ impl ChunkDecoder {
                 .as_ref()
                 .is_some_and(|usage| usage.classes().is_some()),
             choices: !choices.is_empty(),
+            ending: self.closed || body.usage().is_some() || choices.iter().any(has_ended),
             other_answer: choices.iter().any(has_other_answer),
             other_reasoning: choices
                 .iter()
@@ -158,7 +168,7 @@ impl ChunkDecoder {
 
     fn further_choice(&mut self, choice: &Choice<'_>, emit: &mut Emit<'_>) {
         let number = choice.index.get();
-        let ended = !matches!(choice.finish_reason.as_str(), "" | "null");
+        let ended = has_ended(choice);
         let known = self.further.iter_mut().find(|(known, _)| *known == number);
         if let Some((_, known)) = known {
             *known |= ended;
@@ -293,6 +303,10 @@ fn in_stream(mut error: ProviderError) -> ProviderError {
 /// What a choice says, in a piece or whole.
 fn said<'c>(choice: &'c Choice<'c>) -> Option<&'c Said<'c>> {
     choice.delta.as_ref().or(choice.message.as_ref())
+}
+
+fn has_ended(choice: &Choice<'_>) -> bool {
+    !matches!(choice.finish_reason.as_str(), "" | "null")
 }
 
 fn is_further(choice: &Choice<'_>) -> bool {
