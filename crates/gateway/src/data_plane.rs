@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
@@ -51,10 +52,12 @@ async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Resp
 /// One of them.
 async fn model(
     State(gateway): State<Arc<Gateway>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Response {
     let mut exchange = gateway.begin("GET /v1/models/{name}", &headers);
+    // A name that is not UTF-8 is the name of nothing.
+    let name = name.map(|Path(name)| name).unwrap_or_default();
     match admit(&mut exchange, &headers) {
         Err(refused) => exchange.refuse(refused),
         Ok(caller) => {

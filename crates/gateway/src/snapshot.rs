@@ -83,6 +83,8 @@ pub struct CompiledRoute {
     pub terms: Terms,
     /// Its response cache.
     pub cache: Option<Arc<RouteCache>>,
+    /// Connections with its own connect timeout, if it sets one.
+    pub client: Option<reqwest::Client>,
     /// Its counters.
     pub meter: RouteMeter,
 }
@@ -110,10 +112,10 @@ pub struct CompiledKey {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The HTTP client cannot be made.
-    #[error("cannot prepare connections to {provider}: {source}")]
+    #[error("cannot prepare the connections of {whose}: {source}")]
     Transport {
-        /// The provider's name.
-        provider: String,
+        /// The provider or route.
+        whose: String,
         /// What the client said.
         source: TransportError,
     },
@@ -190,6 +192,8 @@ impl Snapshot {
         let names: HashMap<Box<str>, Selection> = names
             .filter_map(|name| Some((name.into(), policy.resolve(name)?)))
             .collect();
+        let version_header = header(&policy.version, "the policy's version")?;
+        // From here on nothing fails: what outlives the snapshot changes only with it.
         let virtual_keys = policy.keys.iter().enumerate();
         let compiled_keys = virtual_keys
             .map(|(index, key)| (key.sha256, compile_key(index, key, runtime)))
@@ -205,10 +209,10 @@ impl Snapshot {
         });
         Ok(Self {
             version: policy.version.as_str().into(),
-            version_header: header(&policy.version, "the policy's version")?,
+            version_header,
             loaded_at: now,
             models_body: models_body(&policy, now),
-            pinned: Arc::new(pinned_route(runtime)),
+            pinned: Arc::new(pinned_route(&policy, runtime)),
             deployments,
             routes,
             names,
@@ -336,7 +340,7 @@ fn resolve_provider(
         .clients
         .of(provider.timeouts.connect_ms)
         .map_err(|source| SnapshotError::Transport {
-            provider: provider.name.to_string(),
+            whose: format!("provider {}", provider.name),
             source,
         })?;
     Ok(ResolvedProvider {
@@ -365,6 +369,16 @@ fn compile_route(
             .caches
             .of(&route.name, settings.ttl_ms, settings.max_bytes)
     });
+    let connect_ms = route.timeouts.and_then(|timeouts| timeouts.connect_ms);
+    let client = connect_ms.map(|connect_ms| runtime.clients.of(connect_ms));
+    let client = client
+        .transpose()
+        .map_err(|source| SnapshotError::Transport {
+            whose: format!("route {}", route.name),
+            source,
+        })?;
+    let names = route.candidates.iter();
+    let names = names.map(|id| (*id, &*policy.model(*id).name));
     Ok(CompiledRoute {
         name: Arc::clone(&route.name),
         name_header: header(&route.name, "a route's name")?,
@@ -378,7 +392,8 @@ fn compile_route(
             max_cost: route.require.max_cost,
         },
         cache,
-        meter: runtime.meter.route(&route.name),
+        client,
+        meter: runtime.meter.route(&route.name, names),
     })
 }
 
@@ -410,7 +425,9 @@ fn ruled_out(
         .map(|_| Exclusion::NoKey)
 }
 
-fn pinned_route(runtime: &Runtime) -> CompiledRoute {
+fn pinned_route(policy: &Policy, runtime: &Runtime) -> CompiledRoute {
+    let ids = (0..=u16::MAX).map(ModelId);
+    let names = ids.zip(policy.models.iter().map(|model| &*model.name));
     CompiledRoute {
         name: PINNED.into(),
         name_header: HeaderValue::from_static(PINNED),
@@ -421,7 +438,8 @@ fn pinned_route(runtime: &Runtime) -> CompiledRoute {
             max_cost: None,
         },
         cache: None,
-        meter: runtime.meter.route(PINNED),
+        client: None,
+        meter: runtime.meter.route(PINNED, names),
     }
 }
 

@@ -22,10 +22,10 @@ use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::{ReplyContext, openai};
 use steelyard_router::{Plan, Reason, Scorer};
-use steelyard_types::{ChatRequest, ErrorKind, ProviderError};
+use steelyard_types::{ChatRequest, ErrorKind, FinishReason, ProviderError};
 
 use self::attempt::{Call, Failure};
-use self::exchange::RouteOf;
+use self::exchange::{Bill, RouteOf};
 use self::stream::{ClientStream, Recording};
 use crate::cache::{CacheKey, cache_key};
 use crate::gateway::Gateway;
@@ -231,14 +231,15 @@ fn cache_key_of(exchange: &Exchange, caller: Option<&str>, body: &[u8]) -> Optio
 /// The answer to this very request, if it was given before.
 fn cached(exchange: &mut Exchange, key: &CacheKey, stream: bool) -> Option<Reply> {
     let cache = exchange.compiled_route()?.cache.clone()?;
-    let hit = cache.get(key).filter(|answer| answer.stream == stream);
+    let answer = cache.get(key).filter(|answer| answer.stream == stream);
+    // Caches outlive reloads: a model that the route no longer uses must not go on answering.
+    let hit = answer.and_then(|answer| Some((exchange.candidate_of_name(&answer.model)?, answer)));
     exchange.compiled_route()?.meter.cache(hit.is_some());
     exchange.record.cache = Some(if hit.is_some() { "hit" } else { "miss" });
-    let answer = hit?;
-    exchange.record.model = Some(Arc::clone(&answer.model));
-    exchange.record.provider = Some(Arc::clone(&answer.provider));
+    let (model, answer) = hit?;
+    exchange.served_by(model);
     exchange.weighed(answer.complexity);
-    exchange.chose(&answer.model, Reason::Cached);
+    exchange.chose(model, Reason::Cached);
     exchange.committed();
     let body = answer.body.clone();
     Some(if stream {
@@ -263,33 +264,33 @@ async fn attempts(
         Selection::Model(_) => None,
     };
     let most = route.map_or(1, |route| route.fallback.max_attempts);
-    let mut ladder: &[u16] = &plan.ladder;
+    let window = |model: ModelId| snapshot.policy.model(model).context_window;
+    // The largest window that could not hold the conversation; only a larger one may.
+    let mut too_small = 0;
+    let mut ladder = plan.ladder.iter().map(|id| ModelId(*id));
+    let mut next = ladder.next();
     let mut tried: SmallVec<[(ModelId, ProviderError); 4]> = smallvec![];
-    while let Some((first, rest)) = ladder.split_first() {
-        let model = ModelId(*first);
-        ladder = rest;
+    while let Some(model) = next {
         let failure = match attempt(gateway, exchange, route, request, model, key).await {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };
         let kind = failure.error.kind;
         tried.push((model, failure.error));
-        let worth_another = route.is_some_and(|route| route.fallback.on.contains(kind));
-        // A request that could not even be written has cost nothing and is no attempt.
-        let goes_on = worth_another || kind == ErrorKind::Unsupported;
         if kind == ErrorKind::ContextLength {
-            // Only a larger window can hold what this one could not.
-            let window = |id: ModelId| snapshot.policy.model(id).context_window;
-            while let Some((next, rest)) = ladder.split_first()
-                && window(ModelId(*next)) <= window(model)
-            {
-                ladder = rest;
-            }
+            too_small = window(model).max(too_small);
         }
-        if !goes_on || exchange.record.attempts >= most || ladder.is_empty() {
+        // A request that could not even be written has cost nothing and is no attempt.
+        let unwritten = kind == ErrorKind::Unsupported;
+        let worth_another = route.is_some_and(|route| route.fallback.on.contains(kind));
+        next = ladder.find(|model| window(*model) > too_small);
+        let goes_on = worth_another && exchange.record.attempts < most;
+        if next.is_none() || !(goes_on || unwritten) {
             break;
         }
-        exchange.fell_back(model, kind);
+        if !unwritten {
+            exchange.fell_back(model, kind);
+        }
     }
     Err(refusal::of_attempts(exchange, tried))
 }
@@ -312,13 +313,16 @@ async fn attempt(
         .map_err(|refused| {
             let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
             error.param = Some(refused.field);
+            error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
             Failure::from(error)
         })?;
     exchange.attempting(model);
     let overrides = route.and_then(|route| route.timeouts);
     let timeouts = overrides.map_or(deployment.timeouts, |some| some.apply(deployment.timeouts));
+    let route_client = exchange.compiled_route().and_then(|it| it.client.clone());
     let call = Call {
         deployment,
+        client: route_client.unwrap_or_else(|| deployment.client.clone()),
         wire: target.wire,
         timeouts,
         encoded,
@@ -335,7 +339,7 @@ async fn attempt(
     if request.stream {
         let result = call.stream().await;
         let elapsed = exchange.waited_since(started).as_secs_f64();
-        let open = result.inspect_err(|failure| fail(exchange, model, failure, elapsed))?;
+        let open = result.inspect_err(|failure| fail(exchange, model, failure))?;
         deployment.meter.first_token(elapsed);
         exchange.first_content();
         exchange.committed();
@@ -350,14 +354,12 @@ async fn attempt(
         return Ok(Reply::Stream(Box::new(opened)));
     }
     let result = call.unary().await;
-    let elapsed = exchange.waited_since(started).as_secs_f64();
-    let reply = result.inspect_err(|failure| fail(exchange, model, failure, elapsed))?;
-    deployment.meter.attempt(None, elapsed);
-    exchange.charge(model, reply.usage);
-    let cache = exchange
-        .compiled_route()
-        .and_then(|route| route.cache.clone());
-    if let (Some(key), Some(cache)) = (key, cache) {
+    exchange.waited_since(started);
+    let reply = result.inspect_err(|failure| fail(exchange, model, failure))?;
+    exchange.attempt_ended(None, Bill::Used(reply.usage));
+    let route = exchange.compiled_route();
+    let cache = route.and_then(|route| route.cache.as_ref());
+    if let (Some(key), Some(cache), true) = (key, cache, is_final(reply.finish)) {
         let served_by = (&deployment.name, &deployment.provider);
         let complexity = exchange.record.complexity.unwrap_or_default();
         cache.put(key, reply.body.clone(), false, served_by, complexity);
@@ -366,11 +368,16 @@ async fn attempt(
     Ok(Reply::Whole(reply.body))
 }
 
+/// Whether asking again would give no better answer, so that this one may be kept: one that was cut
+/// off or filtered might have been whole the next time.
+fn is_final(finish: Option<FinishReason>) -> bool {
+    matches!(finish, Some(FinishReason::Stop | FinishReason::ToolCalls))
+}
+
 /// Books an attempt that gave nothing to the client.
-fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure, elapsed: f64) {
+fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure) {
     let kind = failure.error.kind;
     let deployment = exchange.snapshot.deployment(model);
-    deployment.meter.attempt(Some(kind), elapsed);
     exchange.record.failed.push(FailedAttempt {
         model: Arc::clone(&deployment.name),
         kind: kind.as_str(),
@@ -383,9 +390,12 @@ fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure, elapsed: f64
         let (model, provider) = (&*deployment.name, &*deployment.provider);
         tracing::error!(model, provider, %kind, reason = failure.error.message, "a provider refuses this gateway");
     }
-    if failure.answered {
-        exchange.charge(model, failure.usage);
-    }
+    let bill = if failure.answered {
+        Bill::Used(failure.usage)
+    } else {
+        Bill::Nothing
+    };
+    exchange.attempt_ended(Some(kind), bill);
 }
 
 fn recording(exchange: &Exchange, key: CacheKey) -> Option<Recording> {

@@ -93,7 +93,7 @@ impl Exchange {
                 HeaderValue::from(retry_after_ms.div_ceil(1_000).max(1)),
             );
         }
-        if self.record.attempts > 0 && !self.record.stream {
+        if self.record.attempts > 0 {
             headers.insert(COST, money(self.cost()));
         }
         let body = openai::error_body(&refused.client_error());

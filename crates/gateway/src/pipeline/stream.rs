@@ -17,7 +17,8 @@ use steelyard_types::{ErrorKind, NanoUsd, ProviderError};
 use tokio::time::Sleep;
 
 use super::attempt::{OpenStream, root_cause};
-use super::exchange::Exchange;
+use super::exchange::{Bill, Exchange};
+use super::is_final;
 use super::respond::Refused;
 use crate::cache::CacheKey;
 
@@ -38,8 +39,6 @@ pub(crate) struct ClientStream {
     last_chunk: Instant,
     idle: Duration,
     deadline: Instant,
-    /// When the attempt began, for its provider time.
-    attempt_started: Instant,
     recording: Option<Recording>,
     over: bool,
 }
@@ -75,7 +74,6 @@ impl ClientStream {
             last_chunk: now,
             idle,
             deadline,
-            attempt_started,
             recording,
             over: false,
         };
@@ -116,7 +114,9 @@ impl ClientStream {
         self.book(None);
         let extension = self.extension(self.exchange.cost());
         self.reply.close(Some(&extension), &mut self.scratch);
-        if let Some(recording) = self.recording.take() {
+        if let Some(recording) = self.recording.take()
+            && is_final(self.reply.finish())
+        {
             self.remember(recording, &extension);
         }
         self.take_scratch();
@@ -139,15 +139,15 @@ impl ClientStream {
             .push_back(openai::stream_error_frame(&refused.client_error()));
         self.exchange.settle(200, Err((error.kind, error.message)));
         self.recording = None;
-        self.finish();
+        // Whatever the provider still sends is of no use: close the connection.
+        self.upstream = None;
+        self.over = true;
     }
 
     /// Counts the attempt and what it used.
     fn book(&mut self, outcome: Option<ErrorKind>) {
-        let elapsed = self.exchange.runtime.clock.since(self.attempt_started);
-        let deployment = self.exchange.snapshot.deployment(self.model);
-        deployment.meter.attempt(outcome, elapsed.as_secs_f64());
-        self.exchange.charge(self.model, self.reply.usage());
+        let bill = Bill::Used(self.reply.usage());
+        self.exchange.attempt_ended(outcome, bill);
     }
 
     /// Nothing more is sent; the provider may close its side.

@@ -1,5 +1,6 @@
 //! What the router must know of a request, gathered in one look at it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use smallvec::SmallVec;
@@ -142,7 +143,10 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
             "response_format" => special.schema = value.contains("\"json_schema\""),
             "reasoning_effort" => special.reasoning = !matches!(value, "null" | "\"none\""),
             "service_tier" => {
-                special.service = ServiceTier::parse(value.trim_matches('"')).unwrap_or_default();
+                // A tier that nobody has prices for (`auto`, `default`) is priced as the ordinary one.
+                let tier: Option<Cow<'_, str>> = serde_json::from_str(value).ok();
+                let tier = tier.and_then(|tier| ServiceTier::parse(&tier));
+                special.service = tier.unwrap_or_default();
             }
             _ => {}
         }
