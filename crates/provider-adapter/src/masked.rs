@@ -60,7 +60,7 @@ fn is_key(word: &str, about_keys: bool) -> bool {
         .filter_map(|prefix| word.strip_prefix(prefix))
         .any(|rest| rest.len() >= MIN_KEY);
     let half_masked = word.contains("***") || about_keys && word.contains(['\u{2022}', '\u{2026}']);
-    let has = |of: fn(&u8) -> bool| word.as_bytes().iter().any(|byte| of(byte));
+    let has = |of: fn(&u8) -> bool| word.as_bytes().iter().any(of);
     let unknown = about_keys
         && word.len() >= MIN_UNKNOWN_KEY
         && word
