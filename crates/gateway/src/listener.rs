@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
 
 /// Longest that a client may take to send a request's head.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,7 +21,8 @@ const MAX_BUFFER_BYTES: usize = 64 * 1024;
 /// Pause after a failure to accept, such as no free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `stop` resolves, then lets open requests finish for as long as `drain`.
+/// Serves `router` until `stop` resolves, then lets open requests finish for as long as `drain` and
+/// cuts off the others. When it returns no connection is left, so every request has been recorded.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -29,6 +31,9 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let mut stop = pin!(stop);
+    // Connections end when `cut` is dropped, and each holds a sender of `ended` until then.
+    let (cut, cutting) = watch::channel(());
+    let (alive, mut ended) = mpsc::channel::<()>(1);
     loop {
         let accepted: Result<_, io::Error> = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -54,9 +59,14 @@ pub async fn serve(
             .max_buf_size(MAX_BUFFER_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
+        let (mut cutting, alive) = (cutting.clone(), alive.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended early");
+            let _alive = alive;
+            tokio::select! {
+                result = connection => if let Err(error) = result {
+                    tracing::debug!(%error, "connection ended early");
+                },
+                _ = cutting.changed() => {}
             }
         });
     }
@@ -70,4 +80,7 @@ pub async fn serve(
             drain.as_secs()
         );
     }
+    drop((cut, alive));
+    // Nothing is ever sent: this waits for the last sender to go.
+    let _ = ended.recv().await;
 }
