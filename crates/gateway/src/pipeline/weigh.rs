@@ -157,3 +157,47 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
 fn saturate(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use steelyard_provider_adapter::openai;
+
+    use super::*;
+
+    fn demand(extra: &str) -> Demand {
+        let body = format!(
+            r#"{{"model":"auto","messages":[{{"role":"user","content":"Hello"}}]{extra}}}"#
+        );
+        let request = openai::parse_chat_request(body.as_bytes()).expect("the request is valid");
+        weigh(&request, UnixMillis(0), Scorer::shipped())
+    }
+
+    #[test]
+    fn the_tier_is_the_one_that_the_provider_will_read() {
+        for (value, tier) in [
+            (r#""flex""#, ServiceTier::Flex),
+            (r#""fl\u0065x""#, ServiceTier::Flex),
+            (r#""priority""#, ServiceTier::Priority),
+            (r#""auto""#, ServiceTier::Standard),
+            ("null", ServiceTier::Standard),
+        ] {
+            let demand = demand(&format!(r#","service_tier":{value}"#));
+            assert_eq!(demand.service, tier, "{value}");
+        }
+        assert_eq!(demand("").service, ServiceTier::Standard);
+    }
+
+    #[test]
+    fn what_a_request_uses_is_demanded() {
+        assert!(!demand("").features.contains(Feature::Streaming));
+        assert!(
+            demand(r#","stream":true"#)
+                .features
+                .contains(Feature::Streaming)
+        );
+        let tools = r#","tools":[{"type":"function","function":{"name":"now"}}]"#;
+        assert!(demand(tools).features.contains(Feature::Tools));
+        assert!(demand(tools).prompt_tokens > demand("").prompt_tokens);
+        assert_eq!(demand(r#","max_tokens":7"#).max_output_tokens, Some(7));
+    }
+}

@@ -1,11 +1,15 @@
 use std::io;
 
 use steelyard_policy::{KeyReference, Provider, Sources};
+use steelyard_provider_adapter::openai;
+use steelyard_router::Scorer;
 
 use super::*;
 use crate::clock::Clock;
 use crate::meter::Meter;
+use crate::pipeline::refusal::of_plan;
 use crate::pipeline::stream::ClientStream;
+use crate::pipeline::{decide, weigh};
 use crate::request_log::RequestLog;
 use crate::snapshot::KeySource;
 use crate::testing::ManualClock;
@@ -182,4 +186,24 @@ fn a_held_stream_owns_little() {
     assert!(size_of::<Exchange>() <= 768, "{}", size_of::<Exchange>());
     let stream = size_of::<ClientStream>();
     assert!(stream <= 1_536, "{stream}");
+}
+
+#[test]
+fn a_tier_without_a_price_is_refused_by_name() {
+    let mut exchange = exchange();
+    let body =
+        br#"{"model":"auto","service_tier":"flex","messages":[{"role":"user","content":"Hi"}]}"#;
+    let request = openai::parse_chat_request(body).expect("the request is valid");
+    let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
+    exchange.service = demand.service;
+    let selection = exchange.snapshot.resolve("auto").expect("it is a route");
+    let decision = decide(&exchange.snapshot, selection, &request, &mut demand);
+    assert!(decision.plan.ladder.is_empty());
+    let refused = of_plan(&exchange, &decision.plan, &decision.refusals);
+    assert_eq!(refused.kind, ErrorKind::Unsupported, "{refused:?}");
+    assert_eq!(
+        refused.param.as_deref(),
+        Some("service_tier"),
+        "{refused:?}"
+    );
 }
