@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use steelyard_policy::{RouteId, VirtualKey};
@@ -103,12 +103,15 @@ async fn wrong_method(State(gateway): State<Arc<Gateway>>, request: Request) -> 
     let exchange = gateway.begin("other", request.headers());
     let (method, path) = (request.method(), shown_path(&request));
     let allowed = if path.starts_with("/v1/models") {
-        Method::GET
+        "GET"
     } else {
-        Method::POST
+        "POST"
     };
     let message = format!("{method} is not allowed on {path}: use {allowed}");
-    exchange.refuse(Refused::new(ErrorKind::NotFound, message).with_code("method_not_allowed"))
+    let mut response = exchange.refuse(Refused::new(ErrorKind::MethodNotAllowed, message));
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
 
 async fn unknown_path(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,14 +10,18 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio_io_timeout::TimeoutStream;
 
 /// Longest that a client may take to send a request's head.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of a head, and of what a connection buffers of a body. Small, because a thousand held
 /// streams own a thousand of them.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
+/// Longest that a client may leave an answer unread before its connection is closed: a stalled
+/// reader would hold its request, and its provider's stream, for ever.
+const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after a failure to accept, such as no free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -57,7 +61,7 @@ pub async fn serve(
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_READ_TIMEOUT)
             .max_buf_size(MAX_BUFFER_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(bounded(stream)), service);
         let connection = graceful.watch(connection);
         let (mut cutting, alive) = (cutting.clone(), alive.clone());
         tokio::spawn(async move {
@@ -83,4 +87,11 @@ pub async fn serve(
     drop((cut, alive));
     // Nothing is ever sent: this waits for the last sender to go.
     let _ = ended.recv().await;
+}
+
+/// The connection with a bound on how long a write may wait for its reader.
+fn bounded(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_STALL_TIMEOUT));
+    Box::pin(stream)
 }

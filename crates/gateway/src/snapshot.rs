@@ -23,7 +23,7 @@ use crate::cache::RouteCache;
 use crate::limits::KeyLimiter;
 use crate::meter::{KeyMeter, ModelMeter, RouteMeter};
 use crate::runtime::Runtime;
-use crate::transport::TransportError;
+use crate::transport::{Endpoint, TransportError};
 
 /// The label of requests that pin a model and so have no route.
 pub const PINNED: &str = "pinned";
@@ -62,8 +62,8 @@ pub struct Deployment {
     pub provider_header: HeaderValue,
     /// Writes its requests and reads its answers.
     pub adapter: &'static dyn Adapter,
-    /// Without a slash at the end.
-    pub base_url: String,
+    /// Where its requests go.
+    pub endpoint: Endpoint,
     /// The headers of every request, the key among them.
     pub headers: HeaderMap,
     /// Connections to it.

@@ -85,6 +85,12 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
             "payload_too_large",
         ),
         (
+            "three times too large",
+            "x".repeat(3 * LARGEST_BODY).into_bytes(),
+            413,
+            "payload_too_large",
+        ),
+        (
             "unknown model",
             text(r#"{"model":"auto\u0000","messages":[{"role":"user","content":"x"}]}"#),
             404,
@@ -170,18 +176,26 @@ async fn other_requests_than_there_are() {
         .body(vec![31, 139, 8, 0]);
     client.answer(zipped).await.error(400, "bad_request");
     for (method, path) in [
-        ("GET", "/v1/chat/completions"),
-        ("DELETE", "/v1/models"),
         ("POST", "/v1/embeddings"),
         ("GET", "/"),
         ("GET", "/metrics"),
         ("GET", "/v1/chat/completions/../../../etc/passwd"),
         ("POST", "//v1//chat//completions"),
-        ("OPTIONS", "/v1/chat/completions"),
     ] {
         let request = client.request(method, path).body(body.clone());
         let answer = client.answer(request).await;
         answer.error(404, "not_found");
+        stage.gateway.record(answer.header("x-request-id")).await;
+    }
+    for (method, path, allowed) in [
+        ("GET", "/v1/chat/completions", "POST"),
+        ("OPTIONS", "/v1/chat/completions", "POST"),
+        ("DELETE", "/v1/models", "GET"),
+    ] {
+        let request = client.request(method, path).body(body.clone());
+        let answer = client.answer(request).await;
+        answer.error(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), allowed);
         stage.gateway.record(answer.header("x-request-id")).await;
     }
     // Ids of clients are kept when they are sane, and replaced when they are not.

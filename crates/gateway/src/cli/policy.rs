@@ -15,9 +15,13 @@ use crate::meter::Meter;
 use crate::pipeline::{Decision, decide, weigh};
 use crate::request_log::RequestLog;
 use crate::runtime::Runtime;
+use crate::settings::{Flags, Settings};
 use crate::snapshot::{Snapshot, SystemKeys};
 
 pub(super) fn check(path: &Path, deny_warnings: bool) -> anyhow::Result<ExitCode> {
+    let policy = load_policy(path)?.policy;
+    // What `serve` would refuse besides: addresses, and variables that name no setting.
+    Settings::layer(&policy.server, &Flags::default())?;
     let Policy {
         version,
         providers,
@@ -26,7 +30,7 @@ pub(super) fn check(path: &Path, deny_warnings: bool) -> anyhow::Result<ExitCode
         keys,
         warnings,
         ..
-    } = load_policy(path)?.policy;
+    } = policy;
     if !warnings.is_empty() {
         say(&Diagnostics {
             items: warnings.clone(),

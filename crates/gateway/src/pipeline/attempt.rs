@@ -22,6 +22,7 @@ pub(crate) struct Call<'a> {
     pub(crate) wire: WireFormat,
     pub(crate) timeouts: Timeouts,
     pub(crate) encoded: EncodedRequest,
+    pub(crate) stream: bool,
     pub(crate) context: ReplyContext,
     pub(crate) max_answer_bytes: usize,
     pub(crate) at: UnixMillis,
@@ -177,7 +178,11 @@ impl Call<'_> {
 
     async fn send(&mut self) -> Result<reqwest::Response, Failure> {
         let deployment = self.deployment;
-        let url = format!("{}{}", deployment.base_url, self.encoded.path);
+        let url = deployment.endpoint.url(&self.encoded.path, self.stream);
+        let url = url.map_err(|error| {
+            let error = ProviderError::new(ErrorKind::Internal, error.to_string());
+            Failure::from(error)
+        })?;
         let mut request = self.client.post(url).headers(deployment.headers.clone());
         for (name, value) in &self.encoded.headers {
             request = request.header(*name, *value);

@@ -17,7 +17,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::{ReplyContext, openai};
@@ -27,7 +27,7 @@ use steelyard_types::{ChatRequest, ErrorKind, FinishReason, ProviderError};
 use self::attempt::{Call, Failure};
 use self::exchange::{Bill, RouteOf};
 use self::stream::{ClientStream, Recording};
-use crate::cache::{CacheKey, cache_key};
+use crate::cache::{CacheKey, CachedAnswer, cache_key};
 use crate::gateway::Gateway;
 use crate::request_log::FailedAttempt;
 
@@ -160,29 +160,39 @@ async fn read_body(
     }
     let server = &gateway.settings.server;
     let started = exchange.runtime.clock.monotonic();
-    let read = collect(Limited::new(request.into_body(), server.max_body_bytes));
+    let read = collect(request.into_body(), server.max_body_bytes);
     let limit = Duration::from_millis(server.body_timeout_ms);
     let body = tokio::time::timeout(limit, read).await;
     exchange.waited_since(started);
     match body {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(refusal::unreadable_body(
-            error.as_ref(),
-            server.max_body_bytes,
-        )),
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => Err(refusal::large_body(server.max_body_bytes)),
+        Ok(Err(error)) => Err(refusal::unreadable_body(&error)),
         Err(_) => Err(refusal::slow_body(server.body_timeout_ms)),
     }
 }
 
-/// Collects a body; one that came in one piece is not copied.
-async fn collect(mut body: Limited<Body>) -> Result<Bytes, axum::BoxError> {
+/// How many times the limit is read of a body that is too large before the connection is given up.
+/// A client that is still sending when the connection closes sees a reset instead of the answer.
+const TOO_LARGE_IS_READ: usize = 4;
+
+/// Collects a body; one that came in one piece is not copied. `None` is one that is too large: it
+/// is read on, within a bound, but not kept.
+async fn collect(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else {
             continue;
         };
-        if first.is_empty() {
+        length = length.saturating_add(data.len());
+        if length > limit.saturating_mul(TOO_LARGE_IS_READ) {
+            return Ok(None);
+        }
+        if length > limit {
+            (first, rest) = (Bytes::new(), BytesMut::new());
+        } else if first.is_empty() {
             first = data;
         } else {
             if rest.is_empty() {
@@ -191,11 +201,12 @@ async fn collect(mut body: Limited<Body>) -> Result<Bytes, axum::BoxError> {
             rest.extend_from_slice(&data);
         }
     }
-    Ok(if rest.is_empty() {
+    let body = if rest.is_empty() {
         first
     } else {
         rest.freeze()
-    })
+    };
+    Ok((length <= limit).then_some(body))
 }
 
 /// Finds what the client's `model` names, and whether its key may use it.
@@ -241,11 +252,10 @@ fn cached(exchange: &mut Exchange, key: &CacheKey, stream: bool) -> Option<Reply
     exchange.weighed(answer.complexity);
     exchange.chose(model, Reason::Cached);
     exchange.committed();
-    let body = answer.body.clone();
     Some(if stream {
-        Reply::Replay(body)
+        Reply::Replay(answer.replayed(&exchange.stream_extension()))
     } else {
-        Reply::Whole(body)
+        Reply::Whole(answer.body.clone())
     })
 }
 
@@ -326,6 +336,7 @@ async fn attempt(
         wire: target.wire,
         timeouts,
         encoded,
+        stream: request.stream,
         context: ReplyContext {
             id: format!("chatcmpl-{}", exchange.record.request_id),
             created: exchange.record.at.seconds(),
@@ -360,9 +371,9 @@ async fn attempt(
     let route = exchange.compiled_route();
     let cache = route.and_then(|route| route.cache.as_ref());
     if let (Some(key), Some(cache), true) = (key, cache, is_final(reply.finish)) {
-        let served_by = (&deployment.name, &deployment.provider);
         let complexity = exchange.record.complexity.unwrap_or_default();
-        cache.put(key, reply.body.clone(), false, served_by, complexity);
+        let answer = CachedAnswer::whole(reply.body.clone(), &deployment.name, complexity);
+        cache.put(key, answer);
     }
     exchange.committed();
     Ok(Reply::Whole(reply.body))

@@ -1,8 +1,5 @@
 //! What clients are told when they get no answer.
 
-use std::error::Error;
-
-use http_body_util::LengthLimitError;
 use smallvec::SmallVec;
 use steelyard_policy::ModelId;
 use steelyard_provider_adapter::Refusal;
@@ -75,21 +72,14 @@ pub(crate) fn encoded_body() -> Refused {
     )
 }
 
-pub(crate) fn unreadable_body(error: &(dyn Error + 'static), limit: usize) -> Refused {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if current.is::<LengthLimitError>() {
-            return Refused::new(
-                ErrorKind::PayloadTooLarge,
-                format!("the body is larger than {limit} bytes"),
-            );
-        }
-        cause = current.source();
-    }
-    Refused::new(
-        ErrorKind::BadRequest,
-        format!("the body cannot be read: {error}"),
-    )
+pub(crate) fn large_body(limit: usize) -> Refused {
+    let message = format!("the body is larger than {limit} bytes");
+    Refused::new(ErrorKind::PayloadTooLarge, message)
+}
+
+pub(crate) fn unreadable_body(error: &axum::Error) -> Refused {
+    let message = format!("the body cannot be read: {error}");
+    Refused::new(ErrorKind::BadRequest, message)
 }
 
 pub(crate) fn slow_body(limit_ms: u64) -> Refused {

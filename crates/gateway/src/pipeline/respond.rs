@@ -130,6 +130,25 @@ impl Exchange {
         headers
     }
 
+    /// What the usage frame of a stream says besides the usage, as a JSON object.
+    pub(crate) fn stream_extension(&self) -> String {
+        let record = &self.record;
+        let text = |name: Option<&str>| {
+            serde_json::to_string(name.unwrap_or_default()).unwrap_or_default()
+        };
+        format!(
+            "{{\"request_id\":{},\"route\":{},\"model\":{},\"provider\":{},\"complexity\":{:.4},\
+             \"attempts\":{},\"cost_usd\":\"{}\"}}",
+            text(Some(&record.request_id)),
+            text(Some(self.route_name())),
+            text(record.model.as_deref()),
+            text(record.provider.as_deref()),
+            record.complexity.unwrap_or_default(),
+            record.attempts,
+            self.cost(),
+        )
+    }
+
     /// The headers that every answer carries.
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);

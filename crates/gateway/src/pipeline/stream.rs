@@ -13,14 +13,14 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use steelyard_policy::{ModelId, Timeouts};
 use steelyard_provider_adapter::{Progress, StreamReply, openai};
-use steelyard_types::{ErrorKind, NanoUsd, ProviderError};
+use steelyard_types::{ErrorKind, ProviderError};
 use tokio::time::Sleep;
 
 use super::attempt::{OpenStream, root_cause};
 use super::exchange::{Bill, Exchange};
 use super::is_final;
 use super::respond::Refused;
-use crate::cache::CacheKey;
+use crate::cache::{CacheKey, CachedAnswer};
 
 /// How long a finished stream may take to be closed by the provider, so that the connection can be
 /// used again.
@@ -112,7 +112,7 @@ impl ClientStream {
     /// The answer is whole: books it, writes the last frames and settles.
     fn complete(&mut self) {
         self.book(None);
-        let extension = self.extension(self.exchange.cost());
+        let extension = self.exchange.stream_extension();
         self.reply.close(Some(&extension), &mut self.scratch);
         if let Some(recording) = self.recording.take()
             && is_final(self.reply.finish())
@@ -163,35 +163,11 @@ impl ClientStream {
         }
     }
 
-    /// What the usage frame says besides the usage.
-    fn extension(&self, cost: NanoUsd) -> String {
-        let record = &self.exchange.record;
-        let text = |name: Option<&str>| {
-            serde_json::to_string(name.unwrap_or_default()).unwrap_or_default()
-        };
-        format!(
-            "{{\"request_id\":{},\"route\":{},\"model\":{},\"provider\":{},\"complexity\":{:.4},\
-             \"attempts\":{},\"cost_usd\":\"{cost}\"}}",
-            text(Some(&record.request_id)),
-            text(Some(self.exchange.route_name())),
-            text(record.model.as_deref()),
-            text(record.provider.as_deref()),
-            record.complexity.unwrap_or_default(),
-            record.attempts,
-        )
-    }
-
-    /// Keeps the stream for the cache, priced at zero.
+    /// Keeps the stream for the cache.
     fn remember(&self, mut recording: Recording, extension: &str) {
         for bytes in &self.scratch {
             recording.bytes.extend_from_slice(bytes);
         }
-        let free = self.extension(NanoUsd(0));
-        let frames = String::from_utf8_lossy(&recording.bytes);
-        let frames = match frames.rfind(extension) {
-            Some(at) => [&frames[..at], &free, &frames[at + extension.len()..]].concat(),
-            None => frames.into_owned(),
-        };
         let exchange = &self.exchange;
         let Some(cache) = exchange
             .compiled_route()
@@ -199,16 +175,11 @@ impl ClientStream {
         else {
             return;
         };
-        let deployment = exchange.snapshot.deployment(self.model);
-        let served_by = (&deployment.name, &deployment.provider);
+        let model = &exchange.snapshot.deployment(self.model).name;
         let complexity = exchange.record.complexity.unwrap_or_default();
-        cache.put(
-            recording.key,
-            Bytes::from(frames),
-            true,
-            served_by,
-            complexity,
-        );
+        let frames = recording.bytes.freeze();
+        let answer = CachedAnswer::frames(frames, extension, model, complexity);
+        cache.put(recording.key, answer);
     }
 
     /// Acts on the timer: the provider is silent, the stream takes too long, or neither is so yet.

@@ -13,6 +13,7 @@ use super::{
     CompiledKey, CompiledRoute, Deployment, KeySource, PINNED, RouteCandidate, SnapshotError,
 };
 use crate::runtime::Runtime;
+use crate::transport::Endpoint;
 
 pub(super) fn compile_deployments(
     policy: &Policy,
@@ -33,7 +34,7 @@ pub(super) fn compile_deployments(
             name_header: header(&model.name, "a model's name")?,
             provider_header: header(&provider.name, "a provider's name")?,
             adapter: adapter(provider.wire),
-            base_url: provider.base_url.clone(),
+            endpoint: Endpoint::new(&provider.base_url),
             headers: resolved.headers.clone(),
             client: resolved.client.clone(),
             timeouts: provider.timeouts,
