@@ -137,7 +137,8 @@ impl ClientStream {
         );
         self.ready
             .push_back(openai::stream_error_frame(&refused.client_error()));
-        self.exchange.settle(200, Err((error.kind, error.message)));
+        self.exchange
+            .settle(200, Err((error.kind, refused.message)));
         self.recording = None;
         // Whatever the provider still sends is of no use: close the connection.
         self.upstream = None;
