@@ -245,7 +245,7 @@ async fn clients_create_no_series() {
 
 #[tokio::test]
 async fn what_is_not_known_is_not_made_up() {
-    let mut stage = Stage::start().await;
+    let stage = Stage::start().await;
     let client = stage.gateway.client.clone();
     // The provider says nothing of how its answer ended: neither does the gateway.
     let open_end = "[[say:abc]] [[fault:*:end_without_finish]]";
