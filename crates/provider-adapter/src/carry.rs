@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, ErrorKind, NumberText, Part, ProviderError, Target, ToolChoice,
+    ChatRequest, ErrorKind, NumberText, OutputFormat, Part, ProviderError, Target, ToolChoice,
 };
 
 use crate::turns::Call;
@@ -33,25 +33,31 @@ pub(crate) fn check(
     provider: &str,
 ) -> Result<(), Refusal> {
     if let Some(field) = request.untranslated.first() {
-        return Err(refuse(
-            field.as_ref(),
-            format!("is not carried to {provider} yet"),
-        ));
+        return Err(not_yet(field.as_ref(), provider));
+    }
+    if let Some(field) = not_carried(request) {
+        return Err(not_yet(field, provider));
     }
     for (index, message) in request.messages.iter().enumerate() {
         if let Some(field) = &message.untranslated {
-            return Err(refuse(
-                field.as_str(),
-                format!("is not carried to {provider} yet"),
-            ));
+            return Err(not_yet(field.as_str(), provider));
         }
         for (position, part) in message.content.iter().enumerate() {
-            if let Part::Other { kind, .. } = part {
-                return Err(refuse(
-                    format!("messages[{index}].content[{position}]"),
-                    format!("of type {kind} is not carried to {provider} yet"),
-                ));
-            }
+            let kind = match part {
+                Part::Text(_) | Part::Refusal(_) => continue,
+                Part::Image(_) => "image",
+                Part::Document(_) => "document",
+                Part::Reasoning(_) => "reasoning",
+                Part::Other { kind, .. } => kind.as_ref(),
+            };
+            return Err(refuse(
+                format!("messages[{index}].content[{position}]"),
+                format!("of type {kind} is not carried to {provider} yet"),
+            ));
+        }
+        if message.is_error {
+            let field = format!("messages[{index}].is_error");
+            return Err(not_yet(field, provider));
         }
     }
     if request.tools.is_empty()
@@ -67,6 +73,33 @@ pub(crate) fn check(
     }
     check_limit(request, target)?;
     sampling(request, target).map(drop)
+}
+
+fn not_yet(field: impl Into<String>, provider: &str) -> Refusal {
+    refuse(field, format!("is not carried to {provider} yet"))
+}
+
+/// The first field that has a word in the neutral form but none in any foreign format yet.
+fn not_carried(request: &ChatRequest<'_>) -> Option<&'static str> {
+    let given = [
+        ("top_k", request.top_k.is_some()),
+        ("seed", request.seed.is_some()),
+        ("presence_penalty", request.presence_penalty.is_some()),
+        ("frequency_penalty", request.frequency_penalty.is_some()),
+        ("n", request.n.is_some_and(|n| n != 1)),
+        ("logprobs", request.logprobs == Some(true)),
+        (
+            "response_format",
+            !matches!(request.format, OutputFormat::Text),
+        ),
+        ("reasoning_effort", request.reasoning.is_some()),
+        ("user", request.end_user.is_some()),
+        ("metadata", request.metadata.is_some()),
+        ("service_tier", request.service_tier.is_some()),
+    ];
+    given
+        .into_iter()
+        .find_map(|(field, given)| given.then_some(field))
 }
 
 /// Refuses a limit that the provider would answer with 400, so that a larger model can be tried.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, MaxTokensField, Message, NumberText, Role, Target, ToolCallIds, UnknownFields,
-    WireProfile,
+    ChatRequest, Dialect, MaxTokensField, Message, NumberText, Role, Target, ToolCallIds,
+    UnknownFields, WireProfile,
 };
 
 use super::request::{Fields, RawFields, says_nothing};
@@ -56,6 +56,12 @@ const STRICT_MESSAGE_FIELDS: [&str; 6] = [
 ];
 
 pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    if request.dialect != Dialect::OpenAiChat {
+        return Err(refusal(
+            "messages",
+            "are not carried to OpenAI's format yet",
+        ));
+    }
     if target.refuses_sampling {
         refuse_sampling("temperature", request.temperature)?;
         refuse_sampling("top_p", request.top_p)?;

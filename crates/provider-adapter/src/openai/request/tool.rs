@@ -97,6 +97,7 @@ fn declared<'a>(
         description,
         parameters,
         strict,
+        cache: None,
     })
 }
 
