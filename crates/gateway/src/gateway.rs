@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
+use steelyard_types::Dialect;
 
 use crate::pipeline::Exchange;
 use crate::runtime::Runtime;
@@ -35,14 +36,21 @@ pub struct ReloadStatus {
 }
 
 impl Gateway {
-    /// Begins to record a request under the configuration in force.
-    pub(crate) fn begin(&self, endpoint: &'static str, headers: &HeaderMap) -> Exchange {
+    /// Begins to record a request under the configuration in force. `dialect` is the one that the
+    /// client is answered in.
+    pub(crate) fn begin(
+        &self,
+        dialect: Dialect,
+        endpoint: &'static str,
+        headers: &HeaderMap,
+    ) -> Exchange {
         let client_id = headers
             .get("x-request-id")
             .and_then(|value| value.to_str().ok());
         Exchange::begin(
             Arc::clone(&self.runtime),
             self.snapshot.load_full(),
+            dialect,
             endpoint,
             client_id,
         )

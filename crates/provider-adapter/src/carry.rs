@@ -103,7 +103,7 @@ fn not_carried(request: &ChatRequest<'_>) -> Option<&'static str> {
 }
 
 /// Refuses a limit that the provider would answer with 400, so that a larger model can be tried.
-fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+pub(crate) fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
     let most = target.max_output_tokens;
     match request.max_output_tokens {
         Some(asked) if most > 0 && asked > most => {

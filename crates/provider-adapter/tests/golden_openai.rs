@@ -256,6 +256,7 @@ fn custom_call_is_kept(recording: &Recording, body: &Value) {
 
 fn context(include_usage: bool) -> ReplyContext {
     ReplyContext {
+        dialect: steelyard_types::Dialect::OpenAiChat,
         id: "chatcmpl-own".to_owned(),
         created: 1_790_000_000,
         upstream_model: Arc::from("own-model"),
@@ -449,7 +450,8 @@ fn recorded_requests_leave_as_they_came() {
 /// `<name>.expected.json`, which holds `status`, `headers` and the outcome.
 #[test]
 fn own_fixtures_are_understood() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/openai");
     let mut count = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();

@@ -125,7 +125,10 @@ fn known_events(wire: WireFormat) -> Vec<String> {
         WireFormat::GeminiGenerateContent => "gemini",
         _ => "dashscope",
     };
-    let folder = format!("{}/../../tests/fixtures/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!(
+        "{}/../../tests/fixtures/{folder}",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let mut events = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use steelyard_policy::ModelId;
+use steelyard_provider_adapter::{ClientDialect, client_dialect};
 use steelyard_router::{Plan, Reason};
-use steelyard_types::{ErrorKind, NanoUsd, PriceQuery, ServiceTier, Usage};
+use steelyard_types::{Dialect, ErrorKind, NanoUsd, PriceQuery, ServiceTier, Usage};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits::LimitState;
@@ -32,6 +33,8 @@ pub(crate) enum RouteOf {
 pub(crate) struct Exchange {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) snapshot: Arc<Snapshot>,
+    /// The dialect that the client is answered in.
+    pub(crate) dialect: Dialect,
     pub(crate) route: RouteOf,
     pub(crate) record: RequestRecord,
     /// What the caller's bucket said.
@@ -56,6 +59,7 @@ impl Exchange {
     pub(crate) fn begin(
         runtime: Arc<Runtime>,
         snapshot: Arc<Snapshot>,
+        dialect: Dialect,
         endpoint: &'static str,
         client_id: Option<&str>,
     ) -> Self {
@@ -93,6 +97,7 @@ impl Exchange {
             started: runtime.clock.monotonic(),
             runtime,
             snapshot,
+            dialect,
             route: RouteOf::Nothing,
             record,
             limit: None,
@@ -104,6 +109,11 @@ impl Exchange {
             settled: false,
             _permit: permit,
         }
+    }
+
+    /// What is particular to the client's dialect.
+    pub(crate) fn client(&self) -> &'static dyn ClientDialect {
+        client_dialect(self.dialect)
     }
 
     /// Whether the gateway has room for it.

@@ -20,9 +20,9 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, Limited};
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
-use steelyard_provider_adapter::{ReplyContext, openai};
+use steelyard_provider_adapter::ReplyContext;
 use steelyard_router::{Plan, Reason, Scorer};
-use steelyard_types::{ChatRequest, ErrorKind, ProviderError};
+use steelyard_types::{ChatRequest, Dialect, ErrorKind, ProviderError};
 
 use self::attempt::{Call, Failure};
 use self::exchange::RouteOf;
@@ -37,9 +37,14 @@ pub(crate) use self::refusal::unknown_model;
 pub(crate) use self::respond::{Refused, response};
 pub(crate) use self::weigh::weigh;
 
-/// Answers `POST /v1/chat/completions`.
-pub(crate) async fn chat_completions(gateway: Arc<Gateway>, request: Request) -> Response {
-    let mut exchange = gateway.begin("POST /v1/chat/completions", request.headers());
+/// Answers a request for a chat completion in that dialect. `endpoint` is what the log calls it.
+pub(crate) async fn complete(
+    gateway: Arc<Gateway>,
+    dialect: Dialect,
+    endpoint: &'static str,
+    request: Request,
+) -> Response {
+    let mut exchange = gateway.begin(dialect, endpoint, request.headers());
     match chat(&gateway, &mut exchange, request).await {
         Ok(Reply::Whole(body)) => exchange.answer(body),
         Ok(Reply::Replay(body)) => {
@@ -87,7 +92,10 @@ async fn chat(
 ) -> Result<Reply, Refused> {
     let caller = admit(exchange, http_request.headers())?;
     let body = read_body(gateway, exchange, http_request).await?;
-    let request = openai::parse_chat_request(&body).map_err(refusal::of_request)?;
+    let request = exchange
+        .client()
+        .parse(&body)
+        .map_err(refusal::of_request)?;
     exchange.record.stream = request.stream;
     let selection = select(exchange, caller.as_deref(), &request.model)?;
 
@@ -119,7 +127,7 @@ pub(crate) fn admit(
     let mut limited = None;
     let mut name = None;
     if snapshot.needs_key() {
-        let text = bearer(headers).ok_or_else(refusal::no_key)?;
+        let text = key_in(headers).ok_or_else(refusal::no_key)?;
         let (key, compiled) = snapshot.key(text).ok_or_else(refusal::unknown_key)?;
         name = Some(Arc::clone(&key.name));
         exchange.record.key.clone_from(&name);
@@ -138,14 +146,17 @@ pub(crate) fn admit(
     Ok(name)
 }
 
-/// The key in `Authorization: Bearer ...`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| key.trim())
-        .filter(|key| !key.is_empty())
+/// The key in `Authorization: Bearer ...`, or else in `x-api-key`, where Anthropic's SDKs put it.
+fn key_in(headers: &HeaderMap) -> Option<&str> {
+    let bearer = || {
+        let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key)
+    };
+    let plain = || headers.get("x-api-key")?.to_str().ok();
+    let sent = |key: &str| !key.trim().is_empty();
+    let key = bearer().filter(|key| sent(key)).or_else(plain)?;
+    Some(key.trim()).filter(|key| sent(key))
 }
 
 /// Reads the body into one buffer, within its bounds of size and time.
@@ -225,7 +236,8 @@ fn select(exchange: &mut Exchange, caller: Option<&str>, name: &str) -> Result<S
 fn cache_key_of(exchange: &Exchange, caller: Option<&str>, body: &[u8]) -> Option<CacheKey> {
     let route = exchange.compiled_route()?;
     route.cache.as_ref()?;
-    Some(cache_key(caller.unwrap_or_default(), &route.name, body))
+    let caller = caller.unwrap_or_default();
+    Some(cache_key(caller, exchange.dialect, &route.name, body))
 }
 
 /// The answer to this very request, if it was given before.
@@ -323,7 +335,8 @@ async fn attempt(
         timeouts,
         encoded,
         context: ReplyContext {
-            id: format!("chatcmpl-{}", exchange.record.request_id),
+            dialect: request.dialect,
+            id: exchange.client().answer_id(&exchange.record.request_id),
             created: exchange.record.at.seconds(),
             upstream_model: Arc::clone(&target.upstream),
             include_usage: request.include_usage,

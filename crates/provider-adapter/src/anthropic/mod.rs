@@ -6,12 +6,15 @@
 //! their results, redacted thinking, citations) are left out of the answer.
 
 mod error;
+mod own;
 mod request;
 mod response;
 mod stream;
 
+pub(crate) use response::look;
+
 use smallvec::{SmallVec, smallvec};
-use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
+use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
 use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
 
@@ -25,7 +28,10 @@ impl Adapter for AnthropicMessages {
     }
 
     fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
-        request::check(request, target)
+        match request.dialect {
+            Dialect::AnthropicMessages => own::check(request, target),
+            Dialect::OpenAiChat => request::check(request, target),
+        }
     }
 
     fn encode(
@@ -33,7 +39,10 @@ impl Adapter for AnthropicMessages {
         request: &ChatRequest<'_>,
         target: &Target,
     ) -> Result<EncodedRequest, Refusal> {
-        request::encode(request, target)
+        match request.dialect {
+            Dialect::AnthropicMessages => own::encode(request, target),
+            Dialect::OpenAiChat => request::encode(request, target),
+        }
     }
 
     fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]> {
