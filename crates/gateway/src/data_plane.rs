@@ -12,7 +12,7 @@ use steelyard_provider_adapter::ModelEntry;
 use steelyard_types::{Dialect, ErrorKind};
 
 use crate::gateway::Gateway;
-use crate::pipeline::{Refused, admit, complete, unknown_model};
+use crate::pipeline::{Refused, admit, complete, count_tokens, unknown_model};
 use crate::snapshot::Snapshot;
 
 /// The paths of the data plane.
@@ -20,6 +20,10 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(chat).fallback(wrong_method))
         .route("/v1/messages", post(messages).fallback(wrong_method))
+        .route(
+            "/v1/messages/count_tokens",
+            post(count).fallback(wrong_method),
+        )
         .route("/v1/models", get(models).fallback(wrong_method))
         .route("/v1/models/{*name}", get(model).fallback(wrong_method))
         .fallback(unknown_path)
@@ -34,6 +38,10 @@ async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response
 async fn messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let endpoint = "POST /v1/messages";
     complete(gateway, Dialect::AnthropicMessages, endpoint, request).await
+}
+
+async fn count(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    count_tokens(gateway, request).await
 }
 
 /// The dialect of a path that both have, or that nobody has: Anthropic's SDKs say which version of

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use steelyard_types::Dialect;
 
 use crate::pipeline::Exchange;
@@ -47,12 +47,27 @@ impl Gateway {
         let client_id = headers
             .get("x-request-id")
             .and_then(|value| value.to_str().ok());
-        Exchange::begin(
+        let mut exchange = Exchange::begin(
             Arc::clone(&self.runtime),
             self.snapshot.load_full(),
             dialect,
             endpoint,
             client_id,
-        )
+        );
+        if dialect == Dialect::AnthropicMessages {
+            exchange.beta = joined(headers, "anthropic-beta");
+        }
+        exchange
     }
+}
+
+/// The values of a header that is a list, however many times it was sent.
+fn joined(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let mut all = values.next()?.as_bytes().to_vec();
+    for value in values {
+        all.push(b',');
+        all.extend_from_slice(value.as_bytes());
+    }
+    HeaderValue::from_bytes(&all).ok()
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use steelyard_policy::ModelId;
 use steelyard_provider_adapter::{ClientDialect, client_dialect};
 use steelyard_router::{Plan, Reason};
@@ -37,6 +38,8 @@ pub(crate) struct Exchange {
     pub(crate) dialect: Dialect,
     pub(crate) route: RouteOf,
     pub(crate) record: RequestRecord,
+    /// Features that the client asks Anthropic for (`anthropic-beta`).
+    pub(crate) beta: Option<HeaderValue>,
     /// What the caller's bucket said.
     pub(crate) limit: Option<LimitState>,
     /// The strongest candidate, which the cost is compared with.
@@ -100,6 +103,7 @@ impl Exchange {
             dialect,
             route: RouteOf::Nothing,
             record,
+            beta: None,
             limit: None,
             strongest: None,
             service: ServiceTier::Standard,

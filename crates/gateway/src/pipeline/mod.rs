@@ -2,6 +2,7 @@
 //! attempt, reply, settle.
 
 mod attempt;
+mod count;
 mod decide;
 mod exchange;
 mod refusal;
@@ -16,13 +17,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Limited};
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::ReplyContext;
 use steelyard_router::{Plan, Reason, Scorer};
-use steelyard_types::{ChatRequest, Dialect, ErrorKind, ProviderError};
+use steelyard_types::{ChatRequest, Dialect, ErrorKind, ProviderError, Target, WireFormat};
 
 use self::attempt::{Call, Failure};
 use self::exchange::RouteOf;
@@ -31,6 +32,7 @@ use crate::cache::{CacheKey, cache_key};
 use crate::gateway::Gateway;
 use crate::request_log::FailedAttempt;
 
+pub(crate) use self::count::count_tokens;
 pub(crate) use self::decide::{Decision, decide};
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::refusal::unknown_model;
@@ -334,13 +336,8 @@ async fn attempt(
         wire: target.wire,
         timeouts,
         encoded,
-        context: ReplyContext {
-            dialect: request.dialect,
-            id: exchange.client().answer_id(&exchange.record.request_id),
-            created: exchange.record.at.seconds(),
-            upstream_model: Arc::clone(&target.upstream),
-            include_usage: request.include_usage,
-        },
+        beta: beta_for(exchange, target.wire),
+        context: context(exchange, request, target),
         max_answer_bytes: gateway.settings.server.max_answer_bytes,
         at: exchange.runtime.clock.now(),
     };
@@ -377,6 +374,23 @@ async fn attempt(
     }
     exchange.committed();
     Ok(Reply::Whole(reply.body))
+}
+
+/// What the reply must know of its request.
+fn context(exchange: &Exchange, request: &ChatRequest<'_>, target: &Target) -> ReplyContext {
+    ReplyContext {
+        dialect: request.dialect,
+        id: exchange.client().answer_id(&exchange.record.request_id),
+        created: exchange.record.at.seconds(),
+        upstream_model: Arc::clone(&target.upstream),
+        include_usage: request.include_usage,
+    }
+}
+
+/// The features that the client asks for, if the provider is the one that has them.
+fn beta_for(exchange: &Exchange, wire: WireFormat) -> Option<HeaderValue> {
+    let own = wire == WireFormat::AnthropicMessages;
+    exchange.beta.clone().filter(|_| own)
 }
 
 /// Books an attempt that gave nothing to the client.

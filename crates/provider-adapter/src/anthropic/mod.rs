@@ -5,11 +5,14 @@
 //! `pause_turn` reads as `stop`; blocks that the neutral form has no words for (server tools and
 //! their results, redacted thinking, citations) are left out of the answer.
 
+mod count;
 mod error;
 mod own;
 mod request;
 mod response;
 mod stream;
+
+pub use count::{decode_count, encode_count};
 
 pub(crate) use response::look;
 

@@ -15,9 +15,8 @@ use crate::openai::request::RawFields;
 use crate::openai::request::{Fields, string};
 use crate::{EncodedRequest, Refusal};
 
-/// Where answers come from, and where tokens are counted.
-pub(super) const PATH: &str = "/v1/messages";
-const COUNT_PATH: &str = "/v1/messages/count_tokens";
+/// Where answers come from.
+const PATH: &str = "/v1/messages";
 
 /// Only what the model's facts forbid is refused: everything else is the provider's to judge.
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
@@ -33,18 +32,8 @@ pub(super) fn encode(
     write(request, target, PATH)
 }
 
-/// Writes a request to count the tokens of this one.
-///
-/// # Errors
-/// Messages that have to be rewritten and cannot be.
-pub(crate) fn encode_count(
-    request: &ChatRequest<'_>,
-    target: &Target,
-) -> Result<EncodedRequest, Refusal> {
-    write(request, target, COUNT_PATH)
-}
-
-fn write(
+/// Writes the fields to that path.
+pub(super) fn write(
     request: &ChatRequest<'_>,
     target: &Target,
     path: &str,

@@ -29,6 +29,12 @@ pub(crate) use events::EventWriter;
 pub(crate) use passed::Passed;
 pub(crate) use write::answer_body;
 
+/// The answer to `POST /v1/messages/count_tokens`.
+#[must_use]
+pub fn count_body(input_tokens: u64) -> Bytes {
+    Bytes::from(format!("{{\"input_tokens\":{input_tokens}}}"))
+}
+
 /// The dialect of Anthropic's SDKs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Messages;

@@ -88,8 +88,11 @@ fn facts_of_the_model_are_respected() {
 fn counting_goes_to_its_own_path() {
     let body = br#"{"model":"a","messages":[{"role":"user","content":"x"}]}"#;
     let request = crate::messages::parse_count_request(body).unwrap();
-    let encoded = encode_count(&request, &target()).unwrap();
+    let encoded = crate::anthropic::encode_count(&request, &target()).unwrap();
     assert_eq!(encoded.path, "/v1/messages/count_tokens");
     let expected = r#"{"model":"claude-x","messages":[{"role":"user","content":"x"}]}"#;
     assert_eq!(encoded.body, expected);
+    let count = crate::anthropic::decode_count;
+    assert_eq!(count(br#"{"input_tokens":17}"#).ok(), Some(17));
+    assert!(count(b"{}").is_err() && count(b"<html>").is_err());
 }
