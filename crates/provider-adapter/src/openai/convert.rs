@@ -284,11 +284,9 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
             body.raw("tool_choice", &choice.close());
         }
     }
-    if let Some(parallel) = request.parallel_tool_calls {
-        body.raw(
-            "parallel_tool_calls",
-            if parallel { "true" } else { "false" },
-        );
+    // What is so anyway is not said: some servers do not know the word.
+    if request.parallel_tool_calls == Some(false) {
+        body.raw("parallel_tool_calls", "false");
     }
 }
 

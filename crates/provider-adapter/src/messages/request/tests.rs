@@ -168,7 +168,7 @@ fn tools_and_their_choice_are_read() {
         let body = with(&json!({"tool_choice": {"type": word}}));
         let request = parse_messages_request(body.as_bytes()).unwrap();
         assert_eq!(request.tool_choice, Some(choice));
-        assert_eq!(request.parallel_tool_calls, None);
+        assert_eq!(request.parallel_tool_calls, Some(true));
     }
 }
 

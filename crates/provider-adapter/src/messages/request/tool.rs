@@ -23,6 +23,10 @@ pub(super) fn tools<'a>(
     for (index, raw) in raws.into_iter().enumerate() {
         trail.within(Step::Index(index), || tool(raw, trail, request))?;
     }
+    // So it is in this dialect where nothing is said, and not everywhere else.
+    if !request.tools.is_empty() {
+        request.parallel_tool_calls.get_or_insert(true);
+    }
     Ok(())
 }
 
@@ -113,8 +117,6 @@ pub(super) fn choice<'a>(
         Some(_) => return trail.wrong("type", "must be one of auto, any, tool, none"),
     };
     request.tool_choice = Some(choice);
-    if single == Some(true) {
-        request.parallel_tool_calls = Some(false);
-    }
+    request.parallel_tool_calls = Some(single != Some(true));
     Ok(())
 }
