@@ -165,7 +165,7 @@ def one_tool_call():
 
 
 def parallel_tool_calls():
-    answer = ask(TWO_CALLS, tools=[WEATHER, TIME], parallel_tool_calls=True)
+    answer = ask(TWO_CALLS, tools=[WEATHER, TIME])
     message = answer.choices[0].message
     expected = [("get_weather", {"city": "Oslo"}), ("get_time", {"zone": "Europe/Oslo"})]
     equal(calls_of(message), expected, "calls")
@@ -180,7 +180,7 @@ def streamed_tool_calls():
             {0: ("get_weather", {"city": "Oslo"}), 1: ("get_time", {"zone": "Europe/Oslo"})},
         ),
     ):
-        chunks = streamed(text, tools=[WEATHER, TIME], parallel_tool_calls=True)
+        chunks = streamed(text, tools=[WEATHER, TIME])
         equal(finish_reasons(chunks), ["tool_calls"], "finish reasons")
         names, arguments, ids = {}, {}, {}
         for chunk in chunks:
@@ -201,7 +201,7 @@ def tool_result_round_trip():
         messages = [{"role": "user", "content": text}]
         tools = [WEATHER, TIME]
         first = SDK.chat.completions.create(
-            model=MODEL, messages=messages, tools=tools, parallel_tool_calls=True
+            model=MODEL, messages=messages, tools=tools
         )
         equal(len(first.choices[0].message.tool_calls), text.count("[[tool:"), "calls")
         message = first.choices[0].message

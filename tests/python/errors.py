@@ -95,7 +95,7 @@ def unprocessable():
 
 
 def too_large():
-    error = raises(openai.APIStatusError, lambda: ask("x" * 300_000))
+    error = raises(openai.APIStatusError, lambda: ask("x" * 200_000))
     equal(error.status_code, 413, "status")
 
 

@@ -5,6 +5,7 @@
 //! are replayed as such.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -18,6 +19,8 @@ use crate::clock::Clock;
 const ENTRY_OVERHEAD: usize = 256;
 /// The largest share of a cache that one answer may take: one sixteenth.
 const LARGEST_SHARE: u64 = 16;
+/// The largest answer that any cache keeps. Every open stream of the route may be recorded up to it.
+const LARGEST_ANSWER: u64 = 1 << 20;
 
 /// Identifies a request within a route's cache.
 pub type CacheKey = [u8; 32];
@@ -25,17 +28,56 @@ pub type CacheKey = [u8; 32];
 /// An answer that can be given again.
 #[derive(Debug, Clone)]
 pub struct CachedAnswer {
-    /// The body, or the frames of the stream, as the client saw them, priced at zero.
+    /// The body, or the frames of the stream, as the client saw them.
     pub body: Bytes,
+    /// Where in the frames the gateway's own words stand, which speak of one request only.
+    pub extension: Option<Range<usize>>,
     /// Whether it is a stream.
     pub stream: bool,
-    /// Index-free name of the model that gave it.
+    /// Name of the model that gave it.
     pub model: Arc<str>,
-    /// Name of that model's provider.
-    pub provider: Arc<str>,
     /// Complexity of the request.
     pub complexity: f32,
+    /// Set when it is put into a cache.
     expires: UnixMillis,
+}
+
+impl CachedAnswer {
+    /// A whole answer.
+    #[must_use]
+    pub fn whole(body: Bytes, model: &Arc<str>, complexity: f32) -> Self {
+        let model = Arc::clone(model);
+        Self {
+            body,
+            extension: None,
+            stream: false,
+            model,
+            complexity,
+            expires: UnixMillis(0),
+        }
+    }
+
+    /// The frames of a stream. `extension` is what the gateway itself wrote into them.
+    #[must_use]
+    pub fn frames(body: Bytes, extension: &str, model: &Arc<str>, complexity: f32) -> Self {
+        let written = memchr::memmem::rfind(&body, extension.as_bytes());
+        let extension = written.map(|start| start..start + extension.len());
+        Self {
+            extension,
+            stream: true,
+            ..Self::whole(body, model, complexity)
+        }
+    }
+
+    /// The frames for another request: with its own words in place of those that were kept.
+    #[must_use]
+    pub fn replayed(&self, extension: &str) -> Bytes {
+        let Some(kept) = &self.extension else {
+            return self.body.clone();
+        };
+        let (before, behind) = (&self.body[..kept.start], &self.body[kept.end..]);
+        Bytes::from([before, extension.as_bytes(), behind].concat())
+    }
 }
 
 /// The cache of one route.
@@ -66,7 +108,7 @@ impl RouteCache {
     /// The largest answer that it keeps, in bytes.
     #[must_use]
     pub fn largest_answer(&self) -> usize {
-        usize::try_from(self.max_bytes / LARGEST_SHARE)
+        usize::try_from((self.max_bytes / LARGEST_SHARE).min(LARGEST_ANSWER))
             .unwrap_or(usize::MAX)
             .saturating_sub(ENTRY_OVERHEAD)
     }
@@ -83,27 +125,12 @@ impl RouteCache {
     }
 
     /// Keeps an answer, unless it is too large.
-    pub fn put(
-        &self,
-        key: CacheKey,
-        body: Bytes,
-        stream: bool,
-        served_by: (&Arc<str>, &Arc<str>),
-        complexity: f32,
-    ) {
-        if body.len() > self.largest_answer() {
+    pub fn put(&self, key: CacheKey, mut answer: CachedAnswer) {
+        if answer.body.len() > self.largest_answer() {
             return;
         }
         let lifetime = i64::try_from(self.ttl_ms).unwrap_or(i64::MAX);
-        let (model, provider) = served_by;
-        let answer = CachedAnswer {
-            body,
-            stream,
-            model: Arc::clone(model),
-            provider: Arc::clone(provider),
-            complexity,
-            expires: UnixMillis(self.clock.now().0.saturating_add(lifetime)),
-        };
+        answer.expires = UnixMillis(self.clock.now().0.saturating_add(lifetime));
         self.entries.insert(key, Arc::new(answer));
     }
 
@@ -192,8 +219,22 @@ mod tests {
     }
 
     fn put(cache: &RouteCache, key: CacheKey, size: usize) {
-        let served_by = (&"m".into(), &"p".into());
-        cache.put(key, Bytes::from(vec![0; size]), false, served_by, 0.5);
+        let body = Bytes::from(vec![0; size]);
+        cache.put(key, CachedAnswer::whole(body, &"m".into(), 0.5));
+    }
+
+    #[test]
+    fn a_replayed_stream_speaks_of_its_own_request() {
+        let frames = Bytes::from_static(b"data: {\"a\":1}\n\ndata: {\"steelyard\":{\"id\":1}}\n\n");
+        let kept = CachedAnswer::frames(frames.clone(), "{\"id\":1}", &"m".into(), 0.5);
+        let expected = "data: {\"a\":1}\n\ndata: {\"steelyard\":{\"id\":22}}\n\n";
+        assert_eq!(kept.replayed("{\"id\":22}"), expected);
+        let silent = CachedAnswer::frames(frames.clone(), "{\"id\":7}", &"m".into(), 0.5);
+        assert_eq!(
+            silent.replayed("{\"id\":22}"),
+            frames,
+            "usage was not asked for"
+        );
     }
 
     #[test]

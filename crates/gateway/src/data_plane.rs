@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use steelyard_policy::{RouteId, VirtualKey};
@@ -79,11 +80,13 @@ async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Resp
 /// One of them.
 async fn model(
     State(gateway): State<Arc<Gateway>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Response {
     let dialect = dialect_of("/v1/models", &headers);
     let mut exchange = gateway.begin(dialect, "GET /v1/models/{name}", &headers);
+    // A name that is not UTF-8 is the name of nothing.
+    let name = name.map(|Path(name)| name).unwrap_or_default();
     match admit(&mut exchange, &headers) {
         Err(refused) => exchange.refuse(refused),
         Ok(caller) => {
@@ -137,12 +140,15 @@ async fn wrong_method(State(gateway): State<Arc<Gateway>>, request: Request) -> 
     let dialect = dialect_of(&path, request.headers());
     let exchange = gateway.begin(dialect, "other", request.headers());
     let allowed = if path.starts_with("/v1/models") {
-        Method::GET
+        "GET"
     } else {
-        Method::POST
+        "POST"
     };
     let message = format!("{method} is not allowed on {path}: use {allowed}");
-    exchange.refuse(Refused::new(ErrorKind::NotFound, message).with_code("method_not_allowed"))
+    let mut response = exchange.refuse(Refused::new(ErrorKind::MethodNotAllowed, message));
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
 
 async fn unknown_path(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

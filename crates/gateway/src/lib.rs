@@ -4,6 +4,8 @@
 //! request is told by the `pipeline` module.
 
 pub mod admin;
+#[doc(hidden)]
+pub mod bench;
 pub mod cache;
 pub mod cli;
 pub mod clock;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,17 +10,23 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_io_timeout::TimeoutStream;
 
 /// Longest that a client may take to send a request's head.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of a head, and of what a connection buffers of a body. Small, because a thousand held
 /// streams own a thousand of them.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
+/// Longest that a client may leave an answer unread before its connection is closed: a stalled
+/// reader would hold its request, and its provider's stream, for ever.
+const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after a failure to accept, such as no free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `stop` resolves, then lets open requests finish for as long as `drain`.
+/// Serves `router` until `stop` resolves, then lets open requests finish for as long as `drain` and
+/// cuts off the others. When it returns no connection is left, so every request has been recorded.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -29,6 +35,9 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let mut stop = pin!(stop);
+    // Connections end when `cut` is dropped, and each holds a sender of `ended` until then.
+    let (cut, cutting) = watch::channel(());
+    let (alive, mut ended) = mpsc::channel::<()>(1);
     loop {
         let accepted: Result<_, io::Error> = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -52,11 +61,16 @@ pub async fn serve(
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_READ_TIMEOUT)
             .max_buf_size(MAX_BUFFER_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(bounded(stream)), service);
         let connection = graceful.watch(connection);
+        let (mut cutting, alive) = (cutting.clone(), alive.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended early");
+            let _alive = alive;
+            tokio::select! {
+                result = connection => if let Err(error) = result {
+                    tracing::debug!(%error, "connection ended early");
+                },
+                _ = cutting.changed() => {}
             }
         });
     }
@@ -70,4 +84,14 @@ pub async fn serve(
             drain.as_secs()
         );
     }
+    drop((cut, alive));
+    // Nothing is ever sent: this waits for the last sender to go.
+    let _ = ended.recv().await;
+}
+
+/// The connection with a bound on how long a write may wait for its reader.
+fn bounded(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_STALL_TIMEOUT));
+    Box::pin(stream)
 }

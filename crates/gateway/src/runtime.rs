@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use crate::cache::RouteCaches;
 use crate::clock::Clock;
 use crate::limits::KeyLimiters;
-use crate::meter::{Meter, NO_ROUTE, RouteMeter};
+use crate::meter::{Meter, UnroutedMeter};
 use crate::request_id::RequestIds;
 use crate::request_log::RequestLog;
 use crate::transport::Clients;
@@ -19,7 +19,7 @@ pub struct Runtime {
     /// Every count.
     pub meter: Meter,
     /// Counters of requests that were refused before they had a route.
-    pub unrouted: RouteMeter,
+    pub unrouted: UnroutedMeter,
     /// Request ids.
     pub ids: RequestIds,
     /// One line a request.
@@ -42,7 +42,7 @@ impl Runtime {
             limiters: KeyLimiters::new(Arc::clone(&clock)),
             caches: RouteCaches::new(Arc::clone(&clock)),
             in_flight: Arc::new(Semaphore::new(max_in_flight.min(Semaphore::MAX_PERMITS))),
-            unrouted: meter.route(NO_ROUTE),
+            unrouted: meter.unrouted(),
             ids: RequestIds::default(),
             clients: Clients::default(),
             clock,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use axum::Router;
 use steelyard_policy::Policy;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,6 +23,9 @@ use crate::settings::{Settings, is_loopback};
 use crate::snapshot::{KeySource, Snapshot};
 use crate::{admin, data_plane, listener};
 
+/// How long the admin plane's last answers may take.
+const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
 /// A gateway with its listeners.
 pub struct Server {
     /// The gateway.
@@ -30,9 +34,33 @@ pub struct Server {
     pub data_address: SocketAddr,
     /// Where the admin plane listens.
     pub admin_address: SocketAddr,
-    stop: watch::Sender<bool>,
-    planes: [JoinHandle<()>; 2],
+    data_plane: Plane,
+    admin_plane: Plane,
     log: RequestLogWriter,
+}
+
+/// A listener that can be told to stop.
+struct Plane {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Plane {
+    fn start(listener: TcpListener, router: Router, drain: Duration) -> Self {
+        let (stop, stopping) = watch::channel(false);
+        let serving = listener::serve(listener, router, stopped(stopping), drain);
+        Self {
+            stop,
+            task: tokio::spawn(serving),
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "a listener ended badly");
+        }
+    }
 }
 
 /// The data plane may be reached from other machines only when clients need a key.
@@ -96,37 +124,21 @@ impl Server {
             snapshot: ArcSwap::from_pointee(snapshot),
             reload: ArcSwap::from_pointee(reload),
         });
-        let (stop, stopping) = watch::channel(false);
-        let plane = |listener, router| {
-            tokio::spawn(listener::serve(
-                listener,
-                router,
-                stopped(stopping.clone()),
-                drain,
-            ))
-        };
-        let planes = [
-            plane(data, data_plane::router(Arc::clone(&gateway))),
-            plane(admin, admin::router(Arc::clone(&gateway))),
-        ];
         Ok(Self {
+            data_plane: Plane::start(data, data_plane::router(Arc::clone(&gateway)), drain),
+            admin_plane: Plane::start(admin, admin::router(Arc::clone(&gateway)), ADMIN_DRAIN),
             gateway,
             data_address,
             admin_address,
-            stop,
-            planes,
             log: log_writer,
         })
     }
 
-    /// Stops accepting, lets open requests finish within `drain_ms`, writes the last log lines.
+    /// Stops accepting, lets open requests finish within `drain_ms`, writes the last log lines. The
+    /// admin plane stays until then, so that the last counts can be scraped.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
-        for plane in self.planes {
-            if let Err(error) = plane.await {
-                tracing::error!(%error, "a listener ended badly");
-            }
-        }
+        self.data_plane.stop().await;
+        self.admin_plane.stop().await;
         self.log.stop();
     }
 }

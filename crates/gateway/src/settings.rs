@@ -91,7 +91,7 @@ impl Settings {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
         });
-        Config::builder()
+        let settings: Self = Config::builder()
             .set_default("server.listen", "127.0.0.1:8080")?
             .set_default("server.admin_listen", "127.0.0.1:9090")?
             .set_default("server.max_body_bytes", 16_u64 << 20)?
@@ -108,7 +108,27 @@ impl Settings {
             .set_override_option("server.log_level", flags.log_level.clone())?
             .set_override_option("server.log_format", log_format)?
             .build()?
-            .try_deserialize()
+            .try_deserialize()?;
+        settings.server.check()?;
+        Ok(settings)
+    }
+}
+
+impl ServerSettings {
+    /// Bounds of zero would refuse every request, which nobody means.
+    fn check(&self) -> Result<(), ConfigError> {
+        let bounds = [
+            ("max_body_bytes", self.max_body_bytes == 0),
+            ("max_answer_bytes", self.max_answer_bytes == 0),
+            ("max_in_flight", self.max_in_flight == 0),
+            ("body_timeout_ms", self.body_timeout_ms == 0),
+        ];
+        match bounds.iter().find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(ConfigError::Message(format!(
+                "server.{name} must be at least 1"
+            ))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -191,6 +211,25 @@ mod tests {
         assert_eq!(settings.server.max_body_bytes, 1_000);
         assert_eq!(settings.server.max_in_flight, 7);
         assert_eq!(settings.server.drain_ms, 30_000);
+    }
+
+    #[test]
+    fn a_bound_of_zero_is_an_error() {
+        for name in [
+            "MAX_BODY_BYTES",
+            "MAX_ANSWER_BYTES",
+            "MAX_IN_FLIGHT",
+            "BODY_TIMEOUT_MS",
+        ] {
+            let variables = environment(&[(&format!("STEELYARD__SERVER__{name}"), "0")]);
+            let settings =
+                Settings::layer_with(&ServerSection::default(), variables, &Flags::default());
+            let error = settings.expect_err("it would refuse everything");
+            assert!(
+                error.to_string().contains(&name.to_lowercase()),
+                "{name}: {error}"
+            );
+        }
     }
 
     #[test]

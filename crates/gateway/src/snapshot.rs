@@ -1,24 +1,29 @@
 //! The configuration in force: a policy with everything that can be resolved beforehand, so that a
 //! request looks nothing up that could have been looked up when the policy was loaded.
 
+mod compile;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use steelyard_policy::{
-    KeyReference, ModelId, Policy, Price, Provider, Route, Selection, Timeouts, VirtualKey,
+    KeyReference, ModelId, Policy, Price, Provider, Selection, Timeouts, VirtualKey,
 };
-use steelyard_provider_adapter::{Adapter, adapter, openai};
-use steelyard_router::{Candidate, Exclusion, Terms, WhenNoneAdequate};
-use steelyard_types::{FeatureSet, UnixMillis};
+use steelyard_provider_adapter::Adapter;
+use steelyard_router::{Candidate, Exclusion, Terms};
+use steelyard_types::UnixMillis;
 
+use self::compile::{
+    compile_deployments, compile_key, compile_route, header, models_body, pinned_route,
+};
 use crate::cache::RouteCache;
 use crate::limits::KeyLimiter;
 use crate::meter::{KeyMeter, ModelMeter, RouteMeter};
 use crate::runtime::Runtime;
-use crate::transport::TransportError;
+use crate::transport::{Endpoint, TransportError};
 
 /// The label of requests that pin a model and so have no route.
 pub const PINNED: &str = "pinned";
@@ -57,8 +62,8 @@ pub struct Deployment {
     pub provider_header: HeaderValue,
     /// Writes its requests and reads its answers.
     pub adapter: &'static dyn Adapter,
-    /// Without a slash at the end.
-    pub base_url: String,
+    /// Where its requests go.
+    pub endpoint: Endpoint,
     /// The headers of every request, the key among them.
     pub headers: HeaderMap,
     /// Connections to it.
@@ -83,6 +88,8 @@ pub struct CompiledRoute {
     pub terms: Terms,
     /// Its response cache.
     pub cache: Option<Arc<RouteCache>>,
+    /// Connections with its own connect timeout, if it sets one.
+    pub client: Option<reqwest::Client>,
     /// Its counters.
     pub meter: RouteMeter,
 }
@@ -110,10 +117,10 @@ pub struct CompiledKey {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The HTTP client cannot be made.
-    #[error("cannot prepare connections to {provider}: {source}")]
+    #[error("cannot prepare the connections of {whose}: {source}")]
     Transport {
-        /// The provider's name.
-        provider: String,
+        /// The provider or route.
+        whose: String,
         /// What the client said.
         source: TransportError,
     },
@@ -190,6 +197,8 @@ impl Snapshot {
         let names: HashMap<Box<str>, Selection> = names
             .filter_map(|name| Some((name.into(), policy.resolve(name)?)))
             .collect();
+        let version_header = header(&policy.version, "the policy's version")?;
+        // From here on nothing fails: what outlives the snapshot changes only with it.
         let virtual_keys = policy.keys.iter().enumerate();
         let compiled_keys = virtual_keys
             .map(|(index, key)| (key.sha256, compile_key(index, key, runtime)))
@@ -205,10 +214,10 @@ impl Snapshot {
         });
         Ok(Self {
             version: policy.version.as_str().into(),
-            version_header: header(&policy.version, "the policy's version")?,
+            version_header,
             loaded_at: now,
             models_body: models_body(&policy, now),
-            pinned: Arc::new(pinned_route(runtime)),
+            pinned: Arc::new(pinned_route(&policy, runtime)),
             deployments,
             routes,
             names,
@@ -268,187 +277,4 @@ impl Snapshot {
             Some((&*deployment.name, &*deployment.provider, reason))
         })
     }
-}
-
-fn compile_deployments(
-    policy: &Policy,
-    keys: &dyn KeySource,
-    runtime: &Runtime,
-) -> Result<Vec<Deployment>, SnapshotError> {
-    let providers = policy
-        .providers
-        .iter()
-        .map(|provider| resolve_provider(provider, keys, runtime))
-        .collect::<Result<Vec<_>, _>>()?;
-    let deploy = |model: &steelyard_policy::Model| {
-        let provider = policy.provider(model.provider);
-        let resolved = &providers[model.provider.index()];
-        Ok(Deployment {
-            name: Arc::clone(&model.name),
-            provider: Arc::clone(&provider.name),
-            name_header: header(&model.name, "a model's name")?,
-            provider_header: header(&provider.name, "a provider's name")?,
-            adapter: adapter(provider.wire),
-            base_url: provider.base_url.clone(),
-            headers: resolved.headers.clone(),
-            client: resolved.client.clone(),
-            timeouts: provider.timeouts,
-            unusable: resolved.unusable.clone(),
-            meter: runtime.meter.model(&model.name, &provider.name),
-        })
-    };
-    policy.models.iter().map(deploy).collect()
-}
-
-struct ResolvedProvider {
-    headers: HeaderMap,
-    client: reqwest::Client,
-    unusable: Option<String>,
-}
-
-fn resolve_provider(
-    provider: &Provider,
-    keys: &dyn KeySource,
-    runtime: &Runtime,
-) -> Result<ResolvedProvider, SnapshotError> {
-    let key = provider
-        .key
-        .as_ref()
-        .map(|reference| keys.read(provider, reference))
-        .transpose();
-    let (key, unusable) = match key {
-        Ok(key) => (key, None),
-        Err(reason) => (None, Some(reason)),
-    };
-    let mut headers = HeaderMap::new();
-    for (name, value) in adapter(provider.wire).headers(key.as_deref()) {
-        let what = || format!("the key of provider {}", provider.name);
-        let mut value =
-            HeaderValue::from_str(&value).map_err(|_| SnapshotError::Header { what: what() })?;
-        value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    let client = runtime
-        .clients
-        .of(provider.timeouts.connect_ms)
-        .map_err(|source| SnapshotError::Transport {
-            provider: provider.name.to_string(),
-            source,
-        })?;
-    Ok(ResolvedProvider {
-        headers,
-        client,
-        unusable,
-    })
-}
-
-fn compile_route(
-    policy: &Policy,
-    route: &Route,
-    deployments: &[Deployment],
-    runtime: &Runtime,
-) -> Result<CompiledRoute, SnapshotError> {
-    let candidates = route
-        .candidates
-        .iter()
-        .map(|id| RouteCandidate {
-            model: *id,
-            ruled_out: ruled_out(policy, route, *id, deployments),
-        })
-        .collect();
-    let cache = route.cache.map(|settings| {
-        runtime
-            .caches
-            .of(&route.name, settings.ttl_ms, settings.max_bytes)
-    });
-    Ok(CompiledRoute {
-        name: Arc::clone(&route.name),
-        name_header: header(&route.name, "a route's name")?,
-        candidates,
-        terms: Terms {
-            threshold: route.threshold,
-            otherwise: match route.otherwise {
-                steelyard_policy::Otherwise::Strongest => WhenNoneAdequate::Strongest,
-                steelyard_policy::Otherwise::Refuse => WhenNoneAdequate::Refuse,
-            },
-            max_cost: route.require.max_cost,
-        },
-        cache,
-        meter: runtime.meter.route(&route.name),
-    })
-}
-
-/// What can be said of a candidate before any request is seen.
-fn ruled_out(
-    policy: &Policy,
-    route: &Route,
-    id: ModelId,
-    deployments: &[Deployment],
-) -> Option<Exclusion> {
-    let model = policy.model(id);
-    let provider = policy.provider(model.provider);
-    let allowed = |list: &Option<Vec<_>>| list.as_ref().is_none_or(|l| l.contains(&model.provider));
-    let in_region = match (&route.require.regions, provider.region) {
-        (None, _) => true,
-        (Some(regions), Some(region)) => regions.contains(&region),
-        (Some(_), None) => false,
-    };
-    if !allowed(&route.require.providers) || !in_region {
-        return Some(Exclusion::NotAllowed);
-    }
-    let missing: FeatureSet = route.require.features.difference(model.target.features);
-    if let Some(feature) = missing.iter().next() {
-        return Some(Exclusion::Feature(feature));
-    }
-    deployments[id.index()]
-        .unusable
-        .as_ref()
-        .map(|_| Exclusion::NoKey)
-}
-
-fn pinned_route(runtime: &Runtime) -> CompiledRoute {
-    CompiledRoute {
-        name: PINNED.into(),
-        name_header: HeaderValue::from_static(PINNED),
-        candidates: Vec::new(),
-        terms: Terms {
-            threshold: 0.0,
-            otherwise: WhenNoneAdequate::Strongest,
-            max_cost: None,
-        },
-        cache: None,
-        meter: runtime.meter.route(PINNED),
-    }
-}
-
-fn compile_key(index: usize, key: &VirtualKey, runtime: &Runtime) -> CompiledKey {
-    CompiledKey {
-        index,
-        limiter: key
-            .requests_per_minute
-            .map(|limit| runtime.limiters.of(&key.name, limit)),
-        meter: runtime.meter.key(&key.name),
-    }
-}
-
-fn models_body(policy: &Policy, now: UnixMillis) -> Bytes {
-    let routes = policy
-        .routes
-        .iter()
-        .map(|route| (&*route.name, "steelyard"));
-    let models = policy
-        .models
-        .iter()
-        .map(|model| (&*model.name, &*policy.provider(model.provider).name));
-    openai::models_body(routes.chain(models), now.seconds())
-}
-
-fn header(text: &str, what: &str) -> Result<HeaderValue, SnapshotError> {
-    HeaderValue::from_str(text).map_err(|_| SnapshotError::Header {
-        what: what.to_owned(),
-    })
 }

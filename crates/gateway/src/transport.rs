@@ -1,10 +1,10 @@
 //! Connections to providers: the only module that knows which HTTP client is used.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, Url};
 
 /// Idle connections kept per provider host.
 const IDLE_PER_HOST: usize = 256;
@@ -51,4 +51,69 @@ impl Clients {
 pub fn install_tls() {
     // An error means that it was chosen before.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Where the requests to a model go.
+///
+/// A model's paths hardly ever differ (Gemini has one for streams and one for whole answers), so the
+/// first of each kind is kept parsed: parsing anew would be a fourteenth of a request's instructions.
+#[derive(Debug)]
+pub struct Endpoint {
+    base_url: String,
+    parsed: [OnceLock<(String, Url)>; 2],
+}
+
+/// A provider's address that no request can be sent to.
+#[derive(Debug, thiserror::Error)]
+#[error("{address} is not a URL: {reason}")]
+pub struct BadUrl {
+    address: String,
+    reason: String,
+}
+
+impl Endpoint {
+    /// The endpoint behind a base URL without a slash at its end.
+    #[must_use]
+    pub fn new(base_url: &str) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            parsed: Default::default(),
+        }
+    }
+
+    /// The URL of a path of this endpoint.
+    ///
+    /// # Errors
+    /// If base URL and path together are none.
+    pub fn url(&self, path: &str, stream: bool) -> Result<Url, BadUrl> {
+        let kept = &self.parsed[usize::from(stream)];
+        if let Some((known, url)) = kept.get()
+            && known == path
+        {
+            return Ok(url.clone());
+        }
+        let address = format!("{}{path}", self.base_url);
+        let url = Url::parse(&address).map_err(|error| BadUrl {
+            address,
+            reason: error.to_string(),
+        })?;
+        // If another request was faster, its URL is kept.
+        let _ = kept.set((path.to_owned(), url.clone()));
+        Ok(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+
+    #[test]
+    fn urls_are_of_their_own_path() {
+        let endpoint = Endpoint::new("http://127.0.0.1:1/v1");
+        for path in ["/a", "/b?c=d", "/a", "/b?c=d"] {
+            let url = endpoint.url(path, true).expect("a URL");
+            assert_eq!(url.as_str(), format!("http://127.0.0.1:1/v1{path}"));
+        }
+        assert!(Endpoint::new("nowhere").url("/a", false).is_err());
+    }
 }

@@ -45,6 +45,33 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// A value that may be of another type than it should be, and is then as good as absent: an answer
+/// is not lost for what stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lenient<T>(pub(crate) Option<T>);
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Lenient<T> {
+    pub(crate) fn as_ref(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: &'de RawValue = Deserialize::deserialize(deserializer)?;
+        // serde reads a list as a structure too, which would give counts a meaning that nobody gave
+        // them.
+        let value = Some(raw.get()).filter(|text| !text.starts_with('['));
+        Ok(Self(value.and_then(|text| serde_json::from_str(text).ok())))
+    }
+}
+
 /// The text as a JSON object, if it is one.
 pub(crate) fn object(text: &str) -> Option<&RawValue> {
     serde_json::from_str::<&RawValue>(text)
@@ -147,6 +174,22 @@ mod tests {
         assert!(matches!(&plain[0], Some(Text(Cow::Borrowed("a")))));
         assert!(matches!(&plain[1], Some(Text(Cow::Owned(text))) if text == "b\n"));
         assert!(plain[2].is_none());
+    }
+
+    #[test]
+    fn what_is_of_another_type_is_as_good_as_absent() {
+        #[derive(serde::Deserialize)]
+        struct Counts {
+            one: u64,
+        }
+        let read = |json: &str| {
+            let read: Lenient<Counts> = serde_json::from_str(json).unwrap();
+            read.0.map(|counts| counts.one)
+        };
+        assert_eq!(read(r#"{"one": 7}"#), Some(7));
+        for wrong in ["null", "7", "[7]", "\"7\"", r#"{"one": -7}"#, "{}"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod carry;
 mod collect;
 mod dialect;
 mod json;
+mod masked;
 mod reply;
 mod stream_reply;
 mod turns;

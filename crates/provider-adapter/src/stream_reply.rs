@@ -8,7 +8,9 @@ use steelyard_types::{
 };
 
 use crate::messages::{self, EventWriter};
-use crate::openai::{ChunkDecoder, ChunkWriter, DONE_FRAME, Passed, usage_frame, usage_json};
+use crate::openai::{
+    ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
+};
 use crate::sse::{Frame, SseDecoder};
 use crate::{FrameDecoder, ReplyContext, adapter};
 
@@ -42,6 +44,7 @@ enum Mode {
     Chunks {
         decoder: ChunkDecoder,
         passed: Passed,
+        known: KnownShape,
     },
     /// Anthropic's events go through.
     Events {
@@ -143,6 +146,7 @@ impl StreamReply {
             (Dialect::OpenAiChat, WireFormat::OpenAiChat) => Mode::Chunks {
                 decoder: ChunkDecoder::default(),
                 passed: Passed::new(context),
+                known: KnownShape::default(),
             },
             (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => Mode::Events {
                 decoder: adapter(wire).stream_decoder(),
@@ -279,10 +283,22 @@ impl Mode {
         out: &mut Vec<Bytes>,
     ) {
         match self {
-            Self::Chunks { decoder, passed } => {
+            Self::Chunks {
+                decoder,
+                passed,
+                known,
+            } => {
+                // Behind the first words of an answer, most chunks bring nothing but more of them.
+                if seen.answer && frame.event.is_empty() && known.matches(frame.data) {
+                    out.push(frame.raw.clone());
+                    return;
+                }
                 let look = decoder.read(frame, &mut |event| seen.event(&event));
-                seen.content |= look.other_content;
-                seen.answer |= look.other_content;
+                seen.content |= look.other_answer || look.other_reasoning;
+                seen.answer |= look.other_answer;
+                if look.is_plain() {
+                    known.remember(frame.data);
+                }
                 if !seen.is_over() {
                     out.extend(passed.frame(frame, look, include_usage, seen.content));
                 }

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     ModelNotFound,
     /// No such path.
     NotFound,
+    /// The path is there, but not for this method.
+    MethodNotAllowed,
     /// No candidate can carry this request.
     Unsupported,
     /// No candidate is available right now.
@@ -64,7 +66,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BadRequest,
         Self::Unprocessable,
         Self::PayloadTooLarge,
@@ -89,6 +91,7 @@ impl ErrorKind {
         Self::ClientRateLimited,
         Self::ModelNotFound,
         Self::NotFound,
+        Self::MethodNotAllowed,
         Self::Unsupported,
         Self::Unavailable,
         Self::Internal,
@@ -123,6 +126,7 @@ impl ErrorKind {
             Self::ClientRateLimited => "client_rate_limited",
             Self::ModelNotFound => "model_not_found",
             Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::Unsupported => "unsupported",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",

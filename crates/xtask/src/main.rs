@@ -1,9 +1,13 @@
 //! The project's own tasks: `cargo xtask <task>`.
 
+mod bench;
 mod bench_scorer;
+mod debian;
 mod import_prices;
 mod routing_data;
+mod test;
 mod train_scorer;
+mod workspace;
 
 use clap::Parser;
 
@@ -11,18 +15,30 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Fit the scorer's weights on recorded outcomes and grade the fit.
-    TrainScorer(train_scorer::Args),
+    /// Install what the tests need, then run every check and test.
+    Test(test::Args),
+    /// Run all benchmarks and print their tables.
+    Bench,
+    /// Measure the gateway's CPU time and memory beside nginx.
+    BenchGateway(bench::Args),
+    /// Measure the time of the whole decision.
+    BenchDecision(bench::Args),
     /// Measure the time that the scorer takes per prompt.
     BenchScorer(bench_scorer::Args),
+    /// Fit the scorer's weights on recorded outcomes and grade the fit.
+    TrainScorer(train_scorer::Args),
     /// Write the shipped price book from gathered facts.
     ImportPrices(import_prices::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
-        Task::TrainScorer(args) => train_scorer::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Bench => bench::all(),
+        Task::BenchGateway(args) => bench::gateway(&args),
+        Task::BenchDecision(args) => bench::decision(&args),
         Task::BenchScorer(args) => bench_scorer::run(&args),
+        Task::TrainScorer(args) => train_scorer::run(&args),
         Task::ImportPrices(args) => import_prices::run(&args),
     }
 }

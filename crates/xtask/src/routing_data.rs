@@ -9,6 +9,17 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use steelyard_router::train::{Anchor, Example, Outcome};
 
+/// Reference material beside the workspace. A user's clone has none.
+pub(crate) fn shared() -> PathBuf {
+    let folder = std::env::var_os("STEELYARD_SHARED").map(PathBuf::from);
+    folder.unwrap_or_else(|| crate::workspace::root().join("../shared"))
+}
+
+/// Where the recorded outcomes are.
+pub(crate) fn folder() -> PathBuf {
+    shared().join("data/routing")
+}
+
 /// Reads every `*.jsonl.gz` of a folder, in the order of their names.
 pub(crate) fn examples(folder: &Path) -> Result<Vec<Example>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use steelyard_e2e::{Stage, user};
 use tokio::net::TcpStream;
 
+/// The largest body that the gateway of these tests takes.
+const LARGEST_BODY: usize = 3_000_000;
+
 /// Bytes that are no good request, with what they are answered.
 fn cases() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
     let message = r#"{"role":"user","content":"hi"}"#;
@@ -77,7 +80,13 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
         ),
         (
             "too large",
-            with(&format!(r#""user":"{}""#, "x".repeat(4_000_000))).into_bytes(),
+            with(&format!(r#""user":"{}""#, "x".repeat(LARGEST_BODY))).into_bytes(),
+            413,
+            "payload_too_large",
+        ),
+        (
+            "three times too large",
+            "x".repeat(3 * LARGEST_BODY).into_bytes(),
             413,
             "payload_too_large",
         ),
@@ -91,7 +100,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
 }
 
 async fn stage() -> Stage {
-    Stage::with(|policy, _| policy.setting("max_body_bytes: 3000000")).await
+    Stage::with(|policy, _| policy.setting(&format!("max_body_bytes: {LARGEST_BODY}"))).await
 }
 
 #[tokio::test]
@@ -167,18 +176,26 @@ async fn other_requests_than_there_are() {
         .body(vec![31, 139, 8, 0]);
     client.answer(zipped).await.error(400, "bad_request");
     for (method, path) in [
-        ("GET", "/v1/chat/completions"),
-        ("DELETE", "/v1/models"),
         ("POST", "/v1/embeddings"),
         ("GET", "/"),
         ("GET", "/metrics"),
         ("GET", "/v1/chat/completions/../../../etc/passwd"),
         ("POST", "//v1//chat//completions"),
-        ("OPTIONS", "/v1/chat/completions"),
     ] {
         let request = client.request(method, path).body(body.clone());
         let answer = client.answer(request).await;
         answer.error(404, "not_found");
+        stage.gateway.record(answer.header("x-request-id")).await;
+    }
+    for (method, path, allowed) in [
+        ("GET", "/v1/chat/completions", "POST"),
+        ("OPTIONS", "/v1/chat/completions", "POST"),
+        ("DELETE", "/v1/models", "GET"),
+    ] {
+        let request = client.request(method, path).body(body.clone());
+        let answer = client.answer(request).await;
+        answer.error(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), allowed);
         stage.gateway.record(answer.header("x-request-id")).await;
     }
     // Ids of clients are kept when they are sane, and replaced when they are not.
@@ -198,8 +215,9 @@ async fn other_requests_than_there_are() {
 async fn write(stream: &TcpStream, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         stream.writable().await.expect("writable");
-        if let Ok(written) = stream.try_write(bytes) {
-            bytes = &bytes[written..];
+        match stream.try_write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
         }
     }
 }
@@ -235,6 +253,66 @@ async fn a_half_sent_body_leaves_a_line() {
     let metrics = stage.gateway.metrics().await;
     assert_eq!(metrics.sum("steelyard_requests_total", &[]), 3);
     assert_eq!(metrics.sum("steelyard_in_flight_requests", &[]), 0);
+    stage.gateway.sound();
+}
+
+/// What the gateway answers to these bytes, up to the end of the connection.
+async fn exchange(stage: &Stage, bytes: &[u8]) -> String {
+    let stream = connect(stage).await;
+    write(&stream, bytes).await;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    let whole = async {
+        loop {
+            stream.readable().await.expect("readable");
+            match stream.try_read(&mut buffer) {
+                Ok(0) => return,
+                Ok(length) => answer.extend_from_slice(&buffer[..length]),
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+            }
+        }
+    };
+    steelyard_e2e::soon("an answer", whole).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn bodies_may_come_in_pieces() {
+    let mut stage = stage().await;
+    let body = user("auto", "[[say:in pieces]]").to_string();
+    let pieces: String = body
+        .as_bytes()
+        .chunks(7)
+        .map(|piece| {
+            format!(
+                "{:x}\r\n{}\r\n",
+                piece.len(),
+                String::from_utf8_lossy(piece)
+            )
+        })
+        .collect();
+    let post = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let chunked = format!("{post}transfer-encoding: chunked\r\n\r\n{pieces}0\r\n\r\n");
+    let answer = exchange(&stage, chunked.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("in pieces"), "{answer}");
+    // curl asks before it sends a long body.
+    let length = body.len();
+    let asking = format!("{post}expect: 100-continue\r\ncontent-length: {length}\r\n\r\n{body}");
+    let answer = exchange(&stage, asking.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n"), "{answer}");
+    assert!(answer.contains("in pieces"), "{answer}");
+    // Too large by one byte, without saying so beforehand. By more, and the rest that nobody reads
+    // could make the connection end in a reset before the answer is read.
+    let piece = |length: usize| format!("{length:x}\r\n{}\r\n", " ".repeat(length));
+    let pieces = piece(60_000).repeat(LARGEST_BODY / 60_000) + &piece(1);
+    let large = format!("{post}transfer-encoding: chunked\r\n\r\n{pieces}0\r\n\r\n");
+    let answer = exchange(&stage, large.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(
+        answer.contains("x-steelyard-error: payload_too_large"),
+        "{answer}"
+    );
     stage.gateway.sound();
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
-use steelyard_e2e::{Stage, prices, signal, user};
+use steelyard_e2e::{Gateway, PolicyFile, Scratch, Sim, Stage, prices, signal, user};
 
 const WORKERS: usize = 8;
 /// Reloads while the load runs.
@@ -202,4 +202,64 @@ async fn a_changed_price_is_picked_up_from_its_file() {
     );
     assert!(before > 0);
     assert_eq!(after, before * 10);
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_in_place_is_picked_up() {
+    let stage = Stage::start().await;
+    let changed = stage
+        .policy
+        .clone()
+        .route("new", "openai-cheap", "threshold: 0");
+    let file = stage.folder.path("steelyard.yaml");
+    std::fs::write(&file, changed.text()).expect("writable");
+    reloaded(&stage, 1).await;
+    let answer = stage.gateway.client.chat(&user("new", "[[say:new]]")).await;
+    assert_eq!(answer.content(), "new", "{}", answer.text);
+    // Taken away and put back, as some deployments do it.
+    std::fs::remove_file(&file).expect("it is there");
+    let again = changed.route("newer", "openai-cheap", "threshold: 0");
+    std::fs::write(&file, again.text()).expect("writable");
+    reloaded(&stage, 2).await;
+    let answer = stage
+        .gateway
+        .client
+        .chat(&user("newer", "[[say:newer]]"))
+        .await;
+    assert_eq!(answer.content(), "newer", "{}", answer.text);
+}
+
+#[tokio::test]
+async fn links_that_are_swapped_as_kubernetes_does_are_picked_up() {
+    use std::os::unix::fs::symlink;
+    let sim = Sim::start().await;
+    let policy = PolicyFile::of_all_kinds(&sim.base);
+    let folder = Scratch::new();
+    // A mounted ConfigMap: the file is a link into `..data`, itself a link to a dated folder.
+    let publish = |name: &str, policy: &PolicyFile| {
+        let dated = folder.path(name);
+        std::fs::create_dir(&dated).expect("a folder");
+        std::fs::write(dated.join("steelyard.yaml"), policy.text()).expect("writable");
+        std::fs::write(dated.join("prices.yaml"), prices()).expect("writable");
+        let beside = folder.path("..data_tmp");
+        symlink(name, &beside).expect("a link");
+        std::fs::rename(&beside, folder.path("..data")).expect("a swap");
+    };
+    publish("..2026_01_01", &policy);
+    for name in ["steelyard.yaml", "prices.yaml"] {
+        symlink(format!("..data/{name}"), folder.path(name)).expect("a link");
+    }
+    let stage = Stage {
+        gateway: Gateway::start(&folder).await,
+        sim,
+        policy: policy.clone(),
+        folder: Scratch::new(),
+    };
+    publish(
+        "..2026_01_02",
+        &policy.route("new", "openai-cheap", "threshold: 0"),
+    );
+    reloaded(&stage, 1).await;
+    let answer = stage.gateway.client.chat(&user("new", "[[say:new]]")).await;
+    assert_eq!(answer.content(), "new", "{}", answer.text);
 }

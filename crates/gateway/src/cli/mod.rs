@@ -20,7 +20,7 @@ const EXIT_CONFIG: u8 = 78;
 
 /// An LLM routing gateway: every request on the cheapest adequate model, and every number true.
 #[derive(Debug, Parser)]
-#[command(name = "steelyard", version, about, max_term_width = 100)]
+#[command(name = "steelyard", version, max_term_width = 100)]
 #[command(after_help = "Start with `steelyard demo`: it needs no keys and no configuration.")]
 pub struct Cli {
     #[command(subcommand)]
@@ -158,6 +158,9 @@ Example:
         /// A JSON file with a whole chat request instead; its `model` is used
         #[arg(long, value_name = "FILE")]
         request: Option<PathBuf>,
+        /// Rule out models whose provider's key cannot be read here, as `serve` would
+        #[arg(long)]
+        with_keys: bool,
     },
 }
 
@@ -194,7 +197,15 @@ impl Cli {
                 model,
                 prompt,
                 request,
-            }) => policy::explain(&config, &model, prompt.as_deref(), request.as_deref()),
+                with_keys,
+            }) => {
+                let asked = policy::Asked {
+                    model: &model,
+                    prompt: prompt.as_deref(),
+                    request: request.as_deref(),
+                };
+                policy::explain(&config, &asked, with_keys)
+            }
             Command::Keys(KeysCommand::Create {
                 name,
                 routes,

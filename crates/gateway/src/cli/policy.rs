@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use serde_json::json;
-use steelyard_policy::{Diagnostics, Policy};
+use steelyard_policy::{Diagnostics, KeyReference, Policy, Provider, Selection};
 use steelyard_provider_adapter::openai;
 use steelyard_router::{Considered, Plan, Scorer, Verdict};
 
@@ -15,9 +15,13 @@ use crate::meter::Meter;
 use crate::pipeline::{Decision, decide, weigh};
 use crate::request_log::RequestLog;
 use crate::runtime::Runtime;
-use crate::snapshot::{Snapshot, SystemKeys};
+use crate::settings::{Flags, Settings};
+use crate::snapshot::{KeySource, Snapshot, SystemKeys};
 
 pub(super) fn check(path: &Path, deny_warnings: bool) -> anyhow::Result<ExitCode> {
+    let policy = load_policy(path)?.policy;
+    // What `serve` would refuse besides: addresses, and variables that name no setting.
+    Settings::layer(&policy.server, &Flags::default())?;
     let Policy {
         version,
         providers,
@@ -26,7 +30,7 @@ pub(super) fn check(path: &Path, deny_warnings: bool) -> anyhow::Result<ExitCode
         keys,
         warnings,
         ..
-    } = load_policy(path)?.policy;
+    } = policy;
     if !warnings.is_empty() {
         say(&Diagnostics {
             items: warnings.clone(),
@@ -49,19 +53,31 @@ pub(super) fn check(path: &Path, deny_warnings: bool) -> anyhow::Result<ExitCode
     })
 }
 
-pub(super) fn explain(
-    path: &Path,
-    model: &str,
-    prompt: Option<&str>,
-    request: Option<&Path>,
-) -> anyhow::Result<ExitCode> {
-    let body = match request {
+/// The request to explain.
+pub(super) struct Asked<'a> {
+    pub(super) model: &'a str,
+    pub(super) prompt: Option<&'a str>,
+    pub(super) request: Option<&'a Path>,
+}
+
+/// Keys of which it is assumed that they are there: a policy is explained where it is written, not
+/// where its secrets are.
+struct AssumedKeys;
+
+impl KeySource for AssumedKeys {
+    fn read(&self, _: &Provider, _: &KeyReference) -> Result<String, String> {
+        Ok("assumed".to_owned())
+    }
+}
+
+pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow::Result<ExitCode> {
+    let body = match asked.request {
         Some(file) => {
             std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?
         }
         None => json!({
-            "model": model,
-            "messages": [{ "role": "user", "content": prompt.unwrap_or_default() }],
+            "model": asked.model,
+            "messages": [{ "role": "user", "content": asked.prompt.unwrap_or_default() }],
         })
         .to_string()
         .into_bytes(),
@@ -73,7 +89,8 @@ pub(super) fn explain(
     let (log, _writer) = RequestLog::start(std::io::sink())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let runtime = Runtime::new(clock, Meter::new()?, log, 1);
-    let snapshot = Snapshot::compile(policy, &SystemKeys, &runtime)?;
+    let keys: &dyn KeySource = if with_keys { &SystemKeys } else { &AssumedKeys };
+    let snapshot = Snapshot::compile(policy, keys, &runtime)?;
     let selection = snapshot.resolve(&request.model).with_context(|| {
         format!(
             "{} has no route or model named {:?}",
@@ -87,7 +104,11 @@ pub(super) fn explain(
         "complexity {:.4}, about {} prompt tokens, {} answer tokens expected",
         demand.complexity, demand.prompt_tokens, demand.expected_output_tokens
     ));
-    for line in table(&snapshot, &decision.plan) {
+    let most = match selection {
+        Selection::Route(id) => snapshot.policy.route(id).fallback.max_attempts,
+        Selection::Model(_) => 1,
+    };
+    for line in table(&snapshot, &decision.plan, usize::from(most)) {
         say(&line);
     }
     for refusal in &decision.refusals {
@@ -97,8 +118,8 @@ pub(super) fn explain(
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line per candidate, in the route's order.
-fn table(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
+/// One line per candidate, in the route's order; of the ladder, the `most` that can be tried.
+fn table(snapshot: &Snapshot, plan: &Plan, most: usize) -> Vec<String> {
     let head = format!(
         "\n{:<24} {:>10} {:>8} {:>14}  {}",
         "candidate", "capability", "chance", "expected $", "verdict"
@@ -108,7 +129,8 @@ fn table(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
         let cost = one
             .expected_cost
             .map_or("-".to_owned(), |cost| cost.to_string());
-        let place = plan.ladder.iter().position(|id| *id == one.id);
+        let mut tried = plan.ladder.iter().take(most);
+        let place = tried.position(|id| *id == one.id);
         let place = place.map_or(String::new(), |place| {
             format!(", tried as number {}", place + 1)
         });

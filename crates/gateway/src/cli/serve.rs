@@ -14,6 +14,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::layer(&loaded.policy.server, &args.server.flags())?;
     start_log(&settings.server.log_level, settings.server.log_format)?;
     install_tls();
+    raise_open_files();
     tokio_runtime()?.block_on(async {
         let server = Server::start(loaded.policy, settings, &SystemKeys, std::io::stdout()).await?;
         let gateway = Arc::clone(&server.gateway);
@@ -28,4 +29,13 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         server.stop().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Raises the limit of open files to what the system allows: a held stream is two connections, and
+/// the usual soft limit of 1,024 would be reached by five hundred of them.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
+    }
 }

@@ -1,10 +1,11 @@
 use std::sync::OnceLock;
 
 use prometheus::{Histogram, IntCounter, IntCounterVec};
+use steelyard_policy::ModelId;
 use steelyard_router::Reason;
 use steelyard_types::{ErrorKind, Usage};
 
-use super::{Metrics, outcome_label, reason_label, series};
+use super::{Metrics, NO_ROUTE, outcome_label, series};
 
 /// Outcomes of a request or attempt: well, or one of the error kinds.
 const OUTCOMES: usize = ErrorKind::ALL.len() + 1;
@@ -43,28 +44,85 @@ fn outcome_index(outcome: Option<ErrorKind>) -> usize {
     outcome.map_or(0, |kind| kind as usize + 1)
 }
 
+/// What is counted of requests that reached no route.
+#[derive(Debug)]
+pub struct UnroutedMeter(RequestCounters);
+
 /// What is counted per route.
 #[derive(Debug)]
 pub struct RouteMeter {
-    name: String,
-    requests: [[LazyCounter; OUTCOMES]; 2],
-    decisions: IntCounterVec,
+    requests: RequestCounters,
+    /// Sorted by model.
+    models: Box<[(ModelId, RouteModelCounters)]>,
     fallbacks: IntCounterVec,
-    cost: IntCounterVec,
     complexity: Histogram,
     overhead: Histogram,
     counterfactual: IntCounter,
     cache: [IntCounter; 2],
 }
 
-impl RouteMeter {
-    pub(super) fn new(metrics: &Metrics, name: &str) -> Self {
+/// Requests of one route by outcome.
+#[derive(Debug)]
+struct RequestCounters {
+    route: String,
+    /// Whole answers, then streams.
+    counters: [[LazyCounter; OUTCOMES]; 2],
+}
+
+/// What is counted per candidate of a route.
+#[derive(Debug)]
+struct RouteModelCounters {
+    model: String,
+    decisions: [LazyCounter; Reason::ALL.len()],
+    cost: LazyCounter,
+}
+
+impl RequestCounters {
+    fn new(metrics: &Metrics, route: &str) -> Self {
         Self {
-            name: name.to_owned(),
-            requests: [by_outcome(&metrics.requests), by_outcome(&metrics.requests)],
-            decisions: metrics.decisions.clone(),
+            route: route.to_owned(),
+            counters: [by_outcome(&metrics.requests), by_outcome(&metrics.requests)],
+        }
+    }
+
+    fn count(&self, stream: bool, outcome: Option<ErrorKind>) {
+        let counter = &self.counters[usize::from(stream)][outcome_index(outcome)];
+        let stream = if stream { "true" } else { "false" };
+        counter.add(&[&self.route, stream, outcome_label(outcome)], 1);
+    }
+}
+
+impl UnroutedMeter {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        Self(RequestCounters::new(metrics, NO_ROUTE))
+    }
+
+    /// A request ended; `None` means well.
+    pub fn request(&self, stream: bool, outcome: Option<ErrorKind>) {
+        self.0.count(stream, outcome);
+    }
+}
+
+impl RouteMeter {
+    pub(super) fn new<'a>(
+        metrics: &Metrics,
+        name: &str,
+        models: impl IntoIterator<Item = (ModelId, &'a str)>,
+    ) -> Self {
+        let counters = |model: &str| RouteModelCounters {
+            model: model.to_owned(),
+            decisions: std::array::from_fn(|_| LazyCounter::new(&metrics.decisions)),
+            cost: LazyCounter::new(&metrics.cost),
+        };
+        let mut models: Box<[_]> = models
+            .into_iter()
+            .map(|(id, model)| (id, counters(model)))
+            .collect();
+        models.sort_by_key(|(id, _)| *id);
+        Self {
+            requests: RequestCounters::new(metrics, name),
+            models,
             fallbacks: metrics.fallbacks.clone(),
-            cost: metrics.cost.clone(),
             complexity: series(&metrics.complexity, name),
             overhead: series(&metrics.overhead, name),
             counterfactual: metrics.counterfactual.with_label_values(&[name]),
@@ -74,30 +132,36 @@ impl RouteMeter {
 
     /// A request ended; `None` means well.
     pub fn request(&self, stream: bool, outcome: Option<ErrorKind>) {
-        let counter = &self.requests[usize::from(stream)][outcome_index(outcome)];
-        let stream = if stream { "true" } else { "false" };
-        counter.add(&[&self.name, stream, outcome_label(outcome)], 1);
+        self.requests.count(stream, outcome);
     }
 
-    /// A model was chosen to be tried first.
-    pub fn decision(&self, model: &str, reason: Reason) {
-        self.decisions
-            .with_label_values(&[&self.name, model, reason_label(reason)])
-            .inc();
+    /// A candidate was chosen to be tried first.
+    pub fn decision(&self, model: ModelId, reason: Reason) {
+        if let Some(counters) = self.of(model) {
+            let labels = [&*self.requests.route, &*counters.model, reason.as_str()];
+            counters.decisions[reason as usize].add(&labels, 1);
+        }
     }
 
-    /// An attempt was abandoned for another model.
-    pub fn fallback(&self, model: &str, kind: ErrorKind) {
-        self.fallbacks
-            .with_label_values(&[&self.name, model, kind.as_str()])
-            .inc();
+    /// An attempt was abandoned for another model. Rare enough to look its label up.
+    pub fn fallback(&self, model: ModelId, kind: ErrorKind) {
+        if let Some(counters) = self.of(model) {
+            let labels = [&*self.requests.route, &*counters.model, kind.as_str()];
+            self.fallbacks.with_label_values(&labels).inc();
+        }
     }
 
     /// An attempt cost this many nano-dollars.
-    pub fn cost(&self, model: &str, nano_usd: u64) {
-        self.cost
-            .with_label_values(&[&self.name, model])
-            .inc_by(nano_usd);
+    pub fn cost(&self, model: ModelId, nano_usd: u64) {
+        if let Some(counters) = self.of(model) {
+            let labels = [&*self.requests.route, &*counters.model];
+            counters.cost.add(&labels, nano_usd);
+        }
+    }
+
+    fn of(&self, model: ModelId) -> Option<&RouteModelCounters> {
+        let place = self.models.binary_search_by_key(&model, |(id, _)| *id);
+        Some(&self.models[place.ok()?].1)
     }
 
     /// The scorer weighed a request.
@@ -198,15 +262,16 @@ impl ModelMeter {
         self.first_token.observe(seconds);
     }
 
-    /// An attempt used these tokens; `None` when it was answered without saying.
-    pub fn usage(&self, usage: Option<&Usage>) {
-        let Some(usage) = usage else {
-            self.unmetered.inc();
-            return;
-        };
+    /// An attempt used these tokens.
+    pub fn usage(&self, usage: &Usage) {
         for ((class, _), counter) in TokenClass::ALL.iter().zip(&self.tokens) {
             counter.inc_by(class.of(usage));
         }
+    }
+
+    /// What an attempt cost is not known, or only in part.
+    pub fn unmetered(&self) {
+        self.unmetered.inc();
     }
 }
 

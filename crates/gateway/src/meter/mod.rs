@@ -12,10 +12,10 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
-use steelyard_router::Reason;
+use steelyard_policy::ModelId;
 use steelyard_types::{ErrorKind, UnixMillis};
 
-pub use handles::{KeyMeter, ModelMeter, RouteMeter, TokenClass};
+pub use handles::{KeyMeter, ModelMeter, RouteMeter, TokenClass, UnroutedMeter};
 
 /// The label of what concerns no route: an unknown path, a request refused before it was routed.
 pub const NO_ROUTE: &str = "none";
@@ -191,10 +191,20 @@ impl Meter {
         Ok(text)
     }
 
-    /// The handles of a route.
+    /// The handles of a route with these candidates.
     #[must_use]
-    pub fn route(&self, name: &str) -> RouteMeter {
-        RouteMeter::new(self.0.as_ref(), name)
+    pub fn route<'a>(
+        &self,
+        name: &str,
+        candidates: impl IntoIterator<Item = (ModelId, &'a str)>,
+    ) -> RouteMeter {
+        RouteMeter::new(self.0.as_ref(), name, candidates)
+    }
+
+    /// The handles of requests that reach no route.
+    #[must_use]
+    pub fn unrouted(&self) -> UnroutedMeter {
+        UnroutedMeter::new(self.0.as_ref())
     }
 
     /// The handles of a model.
@@ -290,11 +300,6 @@ const PROVIDER_BUCKETS: &[f64] = &[
 /// The word for an outcome.
 fn outcome_label(outcome: Option<ErrorKind>) -> &'static str {
     outcome.map_or(OK, ErrorKind::as_str)
-}
-
-/// The word for a reason.
-fn reason_label(reason: Reason) -> &'static str {
-    reason.as_str()
 }
 
 /// A histogram of one label value.

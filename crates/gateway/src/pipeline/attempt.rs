@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
+use http_body_util::BodyExt;
 use steelyard_policy::Timeouts;
 use steelyard_provider_adapter::{
     EncodedRequest, HeaderLookup, Progress, ReplyContext, ResponseHead, StreamReply, UnaryReply,
@@ -18,11 +19,13 @@ use crate::snapshot::Deployment;
 /// What an attempt needs besides the request.
 pub(crate) struct Call<'a> {
     pub(crate) deployment: &'a Deployment,
+    pub(crate) client: reqwest::Client,
     pub(crate) wire: WireFormat,
     pub(crate) timeouts: Timeouts,
     pub(crate) encoded: EncodedRequest,
     /// Features that the client asks Anthropic for, where this is Anthropic.
     pub(crate) beta: Option<HeaderValue>,
+    pub(crate) stream: bool,
     pub(crate) context: ReplyContext,
     pub(crate) max_answer_bytes: usize,
     pub(crate) at: UnixMillis,
@@ -96,15 +99,15 @@ impl Call<'_> {
 
     /// Status, headers and body of a whole answer with a 2xx status.
     async fn whole(&mut self) -> Result<(u16, HeaderMap, Bytes), Failure> {
-        let response = self.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = read_body(response, self.max_answer_bytes).await?;
+        let (parts, body) = http::Response::from(self.send().await?).into_parts();
+        let status = parts.status.as_u16();
+        let body = read_body(body, self.max_answer_bytes).await?;
         if (200..300).contains(&status) {
-            return Ok((status, headers, body));
+            return Ok((status, parts.headers, body));
         }
         let head = ResponseHead {
             status,
-            headers: &Headers(&headers),
+            headers: &Headers(&parts.headers),
             at: self.at,
         };
         Err(self.deployment.adapter.decode_error(&head, &body).into())
@@ -112,15 +115,24 @@ impl Call<'_> {
 
     /// Asks for a stream and waits for its first content.
     pub(crate) async fn stream(self) -> Result<OpenStream, Failure> {
-        let limit_ms = self.timeouts.first_token_ms.min(self.timeouts.total_ms);
+        let Timeouts {
+            first_token_ms,
+            total_ms,
+            ..
+        } = self.timeouts;
+        let (kind, what, limit_ms) = if total_ms < first_token_ms {
+            (ErrorKind::TotalTimeout, "no whole answer", total_ms)
+        } else {
+            (
+                ErrorKind::FirstTokenTimeout,
+                "no first token",
+                first_token_ms,
+            )
+        };
         let limit = Duration::from_millis(limit_ms);
         match tokio::time::timeout(limit, self.stream_without_deadline()).await {
             Ok(result) => result,
-            Err(_) => Err(timed_out(
-                ErrorKind::FirstTokenTimeout,
-                "no first token",
-                limit,
-            )),
+            Err(_) => Err(timed_out(kind, what, limit)),
         }
     }
 
@@ -167,14 +179,15 @@ impl Call<'_> {
     /// A request for a stream was answered with something else: an error, or a server that ignores
     /// `stream`.
     async fn not_a_stream(&self, response: reqwest::Response) -> Failure {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = match read_body(response, self.max_answer_bytes).await {
+        let (parts, body) = http::Response::from(response).into_parts();
+        let status = parts.status.as_u16();
+        let body = match read_body(body, self.max_answer_bytes).await {
             Ok(body) => body,
             Err(failure) => return failure,
         };
         let head = ResponseHead {
             status,
-            headers: &Headers(&headers),
+            headers: &Headers(&parts.headers),
             at: self.at,
         };
         if !(200..300).contains(&status) {
@@ -189,13 +202,14 @@ impl Call<'_> {
         }
     }
 
-    async fn send(&mut self) -> Result<reqwest::Response, ProviderError> {
+    async fn send(&mut self) -> Result<reqwest::Response, Failure> {
         let deployment = self.deployment;
-        let url = format!("{}{}", deployment.base_url, self.encoded.path);
-        let mut request = deployment
-            .client
-            .post(url)
-            .headers(deployment.headers.clone());
+        let url = deployment.endpoint.url(&self.encoded.path, self.stream);
+        let url = url.map_err(|error| {
+            let error = ProviderError::new(ErrorKind::Internal, error.to_string());
+            Failure::from(error)
+        })?;
+        let mut request = self.client.post(url).headers(deployment.headers.clone());
         for (name, value) in &self.encoded.headers {
             request = request.header(*name, *value);
         }
@@ -204,56 +218,47 @@ impl Call<'_> {
         }
         let body = std::mem::take(&mut self.encoded.body);
         request.body(body).send().await.map_err(|error| {
-            ProviderError::new(
-                ErrorKind::Connect,
-                format!(
-                    "no answer from {}: {}",
-                    deployment.provider,
-                    root_cause(&error)
-                ),
-            )
+            let message = format!(
+                "no answer from {}: {}",
+                deployment.provider,
+                root_cause(&error)
+            );
+            Failure {
+                error: ProviderError::new(ErrorKind::Connect, message),
+                usage: None,
+                // Once the connection stood, the provider may have the request and charge for it.
+                answered: !error.is_connect(),
+            }
         })
     }
 }
 
-/// Reads a body whole, within a bound.
-async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Bytes, Failure> {
-    let too_large = || invalid("the answer is larger than max_answer_bytes", None);
-    let first = response
-        .chunk()
-        .await
-        .map_err(|error| broken(&error, None))?;
-    let Some(first) = first else {
-        return Ok(Bytes::new());
-    };
-    if first.len() > limit {
-        return Err(too_large());
-    }
-    let Some(second) = response
-        .chunk()
-        .await
-        .map_err(|error| broken(&error, None))?
-    else {
-        return Ok(first);
-    };
-    let mut body = BytesMut::with_capacity(first.len() + second.len());
-    body.extend_from_slice(&first);
-    body.extend_from_slice(&second);
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| broken(&error, None))?
-    {
-        if body.len() + chunk.len() > limit {
-            return Err(too_large());
+/// Reads a body whole, within a bound. One that comes in one piece is not copied.
+async fn read_body(mut body: reqwest::Body, limit: usize) -> Result<Bytes, Failure> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken(&error, None))?;
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
+        if first.len().max(rest.len()) + chunk.len() > limit {
+            return Err(invalid("the answer is larger than max_answer_bytes", None));
         }
-        body.extend_from_slice(&chunk);
+        if first.is_empty() {
+            first = chunk;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&chunk);
+        }
     }
-    if body.len() > limit {
-        Err(too_large())
+    Ok(if rest.is_empty() {
+        first
     } else {
-        Ok(body.freeze())
-    }
+        rest.freeze()
+    })
 }
 
 /// A stream that failed on its own account.

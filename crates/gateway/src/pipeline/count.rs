@@ -9,11 +9,11 @@ use smallvec::smallvec;
 use steelyard_policy::ModelId;
 use steelyard_provider_adapter::{anthropic, messages};
 use steelyard_router::Scorer;
-use steelyard_types::{Dialect, ErrorKind, ProviderError, WireFormat};
+use steelyard_types::{Dialect, ErrorKind, WireFormat};
 
 use super::attempt::{Call, Failure};
 use super::decide::{Decision, decide};
-use super::exchange::Exchange;
+use super::exchange::{Bill, Exchange};
 use super::respond::Refused;
 use super::weigh::weigh;
 use super::{admit, beta_for, context, fail, read_body, refusal, select};
@@ -65,7 +65,7 @@ async fn count(
     let deployment = snapshot.deployment(model);
     let target = &snapshot.policy.model(model).target;
     if target.wire != WireFormat::AnthropicMessages {
-        exchange.served_by = Some(model);
+        exchange.served_by(model);
         return Ok(Counted {
             tokens: demand.prompt_tokens,
             estimated: true,
@@ -77,9 +77,11 @@ async fn count(
     exchange.attempting(model);
     let call = Call {
         deployment,
+        client: deployment.client.clone(),
         wire: target.wire,
         timeouts: deployment.timeouts,
         encoded,
+        stream: false,
         beta: beta_for(exchange, target.wire),
         context: context(exchange, &request, target),
         max_answer_bytes: gateway.settings.server.max_answer_bytes,
@@ -87,23 +89,21 @@ async fn count(
     };
     let started = exchange.runtime.clock.monotonic();
     let result = call.count().await;
-    let elapsed = exchange.waited_since(started).as_secs_f64();
+    exchange.waited_since(started);
+    // Counting is free, whatever becomes of it.
     match result {
         Ok(tokens) => {
-            deployment.meter.attempt(None, elapsed);
+            exchange.attempt_ended(None, Bill::Nothing);
             Ok(Counted {
                 tokens,
                 estimated: false,
             })
         }
         Err(failure) => {
-            // Counting is free: what failed has used nothing.
-            let failure: Failure = ProviderError::into(failure.error);
-            fail(exchange, model, &failure, elapsed);
-            Err(refusal::of_attempts(
-                exchange,
-                smallvec![(model, failure.error)],
-            ))
+            let failure = Failure::from(failure.error);
+            fail(exchange, model, &failure);
+            let tried = smallvec![(model, failure.error)];
+            Err(refusal::of_attempts(exchange, tried))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use steelyard_policy::ModelId;
+use steelyard_policy::{ModelId, Selection};
 use steelyard_provider_adapter::{ClientDialect, client_dialect};
 use steelyard_router::{Plan, Reason};
 use steelyard_types::{Dialect, ErrorKind, NanoUsd, PriceQuery, ServiceTier, Usage};
@@ -28,6 +28,21 @@ pub(crate) enum RouteOf {
     Route(usize),
 }
 
+/// What a provider may charge for an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bill {
+    /// Nothing: it was refused, or never reached.
+    Nothing,
+    /// What it used, as far as the provider said.
+    Used(Option<Usage>),
+}
+
+/// A call of a provider that has not ended.
+struct OpenAttempt {
+    model: ModelId,
+    started: Instant,
+}
+
 /// One request, with everything that is recorded of it.
 ///
 /// When it is dropped without having been settled, the client went away.
@@ -48,6 +63,8 @@ pub(crate) struct Exchange {
     pub(crate) service: ServiceTier,
     /// The model that was tried last.
     pub(crate) served_by: Option<ModelId>,
+    /// The call that is under way.
+    attempt: Option<OpenAttempt>,
     started: Instant,
     /// Time spent waiting for providers and for the client's body.
     waited: Duration,
@@ -108,6 +125,7 @@ impl Exchange {
             strongest: None,
             service: ServiceTier::Standard,
             served_by: None,
+            attempt: None,
             waited: Duration::ZERO,
             usage: None,
             settled: false,
@@ -134,6 +152,17 @@ impl Exchange {
         }
     }
 
+    /// The candidate of its route that has this name.
+    pub(crate) fn candidate_of_name(&self, name: &str) -> Option<ModelId> {
+        let Some(Selection::Model(model)) = self.snapshot.resolve(name) else {
+            return None;
+        };
+        let mut candidates = self.compiled_route()?.candidates.iter();
+        candidates
+            .any(|one| one.model == model && one.ruled_out.is_none())
+            .then_some(model)
+    }
+
     fn meter(&self) -> Option<&RouteMeter> {
         self.compiled_route().map(|route| &route.meter)
     }
@@ -156,26 +185,62 @@ impl Exchange {
     pub(crate) fn decided(&mut self, plan: &Plan, reason: Reason) {
         self.strongest = plan.strongest.map(ModelId);
         if let Some(first) = plan.ladder.first() {
-            let model = Arc::clone(&self.snapshot.deployment(ModelId(*first)).name);
-            self.chose(&model, reason);
+            self.chose(ModelId(*first), reason);
         }
     }
 
     /// This model is the first choice, for this reason.
-    pub(crate) fn chose(&mut self, model: &str, reason: Reason) {
+    pub(crate) fn chose(&mut self, model: ModelId, reason: Reason) {
         self.record.reason = Some(reason.as_str());
         if let Some(meter) = self.meter() {
             meter.decision(model, reason);
         }
     }
 
-    /// An attempt begins.
-    pub(crate) fn attempting(&mut self, model: ModelId) {
+    /// This model answers, now or at an earlier time.
+    pub(crate) fn served_by(&mut self, model: ModelId) {
         let deployment = self.snapshot.deployment(model);
         self.record.model = Some(Arc::clone(&deployment.name));
         self.record.provider = Some(Arc::clone(&deployment.provider));
-        self.record.attempts = self.record.attempts.saturating_add(1);
         self.served_by = Some(model);
+    }
+
+    /// An attempt begins.
+    pub(crate) fn attempting(&mut self, model: ModelId) {
+        self.served_by(model);
+        self.record.attempts = self.record.attempts.saturating_add(1);
+        let started = self.runtime.clock.monotonic();
+        self.attempt = Some(OpenAttempt { model, started });
+    }
+
+    /// The attempt that is under way ended; `None` means well. Counts it and books what it used,
+    /// once: without an attempt under way nothing happens.
+    pub(crate) fn attempt_ended(&mut self, outcome: Option<ErrorKind>, bill: Bill) {
+        let Some(OpenAttempt { model, started }) = self.attempt.take() else {
+            return;
+        };
+        let seconds = self.runtime.clock.since(started).as_secs_f64();
+        let meter = &self.snapshot.deployment(model).meter;
+        meter.attempt(outcome, seconds);
+        let Bill::Used(usage) = bill else {
+            return;
+        };
+        // Of an answer that broke off the provider has said at most a part.
+        let whole = matches!(
+            outcome,
+            None | Some(ErrorKind::EmptyAnswer | ErrorKind::InvalidAnswer)
+        );
+        if usage.is_none() || !whole {
+            meter.unmetered();
+            self.record.metered = false;
+        }
+        if let Some(usage) = usage {
+            meter.usage(&usage);
+            self.charge(model, &usage);
+        }
+        if outcome.is_none() {
+            self.usage = usage;
+        }
     }
 
     /// The gateway waited since then, for a provider or for the client.
@@ -207,36 +272,23 @@ impl Exchange {
     /// An attempt was abandoned for another model.
     pub(crate) fn fell_back(&self, model: ModelId, kind: ErrorKind) {
         if let Some(meter) = self.meter() {
-            meter.fallback(&self.snapshot.deployment(model).name, kind);
+            meter.fallback(model, kind);
         }
     }
 
-    /// Books what an attempt used. `None` is an attempt that was answered, at least in part,
-    /// without saying what it used.
-    pub(crate) fn charge(&mut self, model: ModelId, usage: Option<Usage>) {
-        let deployment = self.snapshot.deployment(model);
-        deployment.meter.usage(usage.as_ref());
-        let Some(usage) = usage else {
+    /// Adds what an attempt used to the request's record.
+    fn charge(&mut self, model: ModelId, usage: &Usage) {
+        self.record.add_usage(usage);
+        let Some(cost) = self.cost_of(model, usage) else {
+            let model = &*self.snapshot.deployment(model).name;
+            tracing::error!(model, "no price for an answer that was given");
             self.record.metered = false;
             return;
         };
-        self.usage = Some(usage);
-        self.record.add_usage(&usage);
-        match self.cost_of(model, &usage) {
-            Some(cost) => {
-                if let Some(meter) = self.meter() {
-                    meter.cost(&deployment.name, cost.0);
-                }
-                self.record.cost_nano_usd = self.record.cost_nano_usd.saturating_add(cost.0);
-            }
-            None => {
-                tracing::error!(
-                    model = &*deployment.name,
-                    "no price for an answer that was given"
-                );
-                self.record.metered = false;
-            }
+        if let Some(meter) = self.meter() {
+            meter.cost(model, cost.0);
         }
+        self.record.cost_nano_usd = self.record.cost_nano_usd.saturating_add(cost.0);
     }
 
     /// Cost of all attempts so far.
@@ -280,7 +332,16 @@ impl Exchange {
         self.record.outcome = kind.map_or("ok", ErrorKind::as_str);
         self.record.error = outcome.err().map(|(_, message)| message);
         self.record.duration_us = micros(self.runtime.clock.since(self.started));
-        self.runtime.log.write(self.record.clone());
+        // What the copy would have to allocate is moved instead: nobody reads it any more.
+        let (request_id, failed) = (
+            std::mem::take(&mut self.record.request_id),
+            std::mem::take(&mut self.record.failed),
+        );
+        self.runtime.log.write(RequestRecord {
+            request_id,
+            failed,
+            ..self.record.clone()
+        });
     }
 
     /// The route's name for headers and records.
@@ -291,6 +352,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.attempt_ended(Some(ErrorKind::ClientGone), Bill::Used(None));
         // 499 is nginx's word for it; nobody is left to read the status.
         self.settle(
             499,
@@ -302,3 +364,6 @@ impl Drop for Exchange {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,17 +18,19 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::ReplyContext;
 use steelyard_router::{Plan, Reason, Scorer};
-use steelyard_types::{ChatRequest, Dialect, ErrorKind, ProviderError, Target, WireFormat};
+use steelyard_types::{
+    ChatRequest, Dialect, ErrorKind, FinishReason, ProviderError, Target, WireFormat,
+};
 
 use self::attempt::{Call, Failure};
-use self::exchange::RouteOf;
+use self::exchange::{Bill, RouteOf};
 use self::stream::{ClientStream, Recording};
-use crate::cache::{CacheKey, cache_key};
+use crate::cache::{CacheKey, CachedAnswer, cache_key};
 use crate::gateway::Gateway;
 use crate::request_log::FailedAttempt;
 
@@ -173,29 +175,39 @@ async fn read_body(
     }
     let server = &gateway.settings.server;
     let started = exchange.runtime.clock.monotonic();
-    let read = collect(Limited::new(request.into_body(), server.max_body_bytes));
+    let read = collect(request.into_body(), server.max_body_bytes);
     let limit = Duration::from_millis(server.body_timeout_ms);
     let body = tokio::time::timeout(limit, read).await;
     exchange.waited_since(started);
     match body {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(refusal::unreadable_body(
-            error.as_ref(),
-            server.max_body_bytes,
-        )),
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => Err(refusal::large_body(server.max_body_bytes)),
+        Ok(Err(error)) => Err(refusal::unreadable_body(&error)),
         Err(_) => Err(refusal::slow_body(server.body_timeout_ms)),
     }
 }
 
-/// Collects a body; one that came in one piece is not copied.
-async fn collect(mut body: Limited<Body>) -> Result<Bytes, axum::BoxError> {
+/// How many times the limit is read of a body that is too large before the connection is given up.
+/// A client that is still sending when the connection closes sees a reset instead of the answer.
+const TOO_LARGE_IS_READ: usize = 4;
+
+/// Collects a body; one that came in one piece is not copied. `None` is one that is too large: it
+/// is read on, within a bound, but not kept.
+async fn collect(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else {
             continue;
         };
-        if first.is_empty() {
+        length = length.saturating_add(data.len());
+        if length > limit.saturating_mul(TOO_LARGE_IS_READ) {
+            return Ok(None);
+        }
+        if length > limit {
+            (first, rest) = (Bytes::new(), BytesMut::new());
+        } else if first.is_empty() {
             first = data;
         } else {
             if rest.is_empty() {
@@ -204,11 +216,12 @@ async fn collect(mut body: Limited<Body>) -> Result<Bytes, axum::BoxError> {
             rest.extend_from_slice(&data);
         }
     }
-    Ok(if rest.is_empty() {
+    let body = if rest.is_empty() {
         first
     } else {
         rest.freeze()
-    })
+    };
+    Ok((length <= limit).then_some(body))
 }
 
 /// Finds what the client's `model` names, and whether its key may use it.
@@ -245,20 +258,20 @@ fn cache_key_of(exchange: &Exchange, caller: Option<&str>, body: &[u8]) -> Optio
 /// The answer to this very request, if it was given before.
 fn cached(exchange: &mut Exchange, key: &CacheKey, stream: bool) -> Option<Reply> {
     let cache = exchange.compiled_route()?.cache.clone()?;
-    let hit = cache.get(key).filter(|answer| answer.stream == stream);
+    let answer = cache.get(key).filter(|answer| answer.stream == stream);
+    // Caches outlive reloads: a model that the route no longer uses must not go on answering.
+    let hit = answer.and_then(|answer| Some((exchange.candidate_of_name(&answer.model)?, answer)));
     exchange.compiled_route()?.meter.cache(hit.is_some());
     exchange.record.cache = Some(if hit.is_some() { "hit" } else { "miss" });
-    let answer = hit?;
-    exchange.record.model = Some(Arc::clone(&answer.model));
-    exchange.record.provider = Some(Arc::clone(&answer.provider));
+    let (model, answer) = hit?;
+    exchange.served_by(model);
     exchange.weighed(answer.complexity);
-    exchange.chose(&answer.model, Reason::Cached);
+    exchange.chose(model, Reason::Cached);
     exchange.committed();
-    let body = answer.body.clone();
     Some(if stream {
-        Reply::Replay(body)
+        Reply::Replay(answer.replayed(&exchange.stream_extension()))
     } else {
-        Reply::Whole(body)
+        Reply::Whole(answer.body.clone())
     })
 }
 
@@ -277,33 +290,33 @@ async fn attempts(
         Selection::Model(_) => None,
     };
     let most = route.map_or(1, |route| route.fallback.max_attempts);
-    let mut ladder: &[u16] = &plan.ladder;
+    let window = |model: ModelId| snapshot.policy.model(model).context_window;
+    // The largest window that could not hold the conversation; only a larger one may.
+    let mut too_small = 0;
+    let mut ladder = plan.ladder.iter().map(|id| ModelId(*id));
+    let mut next = ladder.next();
     let mut tried: SmallVec<[(ModelId, ProviderError); 4]> = smallvec![];
-    while let Some((first, rest)) = ladder.split_first() {
-        let model = ModelId(*first);
-        ladder = rest;
+    while let Some(model) = next {
         let failure = match attempt(gateway, exchange, route, request, model, key).await {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };
         let kind = failure.error.kind;
         tried.push((model, failure.error));
-        let worth_another = route.is_some_and(|route| route.fallback.on.contains(kind));
-        // A request that could not even be written has cost nothing and is no attempt.
-        let goes_on = worth_another || kind == ErrorKind::Unsupported;
         if kind == ErrorKind::ContextLength {
-            // Only a larger window can hold what this one could not.
-            let window = |id: ModelId| snapshot.policy.model(id).context_window;
-            while let Some((next, rest)) = ladder.split_first()
-                && window(ModelId(*next)) <= window(model)
-            {
-                ladder = rest;
-            }
+            too_small = window(model).max(too_small);
         }
-        if !goes_on || exchange.record.attempts >= most || ladder.is_empty() {
+        // A request that could not even be written has cost nothing and is no attempt.
+        let unwritten = kind == ErrorKind::Unsupported;
+        let worth_another = route.is_some_and(|route| route.fallback.on.contains(kind));
+        next = ladder.find(|model| window(*model) > too_small);
+        let goes_on = worth_another && exchange.record.attempts < most;
+        if next.is_none() || !(goes_on || unwritten) {
             break;
         }
-        exchange.fell_back(model, kind);
+        if !unwritten {
+            exchange.fell_back(model, kind);
+        }
     }
     Err(refusal::of_attempts(exchange, tried))
 }
@@ -326,16 +339,20 @@ async fn attempt(
         .map_err(|refused| {
             let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
             error.param = Some(refused.field);
+            error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
             Failure::from(error)
         })?;
     exchange.attempting(model);
     let overrides = route.and_then(|route| route.timeouts);
     let timeouts = overrides.map_or(deployment.timeouts, |some| some.apply(deployment.timeouts));
+    let route_client = exchange.compiled_route().and_then(|it| it.client.clone());
     let call = Call {
         deployment,
+        client: route_client.unwrap_or_else(|| deployment.client.clone()),
         wire: target.wire,
         timeouts,
         encoded,
+        stream: request.stream,
         beta: beta_for(exchange, target.wire),
         context: context(exchange, request, target),
         max_answer_bytes: gateway.settings.server.max_answer_bytes,
@@ -345,7 +362,7 @@ async fn attempt(
     if request.stream {
         let result = call.stream().await;
         let elapsed = exchange.waited_since(started).as_secs_f64();
-        let open = result.inspect_err(|failure| fail(exchange, model, failure, elapsed))?;
+        let open = result.inspect_err(|failure| fail(exchange, model, failure))?;
         deployment.meter.first_token(elapsed);
         exchange.first_content();
         exchange.committed();
@@ -360,17 +377,15 @@ async fn attempt(
         return Ok(Reply::Stream(Box::new(opened)));
     }
     let result = call.unary().await;
-    let elapsed = exchange.waited_since(started).as_secs_f64();
-    let reply = result.inspect_err(|failure| fail(exchange, model, failure, elapsed))?;
-    deployment.meter.attempt(None, elapsed);
-    exchange.charge(model, reply.usage);
-    let cache = exchange
-        .compiled_route()
-        .and_then(|route| route.cache.clone());
-    if let (Some(key), Some(cache)) = (key, cache) {
-        let served_by = (&deployment.name, &deployment.provider);
+    exchange.waited_since(started);
+    let reply = result.inspect_err(|failure| fail(exchange, model, failure))?;
+    exchange.attempt_ended(None, Bill::Used(reply.usage));
+    let route = exchange.compiled_route();
+    let cache = route.and_then(|route| route.cache.as_ref());
+    if let (Some(key), Some(cache), true) = (key, cache, is_final(reply.finish)) {
         let complexity = exchange.record.complexity.unwrap_or_default();
-        cache.put(key, reply.body.clone(), false, served_by, complexity);
+        let answer = CachedAnswer::whole(reply.body.clone(), &deployment.name, complexity);
+        cache.put(key, answer);
     }
     exchange.committed();
     Ok(Reply::Whole(reply.body))
@@ -393,11 +408,16 @@ fn beta_for(exchange: &Exchange, wire: WireFormat) -> Option<HeaderValue> {
     exchange.beta.clone().filter(|_| own)
 }
 
+/// Whether asking again would give no better answer, so that this one may be kept: one that was cut
+/// off or filtered might have been whole the next time.
+fn is_final(finish: Option<FinishReason>) -> bool {
+    matches!(finish, Some(FinishReason::Stop | FinishReason::ToolCalls))
+}
+
 /// Books an attempt that gave nothing to the client.
-fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure, elapsed: f64) {
+fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure) {
     let kind = failure.error.kind;
     let deployment = exchange.snapshot.deployment(model);
-    deployment.meter.attempt(Some(kind), elapsed);
     exchange.record.failed.push(FailedAttempt {
         model: Arc::clone(&deployment.name),
         kind: kind.as_str(),
@@ -410,9 +430,12 @@ fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure, elapsed: f64
         let (model, provider) = (&*deployment.name, &*deployment.provider);
         tracing::error!(model, provider, %kind, reason = failure.error.message, "a provider refuses this gateway");
     }
-    if failure.answered {
-        exchange.charge(model, failure.usage);
-    }
+    let bill = if failure.answered {
+        Bill::Used(failure.usage)
+    } else {
+        Bill::Nothing
+    };
+    exchange.attempt_ended(Some(kind), bill);
 }
 
 fn recording(exchange: &Exchange, key: CacheKey) -> Option<Recording> {

@@ -1,14 +1,11 @@
 //! What clients are told when they get no answer.
 
-use std::error::Error;
-
-use http_body_util::LengthLimitError;
 use smallvec::SmallVec;
 use steelyard_policy::ModelId;
 use steelyard_provider_adapter::Refusal;
 use steelyard_provider_adapter::openai::RequestError;
 use steelyard_router::{Exclusion, Plan, Verdict};
-use steelyard_types::{ErrorKind, ProviderError};
+use steelyard_types::{ErrorKind, ProviderError, ServiceTier};
 
 use super::exchange::Exchange;
 use super::respond::Refused;
@@ -17,6 +14,9 @@ use crate::snapshot::Snapshot;
 
 /// Least similarity of a suggested name.
 const SUGGESTION_SIMILARITY: f64 = 0.6;
+
+/// OpenAI's code for a field that a model does not take.
+pub(crate) const UNSUPPORTED_PARAMETER: &str = "unsupported_parameter";
 
 pub(crate) fn of_request(error: RequestError) -> Refused {
     let mut refused = Refused::new(error.kind, error.message);
@@ -72,21 +72,14 @@ pub(crate) fn encoded_body() -> Refused {
     )
 }
 
-pub(crate) fn unreadable_body(error: &(dyn Error + 'static), limit: usize) -> Refused {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if current.is::<LengthLimitError>() {
-            return Refused::new(
-                ErrorKind::PayloadTooLarge,
-                format!("the body is larger than {limit} bytes"),
-            );
-        }
-        cause = current.source();
-    }
-    Refused::new(
-        ErrorKind::BadRequest,
-        format!("the body cannot be read: {error}"),
-    )
+pub(crate) fn large_body(limit: usize) -> Refused {
+    let message = format!("the body is larger than {limit} bytes");
+    Refused::new(ErrorKind::PayloadTooLarge, message)
+}
+
+pub(crate) fn unreadable_body(error: &axum::Error) -> Refused {
+    let message = format!("the body cannot be read: {error}");
+    Refused::new(ErrorKind::BadRequest, message)
 }
 
 pub(crate) fn slow_body(limit_ms: u64) -> Refused {
@@ -138,7 +131,7 @@ pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) ->
         let refused = Refused::new(ErrorKind::Unsupported, refusal.to_string());
         return refused
             .with_param(refusal.field.clone())
-            .with_code("unsupported_parameter");
+            .with_code(UNSUPPORTED_PARAMETER);
     }
     if excluded.len() < plan.considered.len() {
         let message = format!("no candidate of `{route}` is strong enough for this request");
@@ -167,13 +160,20 @@ pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) ->
         let message = format!("this request would cost more than `{route}` allows");
         return Refused::new(ErrorKind::Unsupported, message).with_code("max_cost_exceeded");
     }
+    if has(Exclusion::Unpriced) && exchange.service != ServiceTier::Standard {
+        let tier = exchange.service.as_str();
+        let message = format!("no candidate of `{route}` has a price for the tier `{tier}`");
+        return Refused::new(ErrorKind::Unsupported, message)
+            .with_param("service_tier")
+            .with_code(UNSUPPORTED_PARAMETER);
+    }
     let words: SmallVec<[&str; 8]> = excluded
         .iter()
         .map(|exclusion| exclusion.as_str())
         .collect();
     let mut refused = Refused::new(
         ErrorKind::Unavailable,
-        format!("no model of `{route}` can be used; GET /readyz on the admin plane says why"),
+        format!("no model of `{route}` can be used; the gateway's request log says why"),
     );
     refused.detail = Some(format!(
         "every candidate is ruled out: {}",
@@ -193,7 +193,10 @@ pub(crate) fn of_attempts(
         .iter()
         .map(|(model, error)| format!("{}: {} ({})", name(*model), error.kind, error.message))
         .collect();
-    let Some((_, last)) = tried.last() else {
+    // That a request could not be written for one model says little once another was asked.
+    let asked = tried.iter().rev();
+    let mut asked = asked.filter(|(_, error)| error.kind != ErrorKind::Unsupported);
+    let Some((_, last)) = asked.next().or(tried.last()) else {
         return Refused::new(ErrorKind::Internal, "nothing was tried");
     };
     let message = if is_callers(last.kind) {

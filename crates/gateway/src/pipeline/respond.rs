@@ -95,7 +95,7 @@ impl Exchange {
                 HeaderValue::from(retry_after_ms.div_ceil(1_000).max(1)),
             );
         }
-        if self.record.attempts > 0 && !self.record.stream {
+        if self.record.attempts > 0 {
             headers.insert(COST, money(self.cost()));
         }
         let error = refused.client_error(&self.record.request_id);
@@ -131,6 +131,25 @@ impl Exchange {
         let buffering = HeaderName::from_static("x-accel-buffering");
         headers.insert(buffering, HeaderValue::from_static("no"));
         headers
+    }
+
+    /// What the usage frame of a stream says besides the usage, as a JSON object.
+    pub(crate) fn stream_extension(&self) -> String {
+        let record = &self.record;
+        let text = |name: Option<&str>| {
+            serde_json::to_string(name.unwrap_or_default()).unwrap_or_default()
+        };
+        format!(
+            "{{\"request_id\":{},\"route\":{},\"model\":{},\"provider\":{},\"complexity\":{:.4},\
+             \"attempts\":{},\"cost_usd\":\"{}\"}}",
+            text(Some(&record.request_id)),
+            text(Some(self.route_name())),
+            text(record.model.as_deref()),
+            text(record.provider.as_deref()),
+            record.complexity.unwrap_or_default(),
+            record.attempts,
+            self.cost(),
+        )
     }
 
     /// The headers that every answer carries.

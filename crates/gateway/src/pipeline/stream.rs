@@ -13,13 +13,14 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use steelyard_policy::{ModelId, Timeouts};
 use steelyard_provider_adapter::{Progress, StreamReply};
-use steelyard_types::{ErrorKind, NanoUsd, ProviderError};
+use steelyard_types::{ErrorKind, ProviderError};
 use tokio::time::Sleep;
 
 use super::attempt::{OpenStream, root_cause};
-use super::exchange::Exchange;
+use super::exchange::{Bill, Exchange};
+use super::is_final;
 use super::respond::Refused;
-use crate::cache::CacheKey;
+use crate::cache::{CacheKey, CachedAnswer};
 
 /// How long a finished stream may take to be closed by the provider, so that the connection can be
 /// used again.
@@ -38,8 +39,6 @@ pub(crate) struct ClientStream {
     last_chunk: Instant,
     idle: Duration,
     deadline: Instant,
-    /// When the attempt began, for its provider time.
-    attempt_started: Instant,
     recording: Option<Recording>,
     over: bool,
 }
@@ -75,7 +74,6 @@ impl ClientStream {
             last_chunk: now,
             idle,
             deadline,
-            attempt_started,
             recording,
             over: false,
         };
@@ -114,9 +112,11 @@ impl ClientStream {
     /// The answer is whole: books it, writes the last frames and settles.
     fn complete(&mut self) {
         self.book(None);
-        let extension = self.extension(self.exchange.cost());
+        let extension = self.exchange.stream_extension();
         self.reply.close(Some(&extension), &mut self.scratch);
-        if let Some(recording) = self.recording.take() {
+        if let Some(recording) = self.recording.take()
+            && is_final(self.reply.finish())
+        {
             self.remember(recording, &extension);
         }
         self.take_scratch();
@@ -140,15 +140,15 @@ impl ClientStream {
         self.ready.push_back(frame);
         self.exchange.settle(200, Err((error.kind, error.message)));
         self.recording = None;
-        self.finish();
+        // Whatever the provider still sends is of no use: close the connection.
+        self.upstream = None;
+        self.over = true;
     }
 
     /// Counts the attempt and what it used.
     fn book(&mut self, outcome: Option<ErrorKind>) {
-        let elapsed = self.exchange.runtime.clock.since(self.attempt_started);
-        let deployment = self.exchange.snapshot.deployment(self.model);
-        deployment.meter.attempt(outcome, elapsed.as_secs_f64());
-        self.exchange.charge(self.model, self.reply.usage());
+        let bill = Bill::Used(self.reply.usage());
+        self.exchange.attempt_ended(outcome, bill);
     }
 
     /// Nothing more is sent; the provider may close its side.
@@ -164,35 +164,11 @@ impl ClientStream {
         }
     }
 
-    /// What the end of the stream says besides the usage.
-    fn extension(&self, cost: NanoUsd) -> String {
-        let record = &self.exchange.record;
-        let text = |name: Option<&str>| {
-            serde_json::to_string(name.unwrap_or_default()).unwrap_or_default()
-        };
-        format!(
-            "{{\"request_id\":{},\"route\":{},\"model\":{},\"provider\":{},\"complexity\":{:.4},\
-             \"attempts\":{},\"cost_usd\":\"{cost}\"}}",
-            text(Some(&record.request_id)),
-            text(Some(self.exchange.route_name())),
-            text(record.model.as_deref()),
-            text(record.provider.as_deref()),
-            record.complexity.unwrap_or_default(),
-            record.attempts,
-        )
-    }
-
-    /// Keeps the stream for the cache, priced at zero.
+    /// Keeps the stream for the cache.
     fn remember(&self, mut recording: Recording, extension: &str) {
         for bytes in &self.scratch {
             recording.bytes.extend_from_slice(bytes);
         }
-        let free = self.extension(NanoUsd(0));
-        let frames = String::from_utf8_lossy(&recording.bytes);
-        let frames = match frames.rfind(extension) {
-            Some(at) => [&frames[..at], &free, &frames[at + extension.len()..]].concat(),
-            None => frames.into_owned(),
-        };
         let exchange = &self.exchange;
         let Some(cache) = exchange
             .compiled_route()
@@ -200,16 +176,11 @@ impl ClientStream {
         else {
             return;
         };
-        let deployment = exchange.snapshot.deployment(self.model);
-        let served_by = (&deployment.name, &deployment.provider);
+        let model = &exchange.snapshot.deployment(self.model).name;
         let complexity = exchange.record.complexity.unwrap_or_default();
-        cache.put(
-            recording.key,
-            Bytes::from(frames),
-            true,
-            served_by,
-            complexity,
-        );
+        let frames = recording.bytes.freeze();
+        let answer = CachedAnswer::frames(frames, extension, model, complexity);
+        cache.put(recording.key, answer);
     }
 
     /// Acts on the timer: the provider is silent, the stream takes too long, or neither is so yet.

@@ -1,5 +1,6 @@
 //! What the router must know of a request, gathered in one look at it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use smallvec::SmallVec;
@@ -142,7 +143,10 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
             "response_format" => special.schema = value.contains("\"json_schema\""),
             "reasoning_effort" => special.reasoning = !matches!(value, "null" | "\"none\""),
             "service_tier" => {
-                special.service = ServiceTier::parse(value.trim_matches('"')).unwrap_or_default();
+                // A tier that nobody has prices for (`auto`, `default`) is priced as the ordinary one.
+                let tier: Option<Cow<'_, str>> = serde_json::from_str(value).ok();
+                let tier = tier.and_then(|tier| ServiceTier::parse(&tier));
+                special.service = tier.unwrap_or_default();
             }
             _ => {}
         }
@@ -152,4 +156,48 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
 
 fn saturate(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use steelyard_provider_adapter::openai;
+
+    use super::*;
+
+    fn demand(extra: &str) -> Demand {
+        let body = format!(
+            r#"{{"model":"auto","messages":[{{"role":"user","content":"Hello"}}]{extra}}}"#
+        );
+        let request = openai::parse_chat_request(body.as_bytes()).expect("the request is valid");
+        weigh(&request, UnixMillis(0), Scorer::shipped())
+    }
+
+    #[test]
+    fn the_tier_is_the_one_that_the_provider_will_read() {
+        for (value, tier) in [
+            (r#""flex""#, ServiceTier::Flex),
+            (r#""fl\u0065x""#, ServiceTier::Flex),
+            (r#""priority""#, ServiceTier::Priority),
+            (r#""auto""#, ServiceTier::Standard),
+            ("null", ServiceTier::Standard),
+        ] {
+            let demand = demand(&format!(r#","service_tier":{value}"#));
+            assert_eq!(demand.service, tier, "{value}");
+        }
+        assert_eq!(demand("").service, ServiceTier::Standard);
+    }
+
+    #[test]
+    fn what_a_request_uses_is_demanded() {
+        assert!(!demand("").features.contains(Feature::Streaming));
+        assert!(
+            demand(r#","stream":true"#)
+                .features
+                .contains(Feature::Streaming)
+        );
+        let tools = r#","tools":[{"type":"function","function":{"name":"now"}}]"#;
+        assert!(demand(tools).features.contains(Feature::Tools));
+        assert!(demand(tools).prompt_tokens > demand("").prompt_tokens);
+        assert_eq!(demand(r#","max_tokens":7"#).max_output_tokens, Some(7));
+    }
 }

@@ -12,7 +12,7 @@ type Mistake = (
 
 /// What is replaced by what, where that is found, and parts of the message and of the help.
 #[rustfmt::skip]
-const MISTAKES: [Mistake; 25] = [
+const MISTAKES: [Mistake; 24] = [
     ("threshold:", "treshold:", (42, 5), "unknown key `treshold`", "`threshold`"),
     ("kind: dashscope\n", "kind: dashscpe\n", (13, 11), "unknown value", "`dashscope`"),
     ("[small, large]", "[smal, large]", (41, 18), "unknown model `smal`", "`small`"),
@@ -36,7 +36,6 @@ const MISTAKES: [Mistake; 25] = [
     ("upstream: acme-small-1", "upstream: ''", (19, 15), "found an empty one", ""),
     ("  plain:", "  pinned:", (49, 3), "cannot be the name of a route", "choose another"),
     ("  plain:", "  none:", (49, 3), "cannot be the name of a route", "choose another"),
-    ("  qwen:\n    kind", "  none:\n    kind", (12, 3), "cannot be the name of a provider", ""),
     ("  plain:", "  \"pl ain\":", (49, 3), "letters, digits", ""),
 ];
 

@@ -5,6 +5,7 @@ use crate::ResponseHead;
 use crate::carry;
 use crate::classify::{self, bounded, kind_of_status};
 use crate::json::Text;
+use crate::masked::provider_error;
 
 /// `{"type":"error","error":{"type","message"},"request_id"}`, also as an event of a stream.
 #[derive(Deserialize)]
@@ -56,7 +57,7 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
             .filter(|status| *status >= 400)
             .map_or(ErrorKind::StreamError, kind_of_status),
     };
-    let mut error = ProviderError::new(kind, message);
+    let mut error = provider_error(kind, message);
     error.status = status;
     error.code = (!code.is_empty()).then(|| code.to_owned());
     error

@@ -4,7 +4,7 @@ use steelyard_types::{AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, Provi
 
 use super::error;
 use crate::ResponseHead;
-use crate::json::Text;
+use crate::json::{Lenient, Text};
 
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -18,7 +18,8 @@ struct Answer<'a> {
     stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
     error: Option<error::Detail<'a>>,
-    usage: Option<WireUsage>,
+    #[serde(default)]
+    usage: Lenient<WireUsage>,
 }
 
 /// A content block's type. The fields of blocks that are not read may hold anything.
@@ -54,9 +55,11 @@ pub(super) struct WireUsage {
     input_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
-    cache_creation: Option<CacheCreation>,
+    #[serde(default)]
+    cache_creation: Lenient<CacheCreation>,
     output_tokens: Option<u64>,
-    output_tokens_details: Option<OutputDetails>,
+    #[serde(default)]
+    output_tokens_details: Lenient<OutputDetails>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -79,14 +82,16 @@ impl WireUsage {
         self.cache_creation_input_tokens = later
             .cache_creation_input_tokens
             .or(self.cache_creation_input_tokens);
-        self.cache_creation = later.cache_creation.or(self.cache_creation);
+        self.cache_creation = Lenient(later.cache_creation.0.or(self.cache_creation.0));
         self.output_tokens = later.output_tokens.or(self.output_tokens);
-        self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+        let details = later.output_tokens_details.0;
+        self.output_tokens_details = Lenient(details.or(self.output_tokens_details.0));
     }
 
     pub(super) fn classes(&self) -> Usage {
         let hour = self
             .cache_creation
+            .0
             .and_then(|creation| creation.ephemeral_1h_input_tokens)
             .unwrap_or(0);
         let written = self.cache_creation_input_tokens.unwrap_or(hour);
@@ -94,6 +99,7 @@ impl WireUsage {
         let output = self.output_tokens.unwrap_or(0);
         let thinking = self
             .output_tokens_details
+            .0
             .and_then(|details| details.thinking_tokens)
             .unwrap_or(0)
             .min(output);
@@ -136,7 +142,7 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer,
             .map(|model| model.0.into_owned())
             .unwrap_or_default(),
         finish: answer.stop_reason.map(|reason| finish(reason.as_str())),
-        usage: answer.usage.map(|usage| usage.classes()),
+        usage: answer.usage.0.map(|usage| usage.classes()),
         ..ChatAnswer::default()
     };
     for block in blocks {

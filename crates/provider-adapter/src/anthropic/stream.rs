@@ -6,7 +6,7 @@ use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
 use super::error;
 use super::response::{BlockKind, ToolUse, WireUsage, Words, finish, invalid};
 use crate::FrameDecoder;
-use crate::json::Text;
+use crate::json::{Lenient, Text};
 use crate::sse::Frame;
 
 /// Most blocks open at a time. Anthropic opens one; this only keeps a broken stream from growing.
@@ -51,7 +51,8 @@ struct Event<'a> {
     content_block: Option<&'a RawValue>,
     #[serde(borrow)]
     delta: Option<&'a RawValue>,
-    usage: Option<WireUsage>,
+    #[serde(default)]
+    usage: Lenient<WireUsage>,
     #[serde(borrow)]
     error: Option<error::Detail<'a>>,
 }
@@ -62,7 +63,8 @@ struct Start<'a> {
     id: Option<Text<'a>>,
     #[serde(borrow)]
     model: Option<Text<'a>>,
-    usage: Option<WireUsage>,
+    #[serde(default)]
+    usage: Lenient<WireUsage>,
 }
 
 /// The fields of those deltas that are read.
@@ -124,7 +126,7 @@ impl Decoder {
             "content_block_start" => self.open_block(event.index, event.content_block, emit)?,
             "content_block_delta" => self.delta(event.index, event.delta, emit)?,
             "content_block_stop" => self.close_block(event.index, emit),
-            "message_delta" => self.message_delta(event.delta, event.usage, emit)?,
+            "message_delta" => self.message_delta(event.delta, event.usage.0, emit)?,
             "message_stop" => {
                 self.ended = true;
                 emit(StreamEvent::Done);
@@ -155,7 +157,7 @@ impl Decoder {
             id: message.id.unwrap_or_default().0,
             model: message.model.unwrap_or_default().0,
         });
-        self.count(message.usage, emit);
+        self.count(message.usage.0, emit);
         Ok(())
     }
 

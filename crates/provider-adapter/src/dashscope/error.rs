@@ -3,6 +3,7 @@ use steelyard_types::{ErrorKind, ProviderError};
 
 use crate::classify::{self, kind_of_status};
 use crate::json::Text;
+use crate::masked::provider_error;
 use crate::{ResponseHead, carry};
 
 /// `{"code","message","request_id"}`; behind some gateways of Alibaba's in OpenAI's shape.
@@ -59,7 +60,7 @@ pub(super) fn read_event(data: &str, comment: &str) -> ProviderError {
             &body.message.unwrap_or_default().0,
             status,
         ),
-        Err(_) => ProviderError::new(ErrorKind::StreamError, data),
+        Err(_) => provider_error(ErrorKind::StreamError, data),
     }
 }
 
@@ -91,7 +92,7 @@ pub(super) fn read(code: &str, message: &str, status: Option<u16>) -> ProviderEr
             None => ErrorKind::StreamError,
         },
     };
-    let mut error = ProviderError::new(kind, message);
+    let mut error = provider_error(kind, message);
     error.status = status;
     error.code = (!code.is_empty()).then(|| code.to_owned());
     error

@@ -180,7 +180,9 @@ pub(super) fn encode(
                 .as_ref()
                 .filter(|_| has_tools)
                 .map(tool_choice),
-            parallel_tool_calls: request.parallel_tool_calls.filter(|_| has_tools),
+            // The client's dialect allows several calls unless it is told otherwise, DashScope does
+            // not: what the client left unsaid has to be said.
+            parallel_tool_calls: has_tools.then(|| request.parallel_tool_calls.unwrap_or(true)),
         },
     };
     Ok(EncodedRequest {

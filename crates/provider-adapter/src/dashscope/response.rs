@@ -7,7 +7,7 @@ use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, Stream
 use super::error;
 use crate::ResponseHead;
 use crate::collect::Collected;
-use crate::json::{self, Text};
+use crate::json::{self, Lenient, Text};
 
 /// Most calls in one answer. Keeps a broken stream from growing.
 const MAX_CALLS: usize = 256;
@@ -19,7 +19,8 @@ pub(super) struct Chunk<'a> {
     request_id: Option<Text<'a>>,
     #[serde(borrow)]
     output: Option<Output<'a>>,
-    usage: Option<WireUsage>,
+    #[serde(default)]
+    usage: Lenient<WireUsage>,
     #[serde(borrow)]
     code: Option<Text<'a>>,
     #[serde(borrow)]
@@ -124,8 +125,10 @@ struct WireUsage {
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
     cached_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetails>,
-    output_tokens_details: Option<OutputDetails>,
+    #[serde(default)]
+    prompt_tokens_details: Lenient<PromptDetails>,
+    #[serde(default)]
+    output_tokens_details: Lenient<OutputDetails>,
 }
 
 #[derive(Deserialize)]
@@ -226,7 +229,7 @@ impl Reader {
             let model = output.model_name.unwrap_or_default().0;
             emit(StreamEvent::Start { id, model });
         }
-        if let Some(usage) = chunk.usage.and_then(|usage| usage.classes()) {
+        if let Some(usage) = chunk.usage.0.and_then(|usage| usage.classes()) {
             emit(StreamEvent::Usage(usage));
         }
         match output.choices {

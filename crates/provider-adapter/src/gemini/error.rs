@@ -3,7 +3,8 @@ use serde_json::value::RawValue;
 use steelyard_types::{ErrorKind, ProviderError};
 
 use crate::classify::{self, kind_of_status};
-use crate::json::Text;
+use crate::json::{Lenient, Text};
+use crate::masked::provider_error;
 use crate::{ResponseHead, carry};
 
 /// `{"error":{code,message,status,details[]}}`.
@@ -15,7 +16,8 @@ struct Body<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Detail<'a> {
-    code: Option<u16>,
+    #[serde(default)]
+    code: Lenient<u16>,
     #[serde(borrow)]
     message: Option<Text<'a>>,
     #[serde(borrow)]
@@ -85,11 +87,12 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
         "INTERNAL" | "UNKNOWN" | "ABORTED" | "DATA_LOSS" => ErrorKind::UpstreamServer,
         _ => detail
             .code
+            .0
             .or(status)
             .filter(|status| *status >= 400)
             .map_or(ErrorKind::StreamError, kind_of_status),
     };
-    let mut error = ProviderError::new(kind, message);
+    let mut error = provider_error(kind, message);
     error.status = status;
     error.code = (!word.is_empty()).then(|| word.to_owned());
     error.retry_after_ms = retry_after_ms.map(|wait| wait.min(classify::MAX_RETRY_AFTER_MS));

@@ -9,7 +9,7 @@ use super::partial_arguments::{self, Piece};
 use super::{call_id, error};
 use crate::ResponseHead;
 use crate::collect::Collected;
-use crate::json::Text;
+use crate::json::{Lenient, Text};
 
 /// A `GenerateContentResponse`: a whole answer, or one piece of a streamed one.
 #[derive(Deserialize)]
@@ -19,7 +19,8 @@ struct Chunk<'a> {
     candidates: Option<Vec<Candidate<'a>>>,
     #[serde(borrow)]
     prompt_feedback: Option<PromptFeedback<'a>>,
-    usage_metadata: Option<WireUsage>,
+    #[serde(default)]
+    usage_metadata: Lenient<WireUsage>,
     #[serde(borrow)]
     model_version: Option<Text<'a>>,
     #[serde(borrow)]
@@ -179,7 +180,7 @@ impl Reader {
             let model = chunk.model_version.unwrap_or_default().0;
             emit(StreamEvent::Start { id, model });
         }
-        if let Some(usage) = chunk.usage_metadata.and_then(|usage| usage.classes()) {
+        if let Some(usage) = chunk.usage_metadata.0.and_then(|usage| usage.classes()) {
             emit(StreamEvent::Usage(usage));
         }
         let candidate = chunk.candidates.into_iter().flatten().next();

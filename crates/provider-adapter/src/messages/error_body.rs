@@ -18,6 +18,7 @@ pub(crate) fn status(kind: ErrorKind) -> u16 {
         Kind::Unauthenticated => 401,
         Kind::Forbidden => 403,
         Kind::ModelNotFound | Kind::NotFound | Kind::UpstreamModelNotFound => 404,
+        Kind::MethodNotAllowed => 405,
         Kind::PayloadTooLarge => 413,
         Kind::RateLimited | Kind::ClientRateLimited | Kind::UpstreamQuota => 429,
         // nginx's word for a client that closed its connection; nobody is left to read it.

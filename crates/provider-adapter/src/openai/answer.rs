@@ -23,11 +23,13 @@ pub(crate) fn look(body: &[u8]) -> Result<Seen, ProviderError> {
     let finish = body
         .first_choice()
         .and_then(|choice| finish_reason(choice.finish_reason.as_str()));
-    let explained = matches!(
-        finish,
-        Some(FinishReason::Length | FinishReason::ContentFilter)
-    );
     let choices = body.choices.as_deref().unwrap_or_default();
+    let explained = choices.iter().any(|choice| {
+        matches!(
+            finish_reason(choice.finish_reason.as_str()),
+            Some(FinishReason::Length | FinishReason::ContentFilter)
+        )
+    });
     let said = choices
         .iter()
         .filter_map(|choice| choice.message.as_ref())
@@ -105,7 +107,7 @@ fn parse(bytes: &[u8]) -> Result<Body<'_>, ProviderError> {
 }
 
 /// Whether a client would see something: reasoning alone is not an answer.
-fn says_something(said: &Said<'_>) -> bool {
+pub(super) fn says_something(said: &Said<'_>) -> bool {
     said.content
         .text
         .as_deref()
@@ -219,6 +221,11 @@ mod tests {
             assert_eq!(look(body.as_bytes()).unwrap().empty, empty, "{body}");
             assert_eq!(decode(body.as_bytes()).unwrap().is_empty(), empty, "{body}");
         }
+        let second = r#"{"choices":[{"index":0,"message":{},"finish_reason":"stop"},
+            {"index":1,"message":{"content":"x"},"finish_reason":"length"}]}"#;
+        let seen = look(second.as_bytes()).unwrap();
+        assert!(!seen.empty, "any choice is an answer");
+        assert_eq!(seen.finish, Some(FinishReason::Stop), "the first one's");
         let audio =
             "{\"choices\":[{\"message\":{\"audio\":{\"id\":\"a\"}},\"finish_reason\":\"stop\"}]}";
         assert!(

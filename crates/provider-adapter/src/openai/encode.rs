@@ -11,7 +11,7 @@ use steelyard_types::{
     UnknownFields, WireProfile,
 };
 
-use super::request::{Fields, RawFields, says_nothing};
+use super::request::{Fields, RawFields, message_field_says_nothing, says_nothing};
 use crate::gemini::call_id;
 use crate::json::Object;
 use crate::{EncodedRequest, Refusal};
@@ -90,19 +90,41 @@ fn refuse_unknown(request: &ChatRequest<'_>) -> Result<(), Refusal> {
             return Err(refusal(name.as_ref(), WHY));
         }
     }
-    for path in request
+    refuse_unknown_in_messages(request, WHY)
+}
+
+/// A message names only the first of its fields that the neutral form has no word for, and that one
+/// may be known to the server: here every field is looked at.
+fn refuse_unknown_in_messages(request: &ChatRequest<'_>, why: &str) -> Result<(), Refusal> {
+    let is_plain = |message: &Message<'_>| message.untranslated.is_none();
+    if request.messages.iter().all(is_plain) {
+        return Ok(());
+    }
+    let Some(all) = request.fields.iter().find(|field| field.name == "messages") else {
+        return Ok(());
+    };
+    for (index, (message, raw)) in request
         .messages
         .iter()
-        .filter_map(|message| message.untranslated.as_deref())
+        .zip(elements(all.value)?)
+        .enumerate()
     {
-        // `messages[2].audio`: the third piece is the field of the message itself.
-        let field = path.split('.').nth(1).unwrap_or_default();
-        let name = field.split('[').next().unwrap_or_default();
-        if !STRICT_MESSAGE_FIELDS.contains(&name) {
-            return Err(refusal(path, WHY));
+        if is_plain(message) {
+            continue;
+        }
+        let path = format!("messages[{index}]");
+        for (name, value) in fields(raw, &path)? {
+            let known = STRICT_MESSAGE_FIELDS.contains(&name.as_ref());
+            if !known && !message_field_says_nothing(&name, value) {
+                return Err(refusal(format!("{path}.{name}"), why));
+            }
         }
     }
     Ok(())
+}
+
+fn elements(messages: &RawValue) -> Result<Vec<&RawValue>, Refusal> {
+    serde_json::from_str(messages.get()).map_err(|_| refusal("messages", "cannot be read"))
 }
 
 fn refusal(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
@@ -179,27 +201,57 @@ fn rewritten_messages(
     raw: &RawValue,
     profile: &WireProfile,
 ) -> Result<Option<String>, Refusal> {
-    if !request
-        .messages
-        .iter()
-        .any(|message| needs_rewriting(message, profile))
-    {
+    let echoes = ECHOED.iter().any(|name| mentions(raw, name));
+    let must = |message: &Message<'_>| echoes || needs_rewriting(message, profile);
+    if !request.messages.iter().any(must) {
         return Ok(None);
     }
-    let raws: Vec<&RawValue> =
-        serde_json::from_str(raw.get()).map_err(|_| refusal("messages", "cannot be read"))?;
     let mut out = String::with_capacity(raw.get().len() + 64);
-    for (index, (message, raw)) in request.messages.iter().zip(raws).enumerate() {
+    let mut changed = false;
+    for (index, (message, raw)) in request.messages.iter().zip(elements(raw)?).enumerate() {
         out.push(if index == 0 { '[' } else { ',' });
-        if needs_rewriting(message, profile) {
-            let path = format!("messages[{index}]");
-            out.push_str(&rewritten(message, &fields(raw, &path)?, profile, &path)?);
+        let path = format!("messages[{index}]");
+        let needed = needs_rewriting(message, profile);
+        let may_echo = echoes && message.role == Role::Assistant;
+        let found = if needed || may_echo {
+            Some(fields(raw, &path)?)
         } else {
-            out.push_str(raw.get());
+            None
+        };
+        match found.filter(|fields| needed || fields.iter().any(is_echo_of_nothing)) {
+            Some(fields) => {
+                changed = true;
+                out.push_str(&rewritten(message, &fields, profile, &path)?);
+            }
+            None => out.push_str(raw.get()),
         }
     }
     out.push(']');
-    Ok(Some(out))
+    Ok(changed.then_some(out))
+}
+
+/// What official SDKs write into an assistant message when a client sends an answer back as it got
+/// it, said or not. OpenAI answers 400 to a `tool_calls` that is `null` or empty, and servers differ
+/// on the others. Empty reasoning is not among them: DeepSeek wants it back beside tool calls.
+const ECHOED: [&str; 5] = [
+    "refusal",
+    "annotations",
+    "audio",
+    "function_call",
+    "tool_calls",
+];
+
+/// Whether the name stands between quotes somewhere in the JSON. A name that is spelt with escapes
+/// is not found, and then goes on as it is.
+fn mentions(raw: &RawValue, name: &str) -> bool {
+    memchr::memmem::find_iter(raw.get().as_bytes(), name).any(|at| {
+        let byte = |at: usize| raw.get().as_bytes().get(at).copied();
+        byte(at.wrapping_sub(1)) == Some(b'"') && byte(at + name.len()) == Some(b'"')
+    })
+}
+
+fn is_echo_of_nothing((name, value): &(Cow<'_, str>, &RawValue)) -> bool {
+    ECHOED.contains(&name.as_ref()) && says_nothing(value)
 }
 
 fn needs_rewriting(message: &Message<'_>, profile: &WireProfile) -> bool {
@@ -222,8 +274,10 @@ fn rewritten(
 ) -> Result<String, Refusal> {
     let strict = profile.unknown_fields == UnknownFields::Refuse;
     let mut out = Object::with_capacity(256);
-    for (name, value) in fields {
+    for field in fields {
+        let (name, value) = field;
         match name.as_ref() {
+            _ if is_echo_of_nothing(field) => {}
             "role" if message.role == Role::Developer && !profile.developer_role => {
                 out.text("role", "system");
             }
@@ -237,6 +291,7 @@ fn rewritten(
                 Some(id) => out.text("tool_call_id", &mapped_id(id, profile)),
                 None => out.raw("tool_call_id", value.get()),
             },
+            // `carries` has refused those that say something.
             name if strict && !STRICT_MESSAGE_FIELDS.contains(&name) => {}
             name => out.raw(name, value.get()),
         }

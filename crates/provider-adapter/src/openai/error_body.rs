@@ -18,6 +18,7 @@ pub fn status(kind: ErrorKind) -> u16 {
         Kind::Forbidden => 403,
         // A model that its provider does not know is a caller's error too: it asked for that one.
         Kind::ModelNotFound | Kind::NotFound | Kind::UpstreamModelNotFound => 404,
+        Kind::MethodNotAllowed => 405,
         Kind::PayloadTooLarge => 413,
         Kind::Unprocessable => 422,
         Kind::RateLimited | Kind::ClientRateLimited | Kind::UpstreamQuota => 429,

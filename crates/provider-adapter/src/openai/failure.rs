@@ -7,6 +7,7 @@ use steelyard_types::{ErrorKind, ProviderError};
 use crate::ResponseHead;
 use crate::classify::{kind_of_status, says_context_length, with_head};
 use crate::json::Text;
+use crate::masked::provider_error;
 
 /// An error as a server describes it, whatever the shape.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ fn build(kind: ErrorKind, described: Described, status: u16) -> ProviderError {
     } else {
         described.message
     };
-    let mut error = ProviderError::new(kind, message);
+    let mut error = provider_error(kind, &message);
     error.status = Some(status);
     error.code = described.code.or(described.kind).map(|code| cut(code, 200));
     error.param = described.param.map(|param| cut(param, 200));

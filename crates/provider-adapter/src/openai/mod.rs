@@ -16,6 +16,7 @@ mod convert;
 mod encode;
 mod error_body;
 mod failure;
+mod known_shape;
 mod models;
 mod passed;
 pub(crate) mod request;
@@ -29,6 +30,7 @@ pub use models::{model_body, models_body};
 pub use request::{MAX_DEPTH, RequestError, parse_chat_request};
 
 pub(crate) use answer::look;
+pub(crate) use known_shape::KnownShape;
 pub(crate) use passed::Passed;
 pub(crate) use stream::{ChunkDecoder, Look};
 pub(crate) use write::{ChunkWriter, DONE_FRAME, answer_body, usage_frame, usage_json};

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::usage::{Count, UsageShape};
-use crate::json::Text;
+use crate::json::{Lenient, Text};
 
 /// A whole answer or a chunk of one.
 #[derive(Debug, Deserialize)]
@@ -20,12 +20,14 @@ pub(super) struct Body<'a> {
     pub(super) model: Loose<'a>,
     #[serde(borrow)]
     pub(super) choices: Option<Vec<Choice<'a>>>,
-    pub(super) usage: Option<UsageShape>,
+    #[serde(default)]
+    pub(super) usage: Lenient<UsageShape>,
     #[serde(borrow, default)]
     object: Loose<'a>,
     #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
-    pub(super) x_groq: Option<XGroq>,
+    #[serde(default)]
+    x_groq: Lenient<XGroq>,
 }
 
 impl Body<'_> {
@@ -63,8 +65,9 @@ impl Body<'_> {
 
 /// Groq's extension of chunks.
 #[derive(Debug, Deserialize)]
-pub(super) struct XGroq {
-    usage: Option<UsageShape>,
+struct XGroq {
+    #[serde(default)]
+    usage: Lenient<UsageShape>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,7 +80,8 @@ pub(super) struct Choice<'a> {
     pub(super) delta: Option<Said<'a>>,
     #[serde(borrow, default)]
     pub(super) finish_reason: Loose<'a>,
-    usage: Option<UsageShape>,
+    #[serde(default)]
+    usage: Lenient<UsageShape>,
 }
 
 /// A message or the next piece of one.

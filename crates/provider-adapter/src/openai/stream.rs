@@ -4,15 +4,18 @@ use std::borrow::Cow;
 
 use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
 
-use super::answer::{finish_reason, is_failure, made_up_id, reasoning};
+use super::answer::{finish_reason, is_failure, made_up_id, reasoning, says_something};
 use super::failure;
-use super::shape::{Body, Call, Choice, Said};
+use super::shape::{Body, Choice, Said};
 use super::usage::Count;
 use crate::FrameDecoder;
+use crate::masked::provider_error;
 use crate::sse::Frame;
 
 /// Most tool calls of one answer.
 const MAX_TOOL_CALLS: usize = 1_024;
+/// Most choices of one answer. OpenAI takes an `n` of up to 128.
+const MAX_CHOICES: usize = 1_024;
 
 /// What a frame holds beside its events, for those who pass it on as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,8 +24,19 @@ pub(crate) struct Look {
     pub(crate) usage: bool,
     /// There is at least one choice.
     pub(crate) choices: bool,
-    /// There is content that has no event: a further choice's, audio, an image.
-    pub(crate) other_content: bool,
+    /// There is an answer that has no event: a further choice's, audio, an image.
+    pub(crate) other_answer: bool,
+    /// There is reasoning of a further choice, which has no event either.
+    pub(crate) other_reasoning: bool,
+    /// There is an error, a choice ended, or usage is somewhere else than at the top level.
+    pub(crate) ending: bool,
+}
+
+impl Look {
+    /// Whether there is nothing in the frame but a piece of an answer.
+    pub(crate) fn is_plain(self) -> bool {
+        self.choices && !self.usage && !self.ending
+    }
 }
 
 /// Reads the chunks of one answer.
@@ -33,6 +47,9 @@ pub(crate) struct ChunkDecoder {
     closed: bool,
     answer_id: String,
     calls: Vec<OpenCall>,
+    /// Choices behind the first (`n` above 1), and whether each has ended. They have no events, but
+    /// the answer is not complete without them.
+    further: Vec<(u64, bool)>,
 }
 
 /// A tool call that has begun.
@@ -58,7 +75,7 @@ impl FrameDecoder for ChunkDecoder {
         }
         self.closed = true;
         // Some servers forget `[DONE]`; with a finish reason the answer is complete all the same.
-        if self.finished {
+        if self.finished && self.further.iter().all(|(_, ended)| *ended) {
             emit(StreamEvent::Done);
         } else {
             let message = "the stream ended before the answer was complete";
@@ -77,6 +94,8 @@ impl ChunkDecoder {
             return Look::default();
         }
         if frame.data.trim() == "[DONE]" {
+            // The server's word that nothing is missing, of the further choices either.
+            self.further.clear();
             self.end(emit);
             return Look::default();
         }
@@ -89,7 +108,7 @@ impl ChunkDecoder {
             Ok(body) => self.chunk(&body, frame.event, emit),
             // Some servers report errors as plain text.
             Err(_) if frame.event == "error" => {
-                self.fail(ProviderError::new(ErrorKind::StreamError, frame.data), emit);
+                self.fail(provider_error(ErrorKind::StreamError, frame.data), emit);
                 Look::default()
             }
             Err(error) => {
@@ -125,6 +144,9 @@ impl ChunkDecoder {
         if let Some(choice) = body.first_choice() {
             self.choice(choice, emit);
         }
+        for choice in choices.iter().filter(|choice| is_further(choice)) {
+            self.further_choice(choice, emit);
+        }
         if let Some(usage) = body.usage().filter(|_| !self.closed) {
             emit(StreamEvent::Usage(usage));
         }
@@ -134,13 +156,33 @@ impl ChunkDecoder {
                 .as_ref()
                 .is_some_and(|usage| usage.classes().is_some()),
             choices: !choices.is_empty(),
-            other_content: choices.iter().any(has_other_content),
+            ending: self.closed || body.usage().is_some() || choices.iter().any(has_ended),
+            other_answer: choices.iter().any(has_other_answer),
+            other_reasoning: choices
+                .iter()
+                .filter(|choice| is_further(choice))
+                .filter_map(said)
+                .any(|said| !reasoning(said).is_empty()),
+        }
+    }
+
+    fn further_choice(&mut self, choice: &Choice<'_>, emit: &mut Emit<'_>) {
+        let number = choice.index.get();
+        let ended = has_ended(choice);
+        let known = self.further.iter_mut().find(|(known, _)| *known == number);
+        if let Some((_, known)) = known {
+            *known |= ended;
+        } else if self.further.len() < MAX_CHOICES {
+            self.further.push((number, ended));
+        } else if !self.closed {
+            let message = format!("the answer has more than {MAX_CHOICES} choices");
+            self.fail(ProviderError::new(ErrorKind::InvalidAnswer, message), emit);
         }
     }
 
     fn choice(&mut self, choice: &Choice<'_>, emit: &mut Emit<'_>) {
         // Servers that do not stream some answers send the whole message in one chunk.
-        if let Some(said) = choice.delta.as_ref().or(choice.message.as_ref()) {
+        if let Some(said) = said(choice) {
             self.said(said, emit);
         }
         let word = choice.finish_reason.as_str();
@@ -258,22 +300,22 @@ fn in_stream(mut error: ProviderError) -> ProviderError {
     error
 }
 
-/// Content that has no event in the neutral form.
-fn has_other_content(choice: &Choice<'_>) -> bool {
-    let Some(said) = choice.delta.as_ref().or(choice.message.as_ref()) else {
-        return false;
-    };
-    let further = choice.index.get() != 0
-        && (said
-            .content
-            .text
-            .as_deref()
-            .is_some_and(|text| !text.is_empty())
-            || said
-                .tool_calls
-                .as_ref()
-                .is_some_and(|calls: &Vec<Call<'_>>| !calls.is_empty()));
-    further || said.has_media()
+/// What a choice says, in a piece or whole.
+fn said<'c>(choice: &'c Choice<'c>) -> Option<&'c Said<'c>> {
+    choice.delta.as_ref().or(choice.message.as_ref())
+}
+
+fn has_ended(choice: &Choice<'_>) -> bool {
+    !matches!(choice.finish_reason.as_str(), "" | "null")
+}
+
+fn is_further(choice: &Choice<'_>) -> bool {
+    choice.index.get() != 0
+}
+
+/// An answer that has no event in the neutral form.
+fn has_other_answer(choice: &Choice<'_>) -> bool {
+    said(choice).is_some_and(|said| said.has_media() || is_further(choice) && says_something(said))
 }
 
 /// Bounded by [`MAX_TOOL_CALLS`] long before it could not fit.

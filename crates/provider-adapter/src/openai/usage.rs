@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use steelyard_types::Usage;
 
+use crate::json::Lenient;
+
 /// The `usage` object. Unknown fields, such as OpenRouter's costs, are not read.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct UsageShape {
@@ -13,8 +15,10 @@ pub(super) struct UsageShape {
     completion_tokens: Option<Count>,
     #[serde(default)]
     total_tokens: Count,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
+    #[serde(default)]
+    prompt_tokens_details: Lenient<PromptDetails>,
+    #[serde(default)]
+    completion_tokens_details: Lenient<CompletionDetails>,
     /// DeepSeek.
     #[serde(default)]
     prompt_cache_hit_tokens: Count,
@@ -203,6 +207,15 @@ mod tests {
             classes(r#"{"prompt_tokens": -3, "completion_tokens": 2.9, "total_tokens": "many"}"#),
             Some(Usage {
                 output: 2,
+                ..Usage::default()
+            })
+        );
+        assert_eq!(
+            classes(
+                r#"{"prompt_tokens": 3, "prompt_tokens_details": [1], "completion_tokens_details": "none"}"#
+            ),
+            Some(Usage {
+                input_fresh: 3,
                 ..Usage::default()
             })
         );

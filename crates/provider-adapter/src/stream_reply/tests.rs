@@ -133,6 +133,38 @@ fn streams_that_end_early_are_broken() {
 }
 
 #[test]
+fn every_choice_counts() {
+    let chunk = |index: u32, delta: &str, finish: &str| {
+        format!(
+            "data: {{\"id\":\"c1\",\"choices\":[{{\"index\":{index},\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
+        )
+    };
+    let thought = chunk(1, "{\"reasoning_content\":\"hm\"}", "null");
+    let second = chunk(1, "{\"refusal\":\"no\"}", "null");
+    let first_ends = chunk(0, "{}", "\"stop\"");
+    let second_ends = chunk(1, "{}", "\"length\"");
+    let parts = [ROLE, &thought, &second, &first_ends, &second_ends];
+    let (text, said, reply) = run(&pieces(&parts), false);
+    use Progress::{Complete, Content, Waiting};
+    assert_eq!(
+        said,
+        [Waiting, Content, Content, Content, Content, Complete]
+    );
+    assert_eq!(text, [&parts.concat(), DONE].concat());
+    assert_eq!(reply.finish(), Some(FinishReason::Stop));
+    assert!(!reply.is_empty());
+    // Reasoning alone is not an answer, whichever choice it is in.
+    let (_, _, reply) = run(&pieces(&[&thought, &first_ends, &second_ends]), false);
+    assert!(reply.is_empty());
+    // A stream that is cut before its last choice ended is not complete, unless it says so.
+    let cut = [ROLE, &second, &first_ends];
+    let (_, said, _) = run(&pieces(&cut), false);
+    assert_eq!(said.last(), Some(&Progress::Failed));
+    let (_, said, _) = run(&pieces(&[ROLE, &second, &first_ends, DONE]), false);
+    assert_eq!(said.last(), Some(&Complete));
+}
+
+#[test]
 fn streams_that_forget_their_last_line_are_complete() {
     for last in ["", "data: [DONE]", "data: [DONE]\n"] {
         let (text, said, _) = run(&pieces(&[ROLE, TEXT, STOP, last]), false);

@@ -225,6 +225,21 @@ fn zero_is_not_absent() {
 }
 
 #[test]
+fn dashscope_allows_several_calls_unless_told_otherwise() {
+    let sent = |parallel: Value| {
+        let mut request = everything();
+        request["parallel_tool_calls"] = parallel;
+        encode(WireFormat::DashScopeGeneration, &request)["parameters"]["parallel_tool_calls"]
+            .clone()
+    };
+    assert_eq!(sent(json!(null)), json!(true), "OpenAI's default is yes");
+    assert_eq!(sent(json!(false)), json!(false));
+    let without_tools = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
+    let body = encode(WireFormat::DashScopeGeneration, &without_tools);
+    assert_eq!(body["parameters"]["parallel_tool_calls"], json!(null));
+}
+
+#[test]
 fn tool_choices_are_translated() {
     let named = json!({"type": "function", "function": {"name": "now"}});
     let anthropic = |choice: Value, parallel: Value| {

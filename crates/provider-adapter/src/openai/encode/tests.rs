@@ -131,6 +131,79 @@ fn strict_servers_are_sent_nothing_unknown() {
 }
 
 #[test]
+fn no_unknown_field_hides_behind_a_known_one() {
+    let body = |fields: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":"y",{fields}}}]}}"#
+        )
+    };
+    let mistral = target(WireProfile::MISTRAL);
+    assert!(
+        refused(&body(r#""prefix":true,"reasoning_content":"hm""#), &mistral)
+            .starts_with("messages[1].reasoning_content is not known")
+    );
+    assert!(
+        refused(
+            &body(r#""name":"n","prefix":true,"audio":{"id":"a"}"#),
+            &mistral
+        )
+        .starts_with("messages[1].audio is not known")
+    );
+    assert!(
+        sent(
+            &body(r#""prefix":true,"odd":null,"refusal":"""#),
+            WireProfile::MISTRAL
+        )
+        .ends_with(r#"{"role":"assistant","content":"y","prefix":true}]}"#)
+    );
+}
+
+#[test]
+fn answers_sent_back_lose_only_what_says_nothing() {
+    let echo =
+        r#""refusal":null,"annotations":[],"audio":null,"function_call":null,"tool_calls":null"#;
+    let body = format!(
+        r#"{{"model":"a","messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":"y",{echo},"odd":null,"reasoning_content":""}},{{"role":"user","content": "z"}}]}}"#
+    );
+    let kept = r#"[{"role":"user","content":"x"},{"role":"assistant","content":"y","odd":null,"reasoning_content":""},{"role":"user","content": "z"}]"#;
+    for profile in [WireProfile::OPENAI, WireProfile::COMPATIBLE] {
+        assert!(
+            sent(&body, profile).contains(kept),
+            "{}",
+            sent(&body, profile)
+        );
+    }
+    assert!(!sent(&body, WireProfile::MISTRAL).contains("odd"));
+    let request = parse_chat_request(body.as_bytes()).unwrap();
+    for wire in [
+        WireFormat::AnthropicMessages,
+        WireFormat::GeminiGenerateContent,
+        WireFormat::DashScopeGeneration,
+    ] {
+        let encoded = crate::adapter(wire).encode(&request, &target(WireProfile::OPENAI));
+        encoded.unwrap_or_else(|refusal| panic!("{wire:?}: {refusal}"));
+    }
+    // What says something stays, to the byte.
+    let said = r#"[{"role":"assistant","content": null,"refusal":"no","reasoning_content":"hm"},{"role":"user","content":"the \"audio\" of"}]"#;
+    let body = format!(r#"{{"model":"a","messages":{said}}}"#);
+    assert!(sent(&body, WireProfile::OPENAI).contains(said));
+}
+
+#[test]
+fn shown_reasoning_stays_with_servers_of_the_dialect() {
+    let body = r#"{"model":"a","messages":[{"role":"assistant","content":"y","reasoning_content":"hm"},{"role":"user","content":"z"}]}"#;
+    assert!(sent(body, WireProfile::COMPATIBLE).contains(r#""reasoning_content":"hm""#));
+    let request = parse_chat_request(body.as_bytes()).unwrap();
+    let refusal = crate::adapter(WireFormat::AnthropicMessages)
+        .carries(&request, &target(WireProfile::OPENAI))
+        .unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "messages[0].reasoning_content is not carried to Anthropic yet"
+    );
+}
+
+#[test]
 fn models_without_sampling_take_the_default_only() {
     let body = |extra: &str| format!(r#"{{"model":"a","messages":{HI},{extra}}}"#);
     let reasoner = Target {

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use steelyard_types::{Message, Part, Role};
 
 use super::call::{Calls, CallsSeed};
-use super::trail::{Once, Step, Trail, says_nothing};
+use super::trail::{Once, Step, Trail, message_field_says_nothing, says_nothing};
 use crate::json::Text;
 
 /// Most messages of a conversation, and most parts of one.
@@ -80,7 +80,7 @@ impl<'de> Visitor<'de> for OneMessage<'_> {
                 }
                 _ => {
                     let value: &RawValue = map.next_value()?;
-                    if untranslated.is_none() && !says_nothing(value) {
+                    if untranslated.is_none() && !message_field_says_nothing(&key, value) {
                         untranslated = Some(trail.path_to(&key));
                     }
                 }

@@ -16,7 +16,7 @@ use crate::json::Text;
 use trail::{Step, Trail};
 
 pub(crate) use tool::{list, object, string};
-pub(super) use trail::says_nothing;
+pub(super) use trail::{message_field_says_nothing, says_nothing};
 
 mod call;
 mod message;

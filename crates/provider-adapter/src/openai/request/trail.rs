@@ -149,3 +149,10 @@ pub(crate) fn says_nothing(value: &RawValue) -> bool {
         });
     text == "null" || inner.is_some_and(|inner| inner.trim().is_empty())
 }
+
+/// As [`says_nothing`] for a field of a message. Clients that send an answer back as they got it
+/// repeat its texts too, empty ones included.
+pub(in crate::openai) fn message_field_says_nothing(name: &str, value: &RawValue) -> bool {
+    let is_text = matches!(name, "refusal" | "reasoning_content" | "reasoning");
+    says_nothing(value) || is_text && value.get() == "\"\""
+}
