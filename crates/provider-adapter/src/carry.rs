@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, ErrorKind, NumberText, OutputFormat, Part, ProviderError, Target, ToolChoice,
+    ChatRequest, Dialect, ErrorKind, NumberText, OutputFormat, Part, ProviderError, Target,
+    ToolChoice,
 };
 
 use crate::masked::provider_error;
@@ -45,20 +46,16 @@ pub(crate) fn check(
         }
         for (position, part) in message.content.iter().enumerate() {
             let kind = match part {
-                Part::Text(_) | Part::Refusal(_) => continue,
+                // Thoughts are of use to the model alone that had them: they stay behind.
+                Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) => continue,
                 Part::Image(_) => "image",
                 Part::Document(_) => "document",
-                Part::Reasoning(_) => "reasoning",
                 Part::Other { kind, .. } => kind.as_ref(),
             };
             return Err(refuse(
                 format!("messages[{index}].content[{position}]"),
                 format!("of type {kind} is not carried to {provider} yet"),
             ));
-        }
-        if message.is_error {
-            let field = format!("messages[{index}].is_error");
-            return Err(not_yet(field, provider));
         }
     }
     if request.tools.is_empty()
@@ -82,6 +79,10 @@ fn not_yet(field: impl Into<String>, provider: &str) -> Refusal {
 
 /// The first field that has a word in the neutral form but none in any foreign format yet.
 fn not_carried(request: &ChatRequest<'_>) -> Option<&'static str> {
+    let named = |openai, anthropic| match request.dialect {
+        Dialect::OpenAiChat => openai,
+        Dialect::AnthropicMessages => anthropic,
+    };
     let given = [
         ("top_k", request.top_k.is_some()),
         ("seed", request.seed.is_some()),
@@ -90,11 +91,17 @@ fn not_carried(request: &ChatRequest<'_>) -> Option<&'static str> {
         ("n", request.n.is_some_and(|n| n != 1)),
         ("logprobs", request.logprobs == Some(true)),
         (
-            "response_format",
+            named("response_format", "output_config.format"),
             !matches!(request.format, OutputFormat::Text),
         ),
-        ("reasoning_effort", request.reasoning.is_some()),
-        ("user", request.end_user.is_some()),
+        (
+            named("reasoning_effort", "thinking"),
+            request.reasoning.is_some(),
+        ),
+        (
+            named("user", "metadata.user_id"),
+            request.end_user.is_some(),
+        ),
         ("metadata", request.metadata.is_some()),
         ("service_tier", request.service_tier.is_some()),
     ];

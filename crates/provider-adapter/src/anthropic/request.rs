@@ -85,6 +85,8 @@ enum Block<'r> {
         tool_use_id: Cow<'r, str>,
         #[serde(skip_serializing_if = "str::is_empty")]
         content: Cow<'r, str>,
+        #[serde(skip_serializing_if = "is_false")]
+        is_error: bool,
     },
 }
 
@@ -224,6 +226,7 @@ fn message<'r>(turn: &Turn<'r, '_>) -> Result<WireMessage<'r>, Refusal> {
         blocks.push(Block::ToolResult {
             tool_use_id: id(result.call),
             content: result.text.clone(),
+            is_error: result.failed,
         });
     }
     blocks.extend(turn.texts.iter().map(|text| Block::Text { text }));

@@ -17,7 +17,7 @@ use steelyard_types::{
 use super::encode::{PATH, limit_name, mapped_id};
 use crate::carry::{self, refuse};
 use crate::json::{Object, push_text};
-use crate::turns::joined;
+use crate::turns::told;
 use crate::{EncodedRequest, Refusal};
 
 const PROVIDER: &str = "a provider of OpenAI's format";
@@ -43,6 +43,9 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<(), 
                 ));
             }
         }
+    }
+    if request.end_user.is_some() && target.profile.unknown_fields == UnknownFields::Refuse {
+        return Err(not_carried("metadata.user_id"));
     }
     effort(request, &target.profile)?;
     carry::check_limit(request, target)?;
@@ -83,7 +86,7 @@ fn effort(
         (None, _) => Ok(None),
         (Some(effort), MaxTokensField::MaxCompletionTokens) => Ok(Some(effort.as_str())),
         (Some(_), MaxTokensField::MaxTokens) => Err(refuse(
-            "reasoning_effort",
+            "thinking",
             "is not carried to an OpenAI-compatible server, each of which has its own word for it",
         )),
     }
@@ -120,10 +123,7 @@ pub(super) fn encode(
         body.raw("response_format", &format);
     }
     tools(request, &mut body);
-    // It changes nothing in the answer, so a server that refuses unknown fields goes without.
-    if let Some(user) = &request.end_user
-        && profile.unknown_fields == UnknownFields::Forward
-    {
+    if let Some(user) = &request.end_user {
         body.text("user", user);
     }
     if request.stream {
@@ -176,10 +176,8 @@ fn message(message: &Message<'_>, profile: &WireProfile) -> String {
         out.raw("content", &list(parts, |out, part| out.push_str(&part)));
     } else if message.texts().next().is_none() && !message.tool_calls.is_empty() {
         out.raw("content", "null");
-    } else if message.is_error {
-        out.text("content", &format!("Error: {}", joined(message)));
     } else {
-        out.text("content", &joined(message));
+        out.text("content", &told(message));
     }
     if !message.tool_calls.is_empty() {
         let calls = list(message.tool_calls.iter(), |out, call| {

@@ -264,7 +264,7 @@ fn metadata<'a>(value: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a
     for (name, value) in object(value)? {
         match name.as_ref() {
             "user_id" => {
-                request.end_user = trail.within(Step::Field("user_id"), || string(value))?
+                request.end_user = trail.within(Step::Field("user_id"), || string(value))?;
             }
             _ if says_nothing(value) => {}
             _ => request.untranslated.push(trail.path_to(&name).into()),

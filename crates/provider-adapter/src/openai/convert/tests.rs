@@ -59,14 +59,17 @@ fn parameters_are_carried() {
 
 #[test]
 fn compatible_servers_get_what_they_know() {
-    let more = json!({"stream": true, "metadata": {"user_id": "u"}});
+    let more = json!({"metadata": {"user_id": "u"}});
+    let refusal = sent(&more, WireProfile::MISTRAL).unwrap_err();
+    assert_eq!(refusal.field, "metadata.user_id");
+    let more = json!({"stream": true});
     let body = sent(&more, WireProfile::MISTRAL).unwrap();
     let expected = json!({"model": "gpt-x", "max_tokens": 7, "stream": true,
         "messages": [{"role": "user", "content": "hi"}]});
     assert_eq!(body, expected);
     let more = json!({"thinking": {"type": "enabled", "budget_tokens": 5000}});
     let refusal = sent(&more, WireProfile::COMPATIBLE).unwrap_err();
-    assert_eq!(refusal.field, "reasoning_effort");
+    assert_eq!(refusal.field, "thinking");
     let adaptive = json!({"thinking": {"type": "adaptive"}});
     assert!(sent(&adaptive, WireProfile::COMPATIBLE).is_ok());
 }
