@@ -323,3 +323,83 @@ fn bodies_that_are_no_requests_are_refused() {
     }
     assert!(parse_messages_request(b"{\"model\":\"\xff\"}").is_err());
 }
+
+fn arbitrary_json() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    use proptest::prelude::*;
+    let names = [
+        "type",
+        "role",
+        "content",
+        "text",
+        "source",
+        "id",
+        "name",
+        "input",
+        "tool_use_id",
+        "thinking",
+        "signature",
+        "data",
+        "cache_control",
+        "is_error",
+        "media_type",
+        "x",
+    ];
+    let words = [
+        "text",
+        "image",
+        "document",
+        "tool_use",
+        "tool_result",
+        "thinking",
+        "user",
+        "assistant",
+        "system",
+        "base64",
+        "url",
+        "ephemeral",
+        "",
+        "é",
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        prop::sample::select(words.to_vec()).prop_map(Into::into),
+    ];
+    leaf.prop_recursive(6, 48, 6, move |inner| {
+        let name = prop::sample::select(names.to_vec()).prop_map(str::to_owned);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::vec((name, inner), 0..6)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest::proptest! {
+    /// Whatever stands in a field, it is read or refused with a reason, and what is read can be
+    /// asked of every adapter.
+    #[test]
+    fn arbitrary_fields_are_read_or_refused(
+        field in proptest::sample::select(vec!["messages", "system", "tools", "tool_choice",
+            "thinking", "output_config", "metadata", "cache_control", "stop_sequences"]),
+        value in arbitrary_json(),
+        wrapped in proptest::bool::ANY,
+    ) {
+        let value = match (field, wrapped) {
+            ("messages", true) => json!([{"role": "user", "content": [value]}]),
+            ("tools" | "system", true) => json!([value]),
+            _ => value,
+        };
+        let body = with(&json!({field: value}));
+        match parse_messages_request(body.as_bytes()) {
+            Err(error) => proptest::prop_assert!(!error.message.is_empty()),
+            Ok(request) => for message in &request.messages {
+                let ends = message.content.len() + message.tool_calls.len();
+                for mark in &message.cache {
+                    proptest::prop_assert!(mark.position < ends.max(1));
+                }
+            },
+        }
+    }
+}
