@@ -88,7 +88,7 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
                 "name": &*model.name,
                 "provider": &*deployment.provider,
                 "upstream": &*model.target.upstream,
-                "capability": model.capability,
+                "capability": (f64::from(model.capability) * 1e4).round() / 1e4,
                 "capability_basis": model.capability_basis.as_str(),
                 "price": model.price_name,
                 "unusable": deployment.unusable,
@@ -105,7 +105,7 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
                 .map(|id| policy.model(*id).name.to_string());
             json!({
                 "name": &*route.name,
-                "threshold": route.threshold,
+                "threshold": (f64::from(route.threshold) * 1e4).round() / 1e4,
                 "candidates": names.collect::<Vec<_>>(),
                 "cache": route.cache.is_some(),
             })

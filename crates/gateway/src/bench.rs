@@ -50,8 +50,9 @@ impl Decider {
     pub fn new(policy: Policy) -> anyhow::Result<Self> {
         install_tls();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (log, writer) = RequestLog::start(io::sink())?;
-        let runtime = Runtime::new(clock, Meter::new()?, log, 1);
+        let meter = Meter::new()?;
+        let (log, writer) = RequestLog::start(io::sink(), meter.lost_lines().clone())?;
+        let runtime = Runtime::new(clock, meter, log, 1);
         Ok(Self {
             snapshot: Snapshot::compile(policy, &AnyKey, &runtime)?,
             at: runtime.clock.now(),

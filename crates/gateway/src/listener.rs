@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use prometheus::IntCounter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_io_timeout::TimeoutStream;
@@ -27,11 +28,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `router` until `stop` resolves, then lets open requests finish for as long as `drain` and
 /// cuts off the others. When it returns no connection is left, so every request has been recorded.
+/// `unreadable` counts connections that send something which is no HTTP request.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     stop: impl Future<Output = ()>,
     drain: Duration,
+    unreadable: IntCounter,
 ) {
     let graceful = GracefulShutdown::new();
     let mut stop = pin!(stop);
@@ -43,8 +46,8 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -64,11 +67,18 @@ pub async fn serve(
             .serve_connection(TokioIo::new(bounded(stream)), service);
         let connection = graceful.watch(connection);
         let (mut cutting, alive) = (cutting.clone(), alive.clone());
+        let unreadable = unreadable.clone();
         tokio::spawn(async move {
             let _alive = alive;
             tokio::select! {
-                result = connection => if let Err(error) = result {
-                    tracing::debug!(%error, "connection ended early");
+                result = connection => match result {
+                    // hyper answers these itself, without a body: 400, 414 or 431.
+                    Err(error) if error.is_parse() || error.is_parse_too_large() => {
+                        unreadable.inc();
+                        tracing::warn!(%peer, %error, "not an HTTP request");
+                    }
+                    Err(error) => tracing::debug!(%peer, %error, "connection ended early"),
+                    Ok(()) => {}
                 },
                 _ = cutting.changed() => {}
             }

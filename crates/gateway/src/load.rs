@@ -1,5 +1,7 @@
 //! Reading the policy and its price book from files, and putting them in force.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,18 +67,25 @@ pub fn load_policy(path: &Path) -> Result<LoadedPolicy, LoadError> {
     })
 }
 
-fn read(path: &Path) -> Result<String, LoadError> {
+/// The text of a file of bounded size.
+pub(crate) fn read(path: &Path) -> Result<String, LoadError> {
     let fail = |reason: String| LoadError::Read {
         path: path.to_owned(),
         reason,
     };
-    let size = std::fs::metadata(path)
-        .map_err(|error| fail(error.to_string()))?
-        .len();
-    if size > MAX_FILE_BYTES {
-        return Err(fail(format!("{size} bytes are more than {MAX_FILE_BYTES}")));
+    let kind = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?;
+    // A device or pipe could give bytes without end, or none for ever.
+    if !kind.is_file() {
+        return Err(fail("it is not a file".to_owned()));
     }
-    let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
+    let file = File::open(path).map_err(|error| fail(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| fail(error.to_string()))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(fail(format!("it is larger than {MAX_FILE_BYTES} bytes")));
+    }
     String::from_utf8(bytes).map_err(|error| fail(format!("not UTF-8 text: {error}")))
 }
 

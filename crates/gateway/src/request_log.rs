@@ -1,14 +1,18 @@
 //! One structured line a request, written by a thread of its own.
 //!
 //! Requests hand over a [`RequestRecord`] through a bounded queue. When the queue is full the caller
-//! waits: a line is never dropped. A record holds no keys and no text of prompts or answers.
+//! waits. Lines that cannot be written (a full disk, a reader that is gone) are kept and tried again,
+//! within a bound; those beyond it are counted as lost. A record holds no keys and no text of prompts
+//! or answers.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use prometheus::IntCounter;
 use serde::Serialize;
 use steelyard_types::{UnixMillis, Usage};
 
@@ -20,6 +24,11 @@ const QUEUE: usize = 8_192;
 /// thread pays a system call to wake it, about as dear as all of its decision; while the thread
 /// gathers, handing over costs next to nothing.
 const GATHER: Duration = Duration::from_millis(2);
+
+/// Bytes that are gathered before they are written in the middle of a burst.
+const WRITE_AT: usize = 64 << 10;
+/// Most bytes of lines that wait for an output that takes none.
+const MOST_WAITING: usize = 16 << 20;
 
 /// What is written of one request.
 #[derive(Debug, Clone, Serialize)]
@@ -70,8 +79,14 @@ pub struct RequestRecord {
     pub input_tokens: u64,
     /// Prompt tokens read from the provider's cache.
     pub cached_tokens: u64,
+    /// Prompt tokens written to the provider's cache at its default lifetime.
+    pub cache_write_tokens: u64,
+    /// Prompt tokens written to the provider's cache for an hour.
+    pub cache_write_1h_tokens: u64,
     /// Answer tokens, reasoning included.
     pub output_tokens: u64,
+    /// Reasoning tokens.
+    pub reasoning_tokens: u64,
     /// Whether every attempt that was answered reported its usage.
     pub metered: bool,
     /// Cost of all attempts, in nano-dollars.
@@ -103,9 +118,13 @@ pub struct FailedAttempt {
 impl RequestRecord {
     /// Takes over what an attempt used.
     pub fn add_usage(&mut self, usage: &Usage) {
-        self.input_tokens = self.input_tokens.saturating_add(usage.prompt_tokens());
-        self.cached_tokens = self.cached_tokens.saturating_add(usage.input_cached);
-        self.output_tokens = self.output_tokens.saturating_add(usage.completion_tokens());
+        let add = |sum: &mut u64, tokens: u64| *sum = sum.saturating_add(tokens);
+        add(&mut self.input_tokens, usage.prompt_tokens());
+        add(&mut self.cached_tokens, usage.input_cached);
+        add(&mut self.cache_write_tokens, usage.cache_write);
+        add(&mut self.cache_write_1h_tokens, usage.cache_write_1h);
+        add(&mut self.output_tokens, usage.completion_tokens());
+        add(&mut self.reasoning_tokens, usage.reasoning);
     }
 }
 
@@ -130,15 +149,18 @@ pub struct RequestLogWriter {
 }
 
 impl RequestLog {
-    /// Starts a thread that writes JSON lines to `output`.
+    /// Starts a thread that writes JSON lines to `output`, and counts those that are lost.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(output: impl Write + Send + 'static) -> io::Result<(Self, RequestLogWriter)> {
+    pub fn start(
+        output: impl Write + Send + 'static,
+        lost: IntCounter,
+    ) -> io::Result<(Self, RequestLogWriter)> {
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("request-log".to_owned())
-            .spawn(move || write_all(&receiver, output))?;
+            .spawn(move || write_all(&receiver, output, &lost))?;
         Ok((Self(sender.clone()), RequestLogWriter { sender, thread }))
     }
 
@@ -151,24 +173,33 @@ impl RequestLog {
 }
 
 impl RequestLogWriter {
-    /// Writes what is queued and ends the thread.
-    pub fn stop(self) {
-        if self.sender.send(Message::Stop).is_ok() && self.thread.join().is_err() {
-            tracing::error!("the request log's thread panicked");
+    /// Writes what is queued and ends the thread, if that takes no longer than `limit`: an output
+    /// that nobody reads must not hold up the end of the process.
+    pub fn stop(self, limit: Duration) {
+        let Self { sender, thread } = self;
+        let (done, finished) = sync_channel(1);
+        let waiter = std::thread::Builder::new().spawn(move || {
+            let stopped = sender.send(Message::Stop).is_ok() && thread.join().is_ok();
+            let _ = done.send(stopped);
+        });
+        match waiter.map(|_| finished.recv_timeout(limit)) {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => tracing::error!("the request log ended badly"),
+            Ok(Err(_)) => tracing::error!("nobody reads the request log; its last lines are lost"),
+            Err(error) => tracing::error!(%error, "cannot wait for the request log"),
         }
     }
 }
 
-fn write_all(receiver: &Receiver<Message>, output: impl Write) {
-    let mut output = io::BufWriter::new(output);
-    let mut failing = false;
+fn write_all(receiver: &Receiver<Message>, output: impl Write, lost: &IntCounter) {
+    let mut lines = Lines::new(output, lost);
     loop {
-        // Flush before waiting, so that the last line is always visible and a burst is one write.
+        // Write before waiting, so that the last line is always visible and a burst is one write.
         let message = match receiver.try_recv() {
             Ok(message) => message,
             Err(TryRecvError::Disconnected) => break,
             Err(TryRecvError::Empty) => {
-                report(output.flush(), &mut failing);
+                lines.write();
                 let Ok(message) = receiver.recv() else {
                     break;
                 };
@@ -179,23 +210,116 @@ fn write_all(receiver: &Receiver<Message>, output: impl Write) {
         let Message::Record(record) = message else {
             break;
         };
-        let written = serde_json::to_writer(&mut output, &record).map_err(io::Error::from);
-        report(written.and_then(|()| output.write_all(b"\n")), &mut failing);
+        lines.add(&record);
     }
-    report(output.flush(), &mut failing);
+    lines.write();
 }
 
-/// Says once that the log cannot be written, and once that it can again.
-fn report(result: io::Result<()>, failing: &mut bool) {
-    match result {
-        Err(error) if !*failing => {
-            *failing = true;
-            tracing::error!(%error, "cannot write the request log");
+/// Lines that are still to be written.
+struct Lines<'a, W> {
+    output: W,
+    waiting: VecDeque<Vec<u8>>,
+    /// Bytes of the first line that are written already.
+    written: usize,
+    bytes: usize,
+    /// Bytes added since the output was last tried.
+    untried: usize,
+    failing: bool,
+    lost: &'a IntCounter,
+}
+
+impl<'a, W: Write> Lines<'a, W> {
+    fn new(output: W, lost: &'a IntCounter) -> Self {
+        Self {
+            output,
+            waiting: VecDeque::new(),
+            written: 0,
+            bytes: 0,
+            untried: 0,
+            failing: false,
+            lost,
         }
-        Ok(()) if *failing => {
-            *failing = false;
-            tracing::info!("the request log can be written again");
+    }
+
+    fn add(&mut self, record: &RequestRecord) {
+        let mut line = Vec::with_capacity(640);
+        if let Err(error) = serde_json::to_writer(&mut line, record) {
+            tracing::error!(%error, "a record cannot be written down");
+            self.lost.inc();
+            return;
         }
-        _ => {}
+        line.push(b'\n');
+        self.bytes += line.len();
+        self.untried += line.len();
+        self.waiting.push_back(line);
+        if self.untried > WRITE_AT {
+            self.write();
+        }
+        // The first line may be half written: the second is the oldest that can go.
+        while self.bytes > MOST_WAITING
+            && let Some(line) = self.waiting.remove(1)
+        {
+            self.bytes -= line.len();
+            self.lost.inc();
+        }
+    }
+
+    /// Writes what is waiting, as far as the output takes it. What it does not take waits on.
+    fn write(&mut self) {
+        self.untried = 0;
+        while !self.waiting.is_empty() {
+            match self.write_some() {
+                Ok(()) if self.failing => {
+                    self.failing = false;
+                    tracing::info!("the request log can be written again");
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        tracing::error!(%error, "cannot write the request log; its lines wait");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes the oldest lines, some hundred of them at once.
+    fn write_some(&mut self) -> io::Result<()> {
+        let mut batch = Vec::with_capacity(WRITE_AT);
+        for line in &self.waiting {
+            batch.extend_from_slice(line);
+            if batch.len() > WRITE_AT {
+                break;
+            }
+        }
+        let mut rest = &batch[self.written..];
+        while !rest.is_empty() {
+            match self.output.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    rest = &rest[count..];
+                    self.forget(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.output.flush()
+    }
+
+    /// So many more bytes are written.
+    fn forget(&mut self, count: usize) {
+        self.written += count;
+        while let Some(line) = self.waiting.front()
+            && line.len() <= self.written
+        {
+            self.written -= line.len();
+            self.bytes -= line.len();
+            self.waiting.pop_front();
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use axum::Router;
+use prometheus::IntCounter;
 use steelyard_policy::Policy;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -25,6 +26,9 @@ use crate::{admin, data_plane, listener};
 
 /// How long the admin plane's last answers may take.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
+/// How long the last lines of the request log may take to be written.
+const LOG_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A gateway with its listeners.
 pub struct Server {
@@ -46,9 +50,14 @@ struct Plane {
 }
 
 impl Plane {
-    fn start(listener: TcpListener, router: Router, drain: Duration) -> Self {
+    fn start(
+        listener: TcpListener,
+        router: Router,
+        drain: Duration,
+        unreadable: IntCounter,
+    ) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let serving = listener::serve(listener, router, stopped(stopping), drain);
+        let serving = listener::serve(listener, router, stopped(stopping), drain, unreadable);
         Self {
             stop,
             task: tokio::spawn(serving),
@@ -98,8 +107,9 @@ impl Server {
     ) -> anyhow::Result<Self> {
         check_exposure(&policy, settings.server.listen)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (log, log_writer) = RequestLog::start(request_log)?;
-        let runtime = Runtime::new(clock, Meter::new()?, log, settings.server.max_in_flight);
+        let meter = Meter::new()?;
+        let (log, log_writer) = RequestLog::start(request_log, meter.lost_lines().clone())?;
+        let runtime = Runtime::new(clock, meter, log, settings.server.max_in_flight);
         let snapshot = Snapshot::compile(policy, keys, &runtime)?;
         warn(&snapshot);
         runtime.meter.reloaded(true, snapshot.loaded_at);
@@ -124,9 +134,20 @@ impl Server {
             snapshot: ArcSwap::from_pointee(snapshot),
             reload: ArcSwap::from_pointee(reload),
         });
+        let unreadable = || gateway.runtime.meter.unreadable().clone();
         Ok(Self {
-            data_plane: Plane::start(data, data_plane::router(Arc::clone(&gateway)), drain),
-            admin_plane: Plane::start(admin, admin::router(Arc::clone(&gateway)), ADMIN_DRAIN),
+            data_plane: Plane::start(
+                data,
+                data_plane::router(Arc::clone(&gateway)),
+                drain,
+                unreadable(),
+            ),
+            admin_plane: Plane::start(
+                admin,
+                admin::router(Arc::clone(&gateway)),
+                ADMIN_DRAIN,
+                unreadable(),
+            ),
             gateway,
             data_address,
             admin_address,
@@ -139,7 +160,7 @@ impl Server {
     pub async fn stop(self) {
         self.data_plane.stop().await;
         self.admin_plane.stop().await;
-        self.log.stop();
+        self.log.stop(LOG_STOP_TIMEOUT);
     }
 }
 

@@ -150,8 +150,9 @@ impl KeySource for SystemKeys {
         let key = match reference {
             KeyReference::Env(name) => std::env::var(name)
                 .map_err(|_| format!("environment variable {name} is not set"))?,
-            KeyReference::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| format!("cannot read {}: {error}", path.display()))?,
+            KeyReference::File(path) => {
+                crate::load::read(path).map_err(|error| error.to_string())?
+            }
         };
         let key = key.trim();
         if key.is_empty() {

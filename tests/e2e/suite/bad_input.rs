@@ -341,3 +341,30 @@ async fn what_is_not_http_harms_nobody() {
     assert_eq!(answer.content(), "fine");
     stage.gateway.sound();
 }
+
+#[tokio::test]
+async fn pages_of_others_spend_nothing() {
+    let stage = Stage::start().await;
+    let client = &stage.gateway.client;
+    let body = user("auto", "hi").to_string();
+    let from = |origin: &str| {
+        let request = client.request("POST", "/v1/chat/completions");
+        request
+            .header("origin", origin.to_owned())
+            .body(body.clone())
+    };
+    for page in [
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1.evil.example",
+    ] {
+        client.answer(from(page)).await.error(403, "forbidden");
+    }
+    for own in [
+        "http://localhost:3000",
+        "http://127.0.0.1:5173",
+        "http://[::1]:80",
+    ] {
+        assert_eq!(client.answer(from(own)).await.status, 200, "{own}");
+    }
+}

@@ -242,3 +242,25 @@ async fn clients_create_no_series() {
     let new: Vec<&String> = after.difference(&before).collect();
     assert!(new.is_empty(), "{new:?}");
 }
+
+#[tokio::test]
+async fn what_is_not_known_is_not_made_up() {
+    let stage = Stage::start().await;
+    let client = stage.gateway.client.clone();
+    // The provider says nothing of how its answer ended: neither does the gateway.
+    let open_end = "[[say:abc]] [[fault:*:end_without_finish]]";
+    for model in ["anthropic-cheap", "gemini-cheap", "dashscope-cheap"] {
+        let answer = client.chat(&user(model, open_end)).await;
+        assert_eq!(answer.content(), "abc", "{model}");
+        let body: Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!(body["choices"][0]["finish_reason"], Value::Null, "{model}");
+    }
+    // The provider may charge for a request that it never answered; nobody knows how much.
+    let answer = client
+        .chat(&user("anthropic-cheap", "[[fault:*:close]]"))
+        .await;
+    answer.error(502, "connect");
+    assert_eq!(answer.header("x-steelyard-cost-usd"), "none");
+    let record = stage.gateway.record(answer.header("x-request-id")).await;
+    assert_eq!(record["metered"], false);
+}

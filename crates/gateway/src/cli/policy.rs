@@ -86,9 +86,10 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
         .map_err(|error| anyhow::anyhow!("the request is not valid: {}", error.message))?;
     let policy = load_policy(path)?.policy;
     crate::transport::install_tls();
-    let (log, _writer) = RequestLog::start(std::io::sink())?;
+    let meter = Meter::new()?;
+    let (log, _writer) = RequestLog::start(std::io::sink(), meter.lost_lines().clone())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let runtime = Runtime::new(clock, Meter::new()?, log, 1);
+    let runtime = Runtime::new(clock, meter, log, 1);
     let keys: &dyn KeySource = if with_keys { &SystemKeys } else { &AssumedKeys };
     let snapshot = Snapshot::compile(policy, keys, &runtime)?;
     let selection = snapshot.resolve(&request.model).with_context(|| {

@@ -9,8 +9,8 @@ mod handles;
 use std::sync::Arc;
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use steelyard_policy::ModelId;
 use steelyard_types::{ErrorKind, UnixMillis};
@@ -49,6 +49,8 @@ struct Metrics {
     reload_ok: IntGauge,
     reload_at: IntGauge,
     cache_bytes: IntGauge,
+    lost_lines: IntCounter,
+    unreadable: IntCounter,
 }
 
 impl Meter {
@@ -60,6 +62,11 @@ impl Meter {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let counter = IntCounterVec::new(Opts::new(format!("steelyard_{name}"), help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let single = |name: &str, help: &str| {
+            let counter = IntCounter::new(format!("steelyard_{name}"), help)?;
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
@@ -167,6 +174,15 @@ impl Meter {
                 "When the policy in force was loaded.",
             )?,
             cache_bytes: gauge("cache_bytes", "Bytes held by the response caches.")?,
+            lost_lines: single(
+                "request_log_lines_lost_total",
+                "Lines of the request log that could not be written in time.",
+            )?,
+            unreadable: single(
+                "unreadable_requests_total",
+                "Connections that sent something which is not an HTTP request; they have no line in \
+                 the request log.",
+            )?,
             registry: registry.clone(),
         };
         let build = IntGaugeVec::new(
@@ -225,6 +241,18 @@ impl Meter {
     #[must_use]
     pub fn in_flight(&self) -> &IntGauge {
         &self.0.in_flight
+    }
+
+    /// Lines of the request log that could not be written in time.
+    #[must_use]
+    pub fn lost_lines(&self) -> &IntCounter {
+        &self.0.lost_lines
+    }
+
+    /// Connections that sent something which is not an HTTP request.
+    #[must_use]
+    pub fn unreadable(&self) -> &IntCounter {
+        &self.0.unreadable
     }
 
     /// Bytes held by the response caches.

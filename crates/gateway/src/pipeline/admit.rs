@@ -36,10 +36,33 @@ pub(crate) fn admit(
     if let Some(refused) = limited {
         return Err(refused);
     }
+    if !snapshot.needs_key() && comes_from_a_web_page(headers) {
+        return Err(refusal::web_page());
+    }
     if !exchange.is_admitted() {
         return Err(refusal::no_room());
     }
     Ok(name)
+}
+
+/// Whether a browser sent this for a page of another machine. Without keys any page that somebody
+/// on this machine opens could spend their money: browsers send such requests without asking first.
+fn comes_from_a_web_page(headers: &HeaderMap) -> bool {
+    let host = |value: &http::HeaderValue| {
+        let text = value.to_str().ok()?;
+        let authority = text
+            .rsplit("://")
+            .next()?
+            .parse::<http::uri::Authority>()
+            .ok()?;
+        Some(authority.host().trim_matches(['[', ']']).to_owned())
+    };
+    let is_local = |host: &str| {
+        let address = host.parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    let origin = headers.get(http::header::ORIGIN);
+    origin.is_some_and(|origin| !host(origin).is_some_and(|host| is_local(&host)))
 }
 
 /// The key in `Authorization: Bearer ...`, or else in `x-api-key`, where Anthropic's SDKs put it.

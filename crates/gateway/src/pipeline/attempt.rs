@@ -54,9 +54,10 @@ pub(crate) struct Failure {
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
         Self {
+            // An answer that cannot be read was given all the same, and may be charged for.
+            answered: error.kind == ErrorKind::InvalidAnswer,
             error,
             usage: None,
-            answered: false,
         }
     }
 }

@@ -17,6 +17,10 @@ use crate::request_log::RequestRecord;
 use crate::runtime::Runtime;
 use crate::snapshot::{CompiledRoute, Snapshot};
 
+/// Most tokens that one answer is believed to have used: a thousand times the largest context window
+/// there is.
+const MOST_TOKENS: u64 = 1_000_000_000;
+
 /// Which route a request belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouteOf {
@@ -104,6 +108,9 @@ impl Exchange {
             error: None,
             input_tokens: 0,
             cached_tokens: 0,
+            cache_write_tokens: 0,
+            cache_write_1h_tokens: 0,
+            reasoning_tokens: 0,
             output_tokens: 0,
             metered: true,
             cost_nano_usd: 0,
@@ -225,6 +232,8 @@ impl Exchange {
         let Bill::Used(usage) = bill else {
             return;
         };
+        // A count that cannot be true would spoil every sum that it goes into.
+        let usage = usage.filter(|usage| usage.total_tokens() <= MOST_TOKENS);
         // Of an answer that broke off the provider has said at most a part.
         let whole = matches!(
             outcome,
@@ -291,9 +300,10 @@ impl Exchange {
         self.record.cost_nano_usd = self.record.cost_nano_usd.saturating_add(cost.0);
     }
 
-    /// Cost of all attempts so far.
-    pub(crate) fn cost(&self) -> NanoUsd {
-        NanoUsd(self.record.cost_nano_usd)
+    /// Cost of all attempts so far, as far as it is known; `None` where nothing of it is.
+    pub(crate) fn cost(&self) -> Option<NanoUsd> {
+        let cost = self.record.cost_nano_usd;
+        (self.record.metered || cost > 0).then_some(NanoUsd(cost))
     }
 
     /// What the answer's usage would have cost with the strongest candidate.

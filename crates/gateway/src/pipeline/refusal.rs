@@ -40,6 +40,14 @@ pub(crate) fn unknown_key() -> Refused {
     )
 }
 
+pub(crate) fn web_page() -> Refused {
+    Refused::new(
+        ErrorKind::Forbidden,
+        "the request comes from a web page, and this gateway asks for no key: add `keys:` to the \
+         policy before pages may use it",
+    )
+}
+
 pub(crate) fn limit_reached(name: &str, limit: LimitState) -> Refused {
     let wait_ms = u64::try_from(limit.reset.as_millis())
         .unwrap_or(u64::MAX)
@@ -191,7 +199,7 @@ pub(crate) fn of_attempts(
     let name = |model: ModelId| &exchange.snapshot.deployment(model).name;
     let history: Vec<String> = tried
         .iter()
-        .map(|(model, error)| format!("{}: {} ({})", name(*model), error.kind, error.message))
+        .map(|(model, error)| format!("{}: {}", name(*model), error.kind))
         .collect();
     // That a request could not be written for one model says little once another was asked.
     let asked = tried.iter().rev();
@@ -202,19 +210,16 @@ pub(crate) fn of_attempts(
     let message = if is_callers(last.kind) {
         last.message.clone()
     } else {
-        let kinds: Vec<String> = tried
-            .iter()
-            .map(|(model, error)| format!("{}: {}", name(*model), error.kind))
-            .collect();
-        match kinds.len() {
-            1 => format!("the provider gave no answer ({})", kinds.join("")),
+        match history.len() {
+            1 => format!("the provider gave no answer ({})", history.join("")),
             count => format!(
                 "none of {count} models gave an answer ({})",
-                kinds.join(", ")
+                history.join(", ")
             ),
         }
     };
     let mut refused = Refused::new(last.kind, message);
+    // Providers quote what they were sent; the log holds no text of prompts.
     refused.detail = Some(history.join("; "));
     refused.retry_after_ms = last.retry_after_ms;
     if is_callers(last.kind) {

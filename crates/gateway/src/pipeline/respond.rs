@@ -141,14 +141,15 @@ impl Exchange {
         };
         format!(
             "{{\"request_id\":{},\"route\":{},\"model\":{},\"provider\":{},\"complexity\":{:.4},\
-             \"attempts\":{},\"cost_usd\":\"{}\"}}",
+             \"attempts\":{},\"cost_usd\":{}}}",
             text(Some(&record.request_id)),
             text(Some(self.route_name())),
             text(record.model.as_deref()),
             text(record.provider.as_deref()),
             record.complexity.unwrap_or_default(),
             record.attempts,
-            self.cost(),
+            self.cost()
+                .map_or("null".to_owned(), |cost| format!("\"{cost}\"")),
         )
     }
 
@@ -208,9 +209,11 @@ fn insert_limit(headers: &mut HeaderMap, limit: LimitState) {
     headers.insert(RESET, HeaderValue::from_str(&reset).unwrap_or(NONE));
 }
 
-/// Exact dollars with nine decimals.
-fn money(amount: NanoUsd) -> HeaderValue {
-    HeaderValue::from_str(&amount.to_string()).unwrap_or(NONE)
+/// Exact dollars with nine decimals; what is not known is `none`, never zero.
+fn money(amount: Option<NanoUsd>) -> HeaderValue {
+    let text = amount.map(|amount| amount.to_string());
+    text.and_then(|text| HeaderValue::from_str(&text).ok())
+        .unwrap_or(NONE)
 }
 
 pub(crate) fn response(status: u16, headers: HeaderMap, body: Body) -> Response {

@@ -138,7 +138,8 @@ impl ClientStream {
         let shown = refused.client_error(&self.exchange.record.request_id);
         let frame = self.exchange.client().stream_error_frame(&shown);
         self.ready.push_back(frame);
-        self.exchange.settle(200, Err((error.kind, error.message)));
+        self.exchange
+            .settle(200, Err((error.kind, refused.message)));
         self.recording = None;
         // Whatever the provider still sends is of no use: close the connection.
         self.upstream = None;

@@ -40,7 +40,12 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         refused: said(answer.refusal.as_deref()).is_some(),
     };
     let mut body = envelope(&answer.model, context, &content);
-    body.text("stop_reason", end.stop_reason());
+    if answer.finish.is_none() && !end.calls && !end.refused {
+        // Whether the answer is whole is not known, and nothing is made up.
+        body.raw("stop_reason", "null");
+    } else {
+        body.text("stop_reason", end.stop_reason());
+    }
     body.raw("stop_sequence", "null");
     body.raw("usage", &usage_json(&answer.usage.unwrap_or_default()));
     Bytes::from(body.close())

@@ -11,8 +11,8 @@ use crate::json::Lenient;
 /// The `usage` object. Unknown fields, such as OpenRouter's costs, are not read.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct UsageShape {
-    prompt_tokens: Option<Count>,
-    completion_tokens: Option<Count>,
+    prompt_tokens: Option<Lenient<u64>>,
+    completion_tokens: Option<Lenient<u64>>,
     #[serde(default)]
     total_tokens: Count,
     #[serde(default)]
@@ -49,7 +49,8 @@ struct CompletionDetails {
 }
 
 impl UsageShape {
-    /// The disjoint classes. `None` where the object counts nothing.
+    /// The disjoint classes. `None` where the object counts nothing, or counts in a way that cannot
+    /// be read: what is not known must not look like zero.
     ///
     /// `prompt_tokens` includes what was read from and written to a cache, `completion_tokens`
     /// includes reasoning, except where the total shows that it does not (xAI).
@@ -57,8 +58,9 @@ impl UsageShape {
         if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {
             return None;
         }
-        let prompt = self.prompt_tokens.map_or(0, Count::get);
-        let completion = self.completion_tokens.map_or(0, Count::get);
+        let main = |count: Option<Lenient<u64>>| count.map_or(Some(0), |Lenient(count)| count);
+        let prompt = main(self.prompt_tokens)?;
+        let completion = main(self.completion_tokens)?;
         let details = self.prompt_tokens_details.as_ref();
         let cached = details
             .map_or(0, |details| details.cached_tokens.get())
@@ -204,12 +206,17 @@ mod tests {
     fn nonsense_counts_nothing() {
         assert_eq!(classes(r#"{"cost": 0.1}"#), None);
         assert_eq!(
-            classes(r#"{"prompt_tokens": -3, "completion_tokens": 2.9, "total_tokens": "many"}"#),
+            classes(r#"{"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": "many"}"#),
             Some(Usage {
+                input_fresh: 3,
                 output: 2,
                 ..Usage::default()
             })
         );
+        for unread in ["-3", "2.9", "1e30", "\"10\"", "[]"] {
+            let usage = format!(r#"{{"prompt_tokens": {unread}, "completion_tokens": 2}}"#);
+            assert_eq!(classes(&usage), None, "{unread}");
+        }
         assert_eq!(
             classes(
                 r#"{"prompt_tokens": 3, "prompt_tokens_details": [1], "completion_tokens_details": "none"}"#

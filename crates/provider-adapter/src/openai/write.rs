@@ -39,10 +39,11 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
     choice.raw("index", "0");
     choice.raw("message", &message.close());
     choice.raw("logprobs", "null");
-    choice.text(
-        "finish_reason",
-        answer.finish.unwrap_or(FinishReason::Stop).as_openai(),
-    );
+    match answer.finish {
+        Some(finish) => choice.text("finish_reason", finish.as_openai()),
+        // Whether the answer is whole is not known, and nothing is made up.
+        None => choice.raw("finish_reason", "null"),
+    }
     let mut body = envelope("chat.completion", &answer.model, context);
     body.raw("choices", &format!("[{}]", choice.close()));
     if let Some(usage) = &answer.usage {

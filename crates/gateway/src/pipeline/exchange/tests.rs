@@ -62,8 +62,9 @@ fn exchange() -> Exchange {
     })
     .expect("the policy is valid");
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    let (log, _writer) = RequestLog::start(io::sink()).expect("a thread starts");
     let meter = Meter::new().expect("the metrics are valid");
+    let lost = meter.lost_lines().clone();
+    let (log, _writer) = RequestLog::start(io::sink(), lost).expect("a thread starts");
     let runtime = Runtime::new(clock, meter, log, 1);
     let snapshot = Snapshot::compile(policy, &NoKeys, &runtime).expect("it can be in force");
     let mut exchange = Exchange::begin(
@@ -116,7 +117,7 @@ fn an_attempt_and_a_request_end_once() {
     exchange.attempting(SMALL);
     exchange.attempt_ended(None, Bill::Used(Some(USAGE)));
     exchange.attempt_ended(Some(ErrorKind::ClientGone), Bill::Used(None));
-    assert_eq!(exchange.cost(), NanoUsd(20));
+    assert_eq!(exchange.cost(), Some(NanoUsd(20)));
     assert!(exchange.record.metered);
     exchange.settle(200, Ok(()));
     exchange.settle(502, Err((ErrorKind::Connect, String::new())));
@@ -141,7 +142,7 @@ fn a_failed_attempt_costs_but_is_not_what_the_strongest_would_have_answered() {
     let mut exchange = exchange();
     exchange.attempting(SMALL);
     exchange.attempt_ended(Some(ErrorKind::EmptyAnswer), Bill::Used(Some(USAGE)));
-    assert_eq!(exchange.cost(), NanoUsd(20));
+    assert_eq!(exchange.cost(), Some(NanoUsd(20)));
     assert!(exchange.record.metered, "an empty answer is still whole");
     assert_eq!(exchange.strongest_cost(), None);
     exchange.attempting(LARGE);
@@ -150,7 +151,7 @@ fn a_failed_attempt_costs_but_is_not_what_the_strongest_would_have_answered() {
     assert!(!exchange.record.metered);
     exchange.attempting(LARGE);
     exchange.attempt_ended(None, Bill::Used(Some(USAGE)));
-    assert_eq!(exchange.cost(), NanoUsd(220));
+    assert_eq!(exchange.cost(), Some(NanoUsd(220)));
     assert_eq!(exchange.strongest_cost(), Some(NanoUsd(200)));
 }
 
@@ -159,7 +160,7 @@ fn a_part_of_a_usage_is_booked_but_not_taken_for_the_whole() {
     let mut exchange = exchange();
     exchange.attempting(SMALL);
     exchange.attempt_ended(Some(ErrorKind::BrokenStream), Bill::Used(Some(USAGE)));
-    assert_eq!(exchange.cost(), NanoUsd(20));
+    assert_eq!(exchange.cost(), Some(NanoUsd(20)));
     assert!(!exchange.record.metered);
 }
 
