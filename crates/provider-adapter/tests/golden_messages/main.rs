@@ -91,12 +91,14 @@ fn expected(decoded: &Value) -> Value {
     let said = |name: &str| decoded[name].as_str().unwrap_or_default();
     let text = format!("{}{}", said("text"), said("refusal"));
     let stop_reason = match decoded["finish"].as_str() {
-        Some("length") => "max_tokens",
-        Some("content_filter") => "refusal",
-        Some("tool_calls") => "tool_use",
-        _ if decoded.get("refusal").is_some() => "refusal",
-        _ if !calls.is_empty() => "tool_use",
-        _ => "end_turn",
+        Some("length") => json!("max_tokens"),
+        Some("content_filter") => json!("refusal"),
+        Some("tool_calls") => json!("tool_use"),
+        _ if decoded.get("refusal").is_some() => json!("refusal"),
+        _ if !calls.is_empty() => json!("tool_use"),
+        Some(_) => json!("end_turn"),
+        // The provider gave no reason, so there is none to tell.
+        None => Value::Null,
     };
     json!({
         "text": text,
