@@ -3,12 +3,18 @@
 import sys
 import traceback
 
+import anthropic
 import openai
 
 
 def client(base, key="unused"):
     """An SDK client that retries nothing, so that what is seen happened once."""
     return openai.OpenAI(base_url=f"{base}/v1", api_key=key, max_retries=0, timeout=30)
+
+
+def anthropic_client(base, key="unused"):
+    """The same of Anthropic's SDK."""
+    return anthropic.Anthropic(base_url=base, api_key=key, max_retries=0, timeout=30)
 
 
 def equal(found, expected, what):
@@ -25,7 +31,7 @@ def raises(exception, call):
     """The exception that a call raises; exactly this class, no subclass."""
     try:
         call()
-    except openai.APIError as error:
+    except (openai.APIError, anthropic.APIError) as error:
         equal(type(error).__name__, exception.__name__, f"exception ({error})")
         return error
     raise AssertionError(f"{exception.__name__} expected, nothing raised")

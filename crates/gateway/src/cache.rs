@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
-use steelyard_types::UnixMillis;
+use steelyard_types::{Dialect, UnixMillis};
 
 use crate::clock::Clock;
 
@@ -142,11 +142,16 @@ impl RouteCache {
     }
 }
 
-/// The hash that identifies a request: who asks, of which route, and every byte of what is asked.
+/// The hash that identifies a request: who asks, in which dialect, of which route, and every byte of
+/// what is asked. The same bytes can be a request of two dialects.
 #[must_use]
-pub fn cache_key(caller: &str, route: &str, body: &[u8]) -> CacheKey {
+pub fn cache_key(caller: &str, dialect: Dialect, route: &str, body: &[u8]) -> CacheKey {
+    let dialect: &[u8] = match dialect {
+        Dialect::OpenAiChat => b"openai_chat",
+        Dialect::AnthropicMessages => b"anthropic_messages",
+    };
     let mut hash = Sha256::new();
-    for part in [caller.as_bytes(), route.as_bytes(), body] {
+    for part in [caller.as_bytes(), dialect, route.as_bytes(), body] {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
@@ -235,7 +240,7 @@ mod tests {
     #[test]
     fn answers_expire() {
         let (clock, cache) = cache(1 << 20);
-        let key = cache_key("team", "auto", b"{}");
+        let key = cache_key("team", Dialect::OpenAiChat, "auto", b"{}");
         put(&cache, key, 10);
         clock.advance(Duration::from_millis(999));
         assert!(cache.get(&key).is_some());
@@ -249,22 +254,32 @@ mod tests {
         for number in 0..200_u32 {
             put(
                 &cache,
-                cache_key("team", "auto", &number.to_le_bytes()),
+                cache_key("team", Dialect::OpenAiChat, "auto", &number.to_le_bytes()),
                 3_000,
             );
         }
         assert!(cache.bytes() <= 64 * 1024, "{} bytes", cache.bytes());
-        let too_large = cache_key("team", "auto", b"large");
+        let too_large = cache_key("team", Dialect::OpenAiChat, "auto", b"large");
         put(&cache, too_large, cache.largest_answer() + 1);
         assert!(cache.get(&too_large).is_none());
     }
 
     #[test]
+    fn dialects_do_not_share() {
+        let keys = [Dialect::OpenAiChat, Dialect::AnthropicMessages]
+            .map(|dialect| cache_key("team", dialect, "auto", b"{}"));
+        assert_ne!(keys[0], keys[1]);
+    }
+
+    #[test]
     fn callers_do_not_share() {
-        assert_ne!(cache_key("a", "auto", b"{}"), cache_key("b", "auto", b"{}"));
         assert_ne!(
-            cache_key("a", "bauto", b"{}"),
-            cache_key("ab", "auto", b"{}")
+            cache_key("a", Dialect::OpenAiChat, "auto", b"{}"),
+            cache_key("b", Dialect::OpenAiChat, "auto", b"{}")
+        );
+        assert_ne!(
+            cache_key("a", Dialect::OpenAiChat, "bauto", b"{}"),
+            cache_key("ab", Dialect::OpenAiChat, "auto", b"{}")
         );
     }
 }

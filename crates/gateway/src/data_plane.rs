@@ -1,4 +1,4 @@
-//! The data plane: the paths that clients use, in OpenAI's dialect.
+//! The data plane: the paths that clients use, in OpenAI's dialect and in Anthropic's.
 
 use std::sync::Arc;
 
@@ -9,17 +9,22 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use steelyard_policy::{RouteId, VirtualKey};
-use steelyard_provider_adapter::openai;
-use steelyard_types::ErrorKind;
+use steelyard_provider_adapter::ModelEntry;
+use steelyard_types::{Dialect, ErrorKind};
 
 use crate::gateway::Gateway;
-use crate::pipeline::{Exchange, Refused, admit, chat_completions, unknown_model};
+use crate::pipeline::{Refused, admit, complete, count_tokens, unknown_model};
 use crate::snapshot::Snapshot;
 
 /// The paths of the data plane.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(chat).fallback(wrong_method))
+        .route("/v1/messages", post(messages).fallback(wrong_method))
+        .route(
+            "/v1/messages/count_tokens",
+            post(count).fallback(wrong_method),
+        )
         .route("/v1/models", get(models).fallback(wrong_method))
         .route("/v1/models/{*name}", get(model).fallback(wrong_method))
         .fallback(unknown_path)
@@ -27,22 +32,45 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 }
 
 async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    chat_completions(gateway, request).await
+    let endpoint = "POST /v1/chat/completions";
+    complete(gateway, Dialect::OpenAiChat, endpoint, request).await
+}
+
+async fn messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let endpoint = "POST /v1/messages";
+    complete(gateway, Dialect::AnthropicMessages, endpoint, request).await
+}
+
+async fn count(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    count_tokens(gateway, request).await
+}
+
+/// The dialect of a path that both have, or that nobody has: Anthropic's SDKs say which version of
+/// their API they speak.
+fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+    if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenAiChat
+    }
 }
 
 /// Everything that the caller's key may use, routes first.
 async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    let mut exchange = gateway.begin("GET /v1/models", &headers);
+    let dialect = dialect_of("/v1/models", &headers);
+    let mut exchange = gateway.begin(dialect, "GET /v1/models", &headers);
     match admit(&mut exchange, &headers) {
         Err(refused) => exchange.refuse(refused),
         Ok(caller) => {
             let snapshot = Arc::clone(&exchange.snapshot);
-            let body = match key_of(&snapshot, caller.as_deref()) {
-                Some(key) if key.routes.is_some() || !key.models => {
-                    let created = snapshot.loaded_at.seconds();
-                    openai::models_body(visible(&snapshot, Some(key)), created)
-                }
-                _ => snapshot.models_body.clone(),
+            let key = key_of(&snapshot, caller.as_deref());
+            let narrow = key.is_some_and(|key| key.routes.is_some() || !key.models);
+            let body = if dialect == Dialect::OpenAiChat && !narrow {
+                snapshot.models_body.clone()
+            } else {
+                let created = snapshot.loaded_at.seconds();
+                let client = exchange.client();
+                client.models_body(&mut visible(&snapshot, key), created)
             };
             exchange.inform(body)
         }
@@ -55,7 +83,8 @@ async fn model(
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let mut exchange = gateway.begin("GET /v1/models/{name}", &headers);
+    let dialect = dialect_of("/v1/models", &headers);
+    let mut exchange = gateway.begin(dialect, "GET /v1/models/{name}", &headers);
     // A name that is not UTF-8 is the name of nothing.
     let name = name.map(|Path(name)| name).unwrap_or_default();
     match admit(&mut exchange, &headers) {
@@ -63,10 +92,11 @@ async fn model(
         Ok(caller) => {
             let snapshot = Arc::clone(&exchange.snapshot);
             let key = key_of(&snapshot, caller.as_deref());
-            let found = visible(&snapshot, key).find(|(id, _)| *id == name);
+            let found = visible(&snapshot, key).find(|model| model.id == name);
             match found {
-                Some((id, owner)) => {
-                    let body = openai::model_body(id, owner, snapshot.loaded_at.seconds());
+                Some(model) => {
+                    let created = snapshot.loaded_at.seconds();
+                    let body = exchange.client().model_body(model, created);
                     exchange.inform(body)
                 }
                 None => exchange.refuse(unknown_model(&snapshot, &name)),
@@ -80,11 +110,11 @@ fn key_of<'a>(snapshot: &'a Snapshot, name: Option<&str>) -> Option<&'a VirtualK
     snapshot.policy.keys.iter().find(|key| &*key.name == name)
 }
 
-/// Names and owners of what a key may use.
+/// What a key may use.
 fn visible<'a>(
     snapshot: &'a Snapshot,
     key: Option<&'a VirtualKey>,
-) -> impl Iterator<Item = (&'a str, &'a str)> {
+) -> impl Iterator<Item = ModelEntry<'a>> {
     let policy = &snapshot.policy;
     let may_use = move |index: usize| {
         let id = u16::try_from(index).map(RouteId);
@@ -93,15 +123,22 @@ fn visible<'a>(
     let routes = policy.routes.iter().enumerate();
     let routes = routes
         .filter(move |(index, _)| may_use(*index))
-        .map(|(_, route)| (&*route.name, "steelyard"));
+        .map(|(_, route)| ModelEntry {
+            id: &route.name,
+            owner: "steelyard",
+        });
     let pins = key.is_none_or(|key| key.models);
     let models = policy.models.iter().filter(move |_| pins);
-    routes.chain(models.map(|model| (&*model.name, &*policy.provider(model.provider).name)))
+    routes.chain(models.map(|model| ModelEntry {
+        id: &model.name,
+        owner: &policy.provider(model.provider).name,
+    }))
 }
 
 async fn wrong_method(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let exchange = gateway.begin("other", request.headers());
     let (method, path) = (request.method(), shown_path(&request));
+    let dialect = dialect_of(&path, request.headers());
+    let exchange = gateway.begin(dialect, "other", request.headers());
     let allowed = if path.starts_with("/v1/models") {
         "GET"
     } else {
@@ -115,9 +152,11 @@ async fn wrong_method(State(gateway): State<Arc<Gateway>>, request: Request) -> 
 }
 
 async fn unknown_path(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let exchange: Exchange = gateway.begin("other", request.headers());
+    let dialect = dialect_of(request.uri().path(), request.headers());
+    let exchange = gateway.begin(dialect, "other", request.headers());
     let message = format!(
-        "there is no {} {}: the data plane has POST /v1/chat/completions and GET /v1/models",
+        "there is no {} {}: the data plane has POST /v1/chat/completions, POST /v1/messages and \
+         GET /v1/models",
         request.method(),
         shown_path(&request)
     );

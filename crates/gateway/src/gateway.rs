@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
+use steelyard_types::Dialect;
 
 use crate::pipeline::Exchange;
 use crate::runtime::Runtime;
@@ -35,16 +36,38 @@ pub struct ReloadStatus {
 }
 
 impl Gateway {
-    /// Begins to record a request under the configuration in force.
-    pub(crate) fn begin(&self, endpoint: &'static str, headers: &HeaderMap) -> Exchange {
+    /// Begins to record a request under the configuration in force. `dialect` is the one that the
+    /// client is answered in.
+    pub(crate) fn begin(
+        &self,
+        dialect: Dialect,
+        endpoint: &'static str,
+        headers: &HeaderMap,
+    ) -> Exchange {
         let client_id = headers
             .get("x-request-id")
             .and_then(|value| value.to_str().ok());
-        Exchange::begin(
+        let mut exchange = Exchange::begin(
             Arc::clone(&self.runtime),
             self.snapshot.load_full(),
+            dialect,
             endpoint,
             client_id,
-        )
+        );
+        if dialect == Dialect::AnthropicMessages {
+            exchange.beta = joined(headers, "anthropic-beta");
+        }
+        exchange
     }
+}
+
+/// The values of a header that is a list, however many times it was sent.
+fn joined(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let mut all = values.next()?.as_bytes().to_vec();
+    for value in values {
+        all.push(b',');
+        all.extend_from_slice(value.as_bytes());
+    }
+    HeaderValue::from_bytes(&all).ok()
 }

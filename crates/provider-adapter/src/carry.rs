@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, ErrorKind, NumberText, Part, ProviderError, Target, ToolChoice,
+    ChatRequest, Dialect, ErrorKind, NumberText, OutputFormat, Part, ProviderError, Target,
+    ToolChoice,
 };
 
 use crate::masked::provider_error;
@@ -34,25 +35,27 @@ pub(crate) fn check(
     provider: &str,
 ) -> Result<(), Refusal> {
     if let Some(field) = request.untranslated.first() {
-        return Err(refuse(
-            field.as_ref(),
-            format!("is not carried to {provider} yet"),
-        ));
+        return Err(not_yet(field.as_ref(), provider));
+    }
+    if let Some(field) = not_carried(request) {
+        return Err(not_yet(field, provider));
     }
     for (index, message) in request.messages.iter().enumerate() {
         if let Some(field) = &message.untranslated {
-            return Err(refuse(
-                field.as_str(),
-                format!("is not carried to {provider} yet"),
-            ));
+            return Err(not_yet(field.as_str(), provider));
         }
         for (position, part) in message.content.iter().enumerate() {
-            if let Part::Other { kind, .. } = part {
-                return Err(refuse(
-                    format!("messages[{index}].content[{position}]"),
-                    format!("of type {kind} is not carried to {provider} yet"),
-                ));
-            }
+            let kind = match part {
+                // Thoughts are of use to the model alone that had them: they stay behind.
+                Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) => continue,
+                Part::Image(_) => "image",
+                Part::Document(_) => "document",
+                Part::Other { kind, .. } => kind.as_ref(),
+            };
+            return Err(refuse(
+                format!("messages[{index}].content[{position}]"),
+                format!("of type {kind} is not carried to {provider} yet"),
+            ));
         }
     }
     if request.tools.is_empty()
@@ -70,8 +73,45 @@ pub(crate) fn check(
     sampling(request, target).map(drop)
 }
 
+fn not_yet(field: impl Into<String>, provider: &str) -> Refusal {
+    refuse(field, format!("is not carried to {provider} yet"))
+}
+
+/// The first field that has a word in the neutral form but none in any foreign format yet.
+fn not_carried(request: &ChatRequest<'_>) -> Option<&'static str> {
+    let named = |openai, anthropic| match request.dialect {
+        Dialect::OpenAiChat => openai,
+        Dialect::AnthropicMessages => anthropic,
+    };
+    let given = [
+        ("top_k", request.top_k.is_some()),
+        ("seed", request.seed.is_some()),
+        ("presence_penalty", request.presence_penalty.is_some()),
+        ("frequency_penalty", request.frequency_penalty.is_some()),
+        ("n", request.n.is_some_and(|n| n != 1)),
+        ("logprobs", request.logprobs == Some(true)),
+        (
+            named("response_format", "output_config.format"),
+            !matches!(request.format, OutputFormat::Text),
+        ),
+        (
+            named("reasoning_effort", "thinking"),
+            request.reasoning.is_some(),
+        ),
+        (
+            named("user", "metadata.user_id"),
+            request.end_user.is_some(),
+        ),
+        ("metadata", request.metadata.is_some()),
+        ("service_tier", request.service_tier.is_some()),
+    ];
+    given
+        .into_iter()
+        .find_map(|(field, given)| given.then_some(field))
+}
+
 /// Refuses a limit that the provider would answer with 400, so that a larger model can be tried.
-fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+pub(crate) fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
     let most = target.max_output_tokens;
     match request.max_output_tokens {
         Some(asked) if most > 0 && asked > most => {

@@ -102,6 +102,68 @@ pub(crate) fn fnv1a(parts: &[&[u8]]) -> u64 {
     hash
 }
 
+/// Writes a JSON object field by field.
+pub(crate) struct Object(String);
+
+impl Object {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        let mut text = String::with_capacity(capacity);
+        text.push('{');
+        Self(text)
+    }
+
+    /// A field whose value is JSON already.
+    pub(crate) fn raw(&mut self, name: &str, json: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        push_text(&mut self.0, name);
+        self.0.push(':');
+        self.0.push_str(json);
+    }
+
+    /// A field whose value is text.
+    pub(crate) fn text(&mut self, name: &str, text: &str) {
+        self.raw(name, "");
+        push_text(&mut self.0, text);
+    }
+
+    pub(crate) fn close(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// Appends text as a JSON string. Runs without escapes are copied whole.
+pub(crate) fn push_text(out: &mut String, text: &str) {
+    out.push('"');
+    let mut copied = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..=0x1f => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                out.push_str(&text[copied..at]);
+                out.push_str("\\u00");
+                out.push(char::from(HEX[usize::from(byte >> 4)]));
+                out.push(char::from(HEX[usize::from(byte & 15)]));
+                copied = at + 1;
+                continue;
+            }
+            _ => continue,
+        };
+        out.push_str(&text[copied..at]);
+        out.push_str(escape);
+        copied = at + 1;
+    }
+    out.push_str(&text[copied..]);
+    out.push('"');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Wire formats of clients and providers, without I/O: bytes in, bytes and events out.
 //!
-//! A request comes in one client *dialect* ([`openai`]), is parsed into the neutral
+//! A request comes in one client *dialect* ([`openai`], [`messages`]), is parsed into the neutral
 //! [`ChatRequest`], and leaves through the [`Adapter`] of the provider's wire format. The answer
 //! comes back through the same adapter as a [`ChatAnswer`] or as [`StreamEvent`]s, and is written
 //! in the client's dialect by a [`UnaryReply`] or a [`StreamReply`]. Where the dialect and the wire
@@ -9,6 +9,7 @@
 mod adapter;
 mod carry;
 mod collect;
+mod dialect;
 mod json;
 mod masked;
 mod reply;
@@ -19,12 +20,14 @@ pub mod anthropic;
 pub mod classify;
 pub mod dashscope;
 pub mod gemini;
+pub mod messages;
 pub mod openai;
 pub mod sse;
 
 pub use adapter::{
     Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Refusal, ResponseHead, adapter,
 };
+pub use dialect::{ClientDialect, ClientError, ModelEntry, client_dialect};
 pub use reply::{ReplyContext, UnaryReply};
 pub use stream_reply::{Progress, StreamReply};
 

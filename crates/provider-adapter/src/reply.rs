@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use steelyard_types::{FinishReason, ProviderError, Usage, WireFormat};
+use steelyard_types::{Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
-use crate::{ResponseHead, adapter, openai};
+use crate::{ResponseHead, adapter, anthropic, messages, openai};
 
 /// What a reply must know of its request.
 #[derive(Debug, Clone)]
 pub struct ReplyContext {
-    /// Id made by the gateway (`chatcmpl-...`), used where the provider gives none or another
-    /// dialect's.
+    /// The dialect that the client speaks.
+    pub dialect: Dialect,
+    /// Id made by the gateway ([`crate::ClientDialect::answer_id`]), used where the provider gives
+    /// none or another dialect's.
     pub id: String,
     /// When the answer began, in seconds since 1970.
     pub created: i64,
@@ -45,19 +47,30 @@ impl UnaryReply {
         body: Bytes,
         context: &ReplyContext,
     ) -> Result<Self, ProviderError> {
-        if wire == WireFormat::OpenAiChat {
-            let seen = openai::look(&body)?;
-            let (usage, finish, empty) = (seen.usage, seen.finish, seen.empty);
-            return Ok(Self {
-                body,
-                usage,
-                finish,
-                empty,
-            });
+        let through = |usage, finish, empty| Self {
+            body: body.clone(),
+            usage,
+            finish,
+            empty,
+        };
+        match (context.dialect, wire) {
+            (Dialect::OpenAiChat, WireFormat::OpenAiChat) => {
+                let seen = openai::look(&body)?;
+                return Ok(through(seen.usage, seen.finish, seen.empty));
+            }
+            (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => {
+                let seen = anthropic::look(head, &body)?;
+                return Ok(through(seen.usage, seen.finish, seen.empty));
+            }
+            _ => {}
         }
         let answer = adapter(wire).decode(head, &body)?;
+        let write = match context.dialect {
+            Dialect::OpenAiChat => openai::answer_body,
+            Dialect::AnthropicMessages => messages::answer_body,
+        };
         Ok(Self {
-            body: openai::answer_body(&answer, context),
+            body: write(&answer, context),
             usage: answer.usage,
             finish: answer.finish,
             empty: answer.is_empty(),

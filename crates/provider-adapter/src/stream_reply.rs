@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use steelyard_types::{ErrorKind, FinishReason, ProviderError, StreamEvent, Usage, WireFormat};
+use steelyard_types::{
+    Dialect, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage, WireFormat,
+};
 
+use crate::messages::{self, EventWriter};
 use crate::openai::{
     ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
 };
@@ -37,15 +40,45 @@ pub struct StreamReply {
 }
 
 enum Mode {
-    Through {
+    /// OpenAI's chunks go through.
+    Chunks {
         decoder: ChunkDecoder,
         passed: Passed,
         known: KnownShape,
     },
+    /// Anthropic's events go through.
+    Events {
+        decoder: Box<dyn FrameDecoder>,
+        passed: messages::Passed,
+    },
+    /// Every event is written anew.
     Convert {
         decoder: Box<dyn FrameDecoder>,
-        writer: ChunkWriter,
+        writer: Writer,
     },
+}
+
+/// Writes a client's dialect.
+enum Writer {
+    Chunks(ChunkWriter),
+    Events(EventWriter),
+}
+
+impl Writer {
+    fn event(&mut self, event: &StreamEvent<'_>) -> Result<(), ProviderError> {
+        match self {
+            Self::Chunks(writer) => writer.event(event),
+            Self::Events(writer) => return writer.event(event),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Chunks(writer) => writer.take(),
+            Self::Events(writer) => writer.take(),
+        }
+    }
 }
 
 /// What has come so far.
@@ -109,18 +142,23 @@ impl StreamReply {
     #[must_use]
     pub fn new(wire: WireFormat, context: ReplyContext) -> Self {
         let include_usage = context.include_usage;
-        let mode = if wire == WireFormat::OpenAiChat {
-            Mode::Through {
+        let mode = match (context.dialect, wire) {
+            (Dialect::OpenAiChat, WireFormat::OpenAiChat) => Mode::Chunks {
                 decoder: ChunkDecoder::default(),
                 passed: Passed::new(context),
                 known: KnownShape::default(),
-            }
-        } else {
-            let decoder = adapter(wire).stream_decoder();
-            Mode::Convert {
-                decoder,
-                writer: ChunkWriter::new(context),
-            }
+            },
+            (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => Mode::Events {
+                decoder: adapter(wire).stream_decoder(),
+                passed: messages::Passed::default(),
+            },
+            (dialect, _) => Mode::Convert {
+                decoder: adapter(wire).stream_decoder(),
+                writer: match dialect {
+                    Dialect::OpenAiChat => Writer::Chunks(ChunkWriter::new(context)),
+                    Dialect::AnthropicMessages => Writer::Events(EventWriter::new(context)),
+                },
+            },
         };
         Self {
             sse: SseDecoder::default(),
@@ -175,17 +213,33 @@ impl StreamReply {
         self.seen.progress()
     }
 
-    /// Writes the end of a complete stream: the usage chunk, if the client asked for it, and
-    /// `[DONE]`. `extension`, a JSON object, stands in the usage chunk under the key `steelyard`,
-    /// which is written for its sake even where the provider said nothing about usage.
+    /// Writes the end of a complete stream. `extension` is a JSON object that stands in it under the
+    /// key `steelyard`.
+    ///
+    /// In OpenAI's dialect the end is the usage chunk, if the client asked for it, and `[DONE]`; the
+    /// chunk is written for the extension's sake even where the provider said nothing about usage.
+    /// In Anthropic's dialect it is `message_delta`, which holds the extension, and `message_stop`.
     ///
     /// Writes nothing unless the reply is complete.
     pub fn close(&mut self, extension: Option<&str>, out: &mut Vec<Bytes>) {
         if self.seen.progress() != Progress::Complete {
             return;
         }
+        let usage = self.seen.usage.as_ref();
+        match &mut self.mode {
+            Mode::Events { passed, .. } => return passed.close(extension, out),
+            Mode::Convert {
+                writer: Writer::Events(writer),
+                ..
+            } => {
+                writer.close(usage, extension);
+                out.extend(writer.take());
+                return;
+            }
+            Mode::Chunks { .. } | Mode::Convert { .. } => {}
+        }
         if self.include_usage {
-            out.extend(self.mode.usage_frame(self.seen.usage.as_ref(), extension));
+            out.extend(self.mode.usage_frame(usage, extension));
         }
         out.push(Bytes::from_static(DONE_FRAME));
     }
@@ -229,7 +283,7 @@ impl Mode {
         out: &mut Vec<Bytes>,
     ) {
         match self {
-            Self::Through {
+            Self::Chunks {
                 decoder,
                 passed,
                 known,
@@ -249,26 +303,30 @@ impl Mode {
                     out.extend(passed.frame(frame, look, include_usage, seen.content));
                 }
             }
+            Self::Events { decoder, passed } => {
+                decoder.frame(frame, &mut |event| seen.event(&event));
+                if seen.error.is_none() {
+                    let (sent, look) = passed.frame(frame, seen.content);
+                    seen.content |= look.content;
+                    seen.answer |= look.answer;
+                    out.extend(sent);
+                }
+            }
             // Comments alone say nothing in any format.
             Self::Convert { .. } if frame.data.is_empty() => {}
-            Self::Convert { decoder, writer } => decoder.frame(frame, &mut |event| {
-                if !seen.is_over() {
-                    seen.event(&event);
-                    writer.event(&event);
-                }
-            }),
+            Self::Convert { decoder, writer } => {
+                decoder.frame(frame, &mut |event| write(writer, seen, &event));
+            }
         }
     }
 
     fn end(&mut self, seen: &mut Seen) {
         match self {
-            Self::Through { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
-            Self::Convert { decoder, writer } => decoder.end(&mut |event| {
-                if !seen.is_over() {
-                    seen.event(&event);
-                    writer.event(&event);
-                }
-            }),
+            Self::Chunks { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
+            Self::Events { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
+            Self::Convert { decoder, writer } => {
+                decoder.end(&mut |event| write(writer, seen, &event));
+            }
         }
         if !seen.is_over() {
             let message = "the stream ended before the answer was complete";
@@ -285,11 +343,16 @@ impl Mode {
     fn usage_frame(&mut self, usage: Option<&Usage>, extension: Option<&str>) -> Option<Bytes> {
         let written = || usage.map(|usage| Cow::Owned(usage_json(usage)));
         let (head, usage) = match self {
-            Self::Through { passed, .. } => {
+            Self::Chunks { passed, .. } => {
                 let received = passed.usage().map(Cow::Borrowed);
                 (passed.head(), received.or_else(written))
             }
-            Self::Convert { writer, .. } => (Cow::Borrowed(writer.head()), written()),
+            Self::Convert {
+                writer: Writer::Chunks(writer),
+                ..
+            } => (Cow::Borrowed(writer.head()), written()),
+            // The end of this dialect has usage in it.
+            Self::Events { .. } | Self::Convert { .. } => return None,
         };
         if usage.is_none() && extension.is_none() {
             return None;
@@ -299,6 +362,17 @@ impl Mode {
             usage.as_deref().unwrap_or("null"),
             extension,
         ))
+    }
+}
+
+/// Notes one event and writes it, unless the answer is over.
+fn write(writer: &mut Writer, seen: &mut Seen, event: &StreamEvent<'_>) {
+    if seen.is_over() {
+        return;
+    }
+    seen.event(event);
+    if let Err(error) = writer.event(event) {
+        seen.fail(error);
     }
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct CallResult<'r, 'a> {
     pub(crate) call: &'r ToolCall<'a>,
     /// Its words; pieces of one message are joined with a line break.
     pub(crate) text: Cow<'r, str>,
+    /// Whether the tool failed.
+    pub(crate) failed: bool,
 }
 
 /// Most calls in one turn. Ids are matched by comparing all with all, so there has to be a bound.
@@ -136,6 +138,16 @@ pub(crate) fn joined<'r>(message: &'r Message<'_>) -> Cow<'r, str> {
             }
             Cow::Owned(all)
         }
+    }
+}
+
+/// The words of a message for a format that has no other word for a tool that failed.
+pub(crate) fn told<'r>(message: &'r Message<'_>) -> Cow<'r, str> {
+    let words = joined(message);
+    if message.is_error {
+        Cow::Owned(format!("Error: {words}"))
+    } else {
+        words
     }
 }
 
@@ -239,10 +251,12 @@ impl<'r, 'a> Conversation<'r, 'a> {
             .map(|call| call.call);
         match call {
             Some(call) if in_time && !answered => {
-                let text = joined(message);
-                self.turn(Speaker::User)?
-                    .results
-                    .push(CallResult { call, text });
+                let result = CallResult {
+                    call,
+                    text: joined(message),
+                    failed: message.is_error,
+                };
+                self.turn(Speaker::User)?.results.push(result);
                 Ok(())
             }
             Some(_) if answered => Err(refuse(field(), "answers a call a second time")),

@@ -104,7 +104,7 @@ fn expected(pieces: &[Value], said_in: &str) -> Value {
         .iter()
         .find(|piece| piece["choices"].get(0).is_some())
         .unwrap();
-    json!({
+    let mut seen = json!({
         "id": with_choices["id"],
         "model": with_choices["model"],
         "text": text,
@@ -112,7 +112,13 @@ fn expected(pieces: &[Value], said_in: &str) -> Value {
         "calls": calls(said()),
         "finish": reason.map(|reason| if reason == "function_call" { "tool_calls" } else { reason }),
         "usage": usage.map(usage_classes),
-    })
+    });
+    let refusals = said().filter_map(|said| said["refusal"].as_str());
+    let refusal: String = refusals.collect();
+    if !refusal.is_empty() {
+        seen["refusal"] = json!(refusal);
+    }
+    seen
 }
 
 fn calls<'v>(said: impl Iterator<Item = &'v Value>) -> Vec<Value> {
@@ -256,6 +262,7 @@ fn custom_call_is_kept(recording: &Recording, body: &Value) {
 
 fn context(include_usage: bool) -> ReplyContext {
     ReplyContext {
+        dialect: steelyard_types::Dialect::OpenAiChat,
         id: "chatcmpl-own".to_owned(),
         created: 1_790_000_000,
         upstream_model: Arc::from("own-model"),

@@ -37,6 +37,7 @@ const ANSWERS: [(WireFormat, &str, &str); 4] = [
 
 fn context() -> ReplyContext {
     ReplyContext {
+        dialect: steelyard_types::Dialect::OpenAiChat,
         id: "chatcmpl-own".to_owned(),
         created: 1,
         upstream_model: Arc::from("up"),

@@ -12,6 +12,8 @@ use smallvec::SmallVec;
 /// A chat request, borrowed from the body it was parsed from.
 #[derive(Debug, Clone, Default)]
 pub struct ChatRequest<'a> {
+    /// The dialect that the client speaks, and so the one that `fields` are in.
+    pub dialect: Dialect,
     /// What the client asked for: a route's or a model's name.
     pub model: Cow<'a, str>,
     /// The conversation, in order, system messages where the client put them.
@@ -26,6 +28,31 @@ pub struct ChatRequest<'a> {
     pub temperature: Option<NumberText<'a>>,
     /// Nucleus sampling as the client wrote it.
     pub top_p: Option<NumberText<'a>>,
+    /// Sampling from this many of the likeliest tokens, as the client wrote it.
+    pub top_k: Option<NumberText<'a>>,
+    /// Seed of the sampling, as the client wrote it.
+    pub seed: Option<NumberText<'a>>,
+    /// Penalty for tokens that were there already, as the client wrote it.
+    pub presence_penalty: Option<NumberText<'a>>,
+    /// Penalty for tokens by how often they were there, as the client wrote it.
+    pub frequency_penalty: Option<NumberText<'a>>,
+    /// How many answers are wanted.
+    pub n: Option<u64>,
+    /// Whether the answer is to tell how likely its tokens were.
+    pub logprobs: Option<bool>,
+    /// How many of the likeliest tokens it is to tell at each position.
+    pub top_logprobs: Option<u64>,
+    /// What the answer must be.
+    pub format: OutputFormat<'a>,
+    /// How much the model is to reason; `None` leaves it to the provider.
+    pub reasoning: Option<ReasoningControl>,
+    /// Whom the client asks for, in its own words: an opaque id that providers use against abuse
+    /// (OpenAI's `user`, Anthropic's `metadata.user_id`).
+    pub end_user: Option<Cow<'a, str>>,
+    /// What the client wants kept beside the request; it changes nothing in the answer.
+    pub metadata: Option<&'a RawValue>,
+    /// The class of service, in the client's dialect.
+    pub service_tier: Option<Cow<'a, str>>,
     /// Stop sequences; `None` where the field was absent, which is not the same as an empty list.
     pub stop: Option<SmallVec<[Cow<'a, str>; 4]>>,
     /// Functions that the model may call.
@@ -34,13 +61,26 @@ pub struct ChatRequest<'a> {
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether several calls in one answer are allowed; `None` leaves it to the provider.
     pub parallel_tool_calls: Option<bool>,
+    /// Where the provider is to mark the end of what it caches, if not in a message or a tool: at
+    /// the end of the prompt.
+    pub cache: Option<CacheMark>,
     /// Every top-level field of the body, in order and as received: providers that speak the
     /// client's dialect are sent these.
     pub fields: Vec<Field<'a>>,
-    /// Names of top-level fields that carry meaning which this form has no word for (`seed`, `n`,
-    /// `response_format`, unknown ones). Only a provider of the same dialect can carry them. Fields
-    /// that are `null` are not listed: they say nothing.
+    /// Names of top-level fields that carry meaning which this form has no word for (`logit_bias`,
+    /// `audio`, unknown ones). Only a provider of the same dialect can carry them. Fields that are
+    /// `null` are not listed: they say nothing.
     pub untranslated: Vec<Cow<'a, str>>,
+}
+
+/// The API that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Dialect {
+    /// OpenAI chat completions.
+    #[default]
+    OpenAiChat,
+    /// Anthropic Messages.
+    AnthropicMessages,
 }
 
 /// A top-level field as received.
@@ -82,17 +122,35 @@ pub struct Message<'a> {
     pub tool_calls: Vec<ToolCall<'a>>,
     /// For a tool message: the call that it answers.
     pub tool_call_id: Option<Cow<'a, str>>,
+    /// For a tool message: whether the tool failed.
+    pub is_error: bool,
+    /// Parts of the content after which the provider is to mark the end of what it caches.
+    pub cache: SmallVec<[CachedPart; 1]>,
     /// Path of the first field in this message that carries meaning but has no word here
     /// (`messages[2].audio`), if any. Only a provider of the same dialect can carry it.
     pub untranslated: Option<String>,
 }
 
-impl<'a> Message<'a> {
-    /// The pieces of text in this message.
+impl Message<'_> {
+    /// A message of this role that says nothing yet.
+    #[must_use]
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            content: SmallVec::new(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            is_error: false,
+            cache: SmallVec::new(),
+            untranslated: None,
+        }
+    }
+
+    /// The pieces of text in this message. A refusal is what its model said.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.content.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(text.as_ref()),
-            Part::Other { .. } => None,
+            Part::Text(text) | Part::Refusal(text) => Some(text.as_ref()),
+            _ => None,
         })
     }
 }
@@ -102,13 +160,169 @@ impl<'a> Message<'a> {
 pub enum Part<'a> {
     /// Text.
     Text(Cow<'a, str>),
-    /// Anything that has no neutral form yet, such as an image.
+    /// A picture.
+    Image(Image<'a>),
+    /// A document, such as a PDF.
+    Document(Document<'a>),
+    /// What the model thought before it answered.
+    Reasoning(ReasoningPart<'a>),
+    /// The text in which the model declined.
+    Refusal(Cow<'a, str>),
+    /// Anything that has no neutral form, such as sound.
     Other {
         /// The part's `type`.
         kind: Cow<'a, str>,
         /// The part as received.
         raw: &'a RawValue,
     },
+}
+
+/// A picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image<'a> {
+    /// Where its bytes are.
+    pub source: Source<'a>,
+    /// How closely it is to be looked at, in OpenAI's words (`low`, `high`); `None` and `auto`
+    /// leave it to the provider.
+    pub detail: Option<Cow<'a, str>>,
+}
+
+/// A document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document<'a> {
+    /// Where its bytes are.
+    pub source: Source<'a>,
+    /// Its name, where the client gave one.
+    pub name: Option<Cow<'a, str>>,
+}
+
+/// Where the bytes of a part are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// At this address, from where the provider fetches them. The gateway never does.
+    Url(Cow<'a, str>),
+    /// Here.
+    Base64 {
+        /// Their kind without parameters: `image/png`.
+        media_type: Cow<'a, str>,
+        /// The bytes in base64.
+        data: Cow<'a, str>,
+    },
+}
+
+/// What the model thought, as its provider told it. Only the model that wrote it can use the
+/// signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReasoningPart<'a> {
+    /// The thoughts; empty where the provider keeps them.
+    pub text: Cow<'a, str>,
+    /// The provider's proof that the thoughts are its model's.
+    pub signature: Option<Cow<'a, str>>,
+    /// Thoughts that only the provider can read (Anthropic's `redacted_thinking.data`).
+    pub redacted: Option<Cow<'a, str>>,
+}
+
+/// A mark that what stands before it is to be cached by the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CacheMark {
+    /// Whether it is to be kept for an hour instead of the provider's default.
+    pub one_hour: bool,
+}
+
+/// A mark after a part of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CachedPart {
+    /// Position of the part in the content; behind the last part, the position among the calls
+    /// plus the number of parts.
+    pub position: usize,
+    /// The mark.
+    pub mark: CacheMark,
+}
+
+/// What an answer must be.
+#[derive(Debug, Clone, Default)]
+pub enum OutputFormat<'a> {
+    /// Text.
+    #[default]
+    Text,
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that follows a schema.
+    JsonSchema(JsonSchema<'a>),
+}
+
+/// The schema that an answer must follow.
+#[derive(Debug, Clone)]
+pub struct JsonSchema<'a> {
+    /// Its name, where the dialect has one.
+    pub name: Option<Cow<'a, str>>,
+    /// What it is for.
+    pub description: Option<Cow<'a, str>>,
+    /// The JSON Schema as received; `None` means any object.
+    pub schema: Option<&'a RawValue>,
+    /// Whether it must be followed strictly.
+    pub strict: Option<bool>,
+}
+
+/// How much the model is to reason. Without effort and budget it reasons as it sees fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ReasoningControl {
+    /// How hard it is to think.
+    pub effort: Option<Effort>,
+    /// Most tokens of reasoning.
+    pub budget_tokens: Option<u64>,
+}
+
+/// How hard a model is to think.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Effort {
+    /// Not at all.
+    None,
+    /// As little as it can.
+    Minimal,
+    /// Little.
+    Low,
+    /// Some.
+    Medium,
+    /// Much.
+    High,
+    /// Very much.
+    XHigh,
+    /// As much as it can.
+    Max,
+}
+
+impl Effort {
+    /// All of them, from none to most.
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::Minimal,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::XHigh,
+        Self::Max,
+    ];
+
+    /// The word in OpenAI's and Anthropic's dialects.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+
+    /// The effort of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effort| effort.as_str() == word)
+    }
 }
 
 /// A call of a tool in the history.
@@ -123,7 +337,7 @@ pub struct ToolCall<'a> {
 }
 
 /// A function that the model may call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Tool<'a> {
     /// The function's name.
     pub name: Cow<'a, str>,
@@ -133,6 +347,8 @@ pub struct Tool<'a> {
     pub parameters: Option<&'a RawValue>,
     /// Whether the arguments must follow the schema strictly.
     pub strict: Option<bool>,
+    /// Whether the provider is to mark the end of what it caches after this tool.
+    pub cache: Option<CacheMark>,
 }
 
 /// How the model may choose among the tools.

@@ -18,7 +18,11 @@ pub mod money;
 pub mod price;
 
 pub use answer::{AnswerToolCall, ChatAnswer};
-pub use chat::{ChatRequest, Field, Message, NumberText, Part, Role, Tool, ToolCall, ToolChoice};
+pub use chat::{
+    CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Field, Image, JsonSchema,
+    Message, NumberText, OutputFormat, Part, ReasoningControl, ReasoningPart, Role, Source, Tool,
+    ToolCall, ToolChoice,
+};
 pub use error::{ErrorKind, ProviderError};
 pub use event::StreamEvent;
 pub use feature::{Feature, FeatureSet};

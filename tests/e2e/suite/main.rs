@@ -9,6 +9,7 @@ mod demo;
 mod dialects;
 mod fallback;
 mod keys;
+mod messages;
 mod metering;
 mod reload;
 mod sdk;

@@ -1,4 +1,4 @@
-//! The official OpenAI SDK against every kind of provider.
+//! The official SDKs of OpenAI and Anthropic against every kind of provider.
 
 use steelyard_e2e::{Stage, run_python};
 
@@ -14,11 +14,13 @@ fn classes(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// Runs the scripts of both SDKs.
 async fn conversations(kind: &str) {
     let mut stage = Stage::start().await;
     let route = format!("{kind}-ladder");
     let arguments = [&[stage.gateway.base.as_str(), &route], classes(kind)].concat();
     run_python("conversations.py", &arguments).await;
+    run_python("messages.py", &arguments).await;
     stage.gateway.sound();
 }
 
@@ -51,6 +53,15 @@ for_each_kind! {
 
 #[tokio::test]
 async fn errors_are_the_right_exceptions() {
+    errors("errors.py").await;
+}
+
+#[tokio::test]
+async fn errors_are_the_right_exceptions_of_anthropics_sdk() {
+    errors("messages_errors.py").await;
+}
+
+async fn errors(script: &str) {
     let full = VirtualKey::create("full", &[]).await;
     let narrow = VirtualKey::create("narrow", &["--route", "auto"]).await;
     let limited = VirtualKey::create("limited", &["--requests-per-minute", "1"]).await;
@@ -68,6 +79,6 @@ async fn errors_are_the_right_exceptions() {
         &narrow.text,
         &limited.text,
     ];
-    run_python("errors.py", &arguments).await;
+    run_python(script, &arguments).await;
     stage.gateway.sound();
 }

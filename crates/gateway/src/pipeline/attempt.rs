@@ -5,11 +5,12 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use steelyard_policy::Timeouts;
 use steelyard_provider_adapter::{
     EncodedRequest, HeaderLookup, Progress, ReplyContext, ResponseHead, StreamReply, UnaryReply,
+    anthropic,
 };
 use steelyard_types::{ErrorKind, ProviderError, UnixMillis, Usage, WireFormat};
 
@@ -22,6 +23,8 @@ pub(crate) struct Call<'a> {
     pub(crate) wire: WireFormat,
     pub(crate) timeouts: Timeouts,
     pub(crate) encoded: EncodedRequest,
+    /// Features that the client asks Anthropic for, where this is Anthropic.
+    pub(crate) beta: Option<HeaderValue>,
     pub(crate) stream: bool,
     pub(crate) context: ReplyContext,
     pub(crate) max_answer_bytes: usize,
@@ -70,22 +73,45 @@ impl Call<'_> {
     }
 
     async fn unary_without_deadline(mut self) -> Result<UnaryReply, Failure> {
-        let (parts, body) = http::Response::from(self.send().await?).into_parts();
-        let status = parts.status.as_u16();
-        let body = read_body(body, self.max_answer_bytes).await?;
+        let (status, headers, body) = self.whole().await?;
         let head = ResponseHead {
             status,
-            headers: &Headers(&parts.headers),
+            headers: &Headers(&headers),
             at: self.at,
         };
-        if !(200..300).contains(&status) {
-            return Err(self.deployment.adapter.decode_error(&head, &body).into());
-        }
         let reply = UnaryReply::read(self.wire, &head, body, &self.context)?;
         if reply.empty {
             return Err(empty_answer(reply.usage));
         }
         Ok(reply)
+    }
+
+    /// Asks for nothing but the number of tokens.
+    pub(crate) async fn count(mut self) -> Result<u64, Failure> {
+        let total = Duration::from_millis(self.timeouts.total_ms);
+        match tokio::time::timeout(total, self.whole()).await {
+            Ok(answer) => {
+                let (_, _, body) = answer?;
+                Ok(anthropic::decode_count(&body)?)
+            }
+            Err(_) => Err(timed_out(ErrorKind::TotalTimeout, "no count", total)),
+        }
+    }
+
+    /// Status, headers and body of a whole answer with a 2xx status.
+    async fn whole(&mut self) -> Result<(u16, HeaderMap, Bytes), Failure> {
+        let (parts, body) = http::Response::from(self.send().await?).into_parts();
+        let status = parts.status.as_u16();
+        let body = read_body(body, self.max_answer_bytes).await?;
+        if (200..300).contains(&status) {
+            return Ok((status, parts.headers, body));
+        }
+        let head = ResponseHead {
+            status,
+            headers: &Headers(&parts.headers),
+            at: self.at,
+        };
+        Err(self.deployment.adapter.decode_error(&head, &body).into())
     }
 
     /// Asks for a stream and waits for its first content.
@@ -187,6 +213,9 @@ impl Call<'_> {
         let mut request = self.client.post(url).headers(deployment.headers.clone());
         for (name, value) in &self.encoded.headers {
             request = request.header(*name, *value);
+        }
+        if let Some(beta) = &self.beta {
+            request = request.header("anthropic-beta", beta);
         }
         let body = std::mem::take(&mut self.encoded.body);
         request.body(body).send().await.map_err(|error| {

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use steelyard_policy::{ModelId, Selection};
+use steelyard_provider_adapter::{ClientDialect, client_dialect};
 use steelyard_router::{Plan, Reason};
-use steelyard_types::{ErrorKind, NanoUsd, PriceQuery, ServiceTier, Usage};
+use steelyard_types::{Dialect, ErrorKind, NanoUsd, PriceQuery, ServiceTier, Usage};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits::LimitState;
@@ -51,8 +53,12 @@ struct OpenAttempt {
 pub(crate) struct Exchange {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) snapshot: Arc<Snapshot>,
+    /// The dialect that the client is answered in.
+    pub(crate) dialect: Dialect,
     pub(crate) route: RouteOf,
     pub(crate) record: RequestRecord,
+    /// Features that the client asks Anthropic for (`anthropic-beta`).
+    pub(crate) beta: Option<HeaderValue>,
     /// What the caller's bucket said.
     pub(crate) limit: Option<LimitState>,
     /// The strongest candidate, which the cost is compared with.
@@ -77,6 +83,7 @@ impl Exchange {
     pub(crate) fn begin(
         runtime: Arc<Runtime>,
         snapshot: Arc<Snapshot>,
+        dialect: Dialect,
         endpoint: &'static str,
         client_id: Option<&str>,
     ) -> Self {
@@ -117,8 +124,10 @@ impl Exchange {
             started: runtime.clock.monotonic(),
             runtime,
             snapshot,
+            dialect,
             route: RouteOf::Nothing,
             record,
+            beta: None,
             limit: None,
             strongest: None,
             service: ServiceTier::Standard,
@@ -129,6 +138,11 @@ impl Exchange {
             settled: false,
             _permit: permit,
         }
+    }
+
+    /// What is particular to the client's dialect.
+    pub(crate) fn client(&self) -> &'static dyn ClientDialect {
+        client_dialect(self.dialect)
     }
 
     /// Whether the gateway has room for it.

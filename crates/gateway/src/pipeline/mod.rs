@@ -1,7 +1,9 @@
 //! The one path of a request: authenticate, parse, reserve, look into the cache, weigh, plan,
 //! attempt, reply, settle.
 
+mod admit;
 mod attempt;
+mod count;
 mod decide;
 mod exchange;
 mod refusal;
@@ -10,20 +12,22 @@ mod stream;
 mod weigh;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
-use http_body_util::BodyExt;
+use http::HeaderValue;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
-use steelyard_provider_adapter::{ReplyContext, openai};
+use steelyard_provider_adapter::ReplyContext;
 use steelyard_router::{Plan, Reason, Scorer};
-use steelyard_types::{ChatRequest, ErrorKind, FinishReason, ProviderError};
+use steelyard_types::{
+    ChatRequest, Dialect, ErrorKind, FinishReason, ProviderError, Target, WireFormat,
+};
 
+use self::admit::read_body;
 use self::attempt::{Call, Failure};
 use self::exchange::{Bill, RouteOf};
 use self::stream::{ClientStream, Recording};
@@ -31,15 +35,22 @@ use crate::cache::{CacheKey, CachedAnswer, cache_key};
 use crate::gateway::Gateway;
 use crate::request_log::FailedAttempt;
 
+pub(crate) use self::admit::admit;
+pub(crate) use self::count::count_tokens;
 pub(crate) use self::decide::{Decision, decide};
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::refusal::unknown_model;
 pub(crate) use self::respond::{Refused, response};
 pub(crate) use self::weigh::weigh;
 
-/// Answers `POST /v1/chat/completions`.
-pub(crate) async fn chat_completions(gateway: Arc<Gateway>, request: Request) -> Response {
-    let mut exchange = gateway.begin("POST /v1/chat/completions", request.headers());
+/// Answers a request for a chat completion in that dialect. `endpoint` is what the log calls it.
+pub(crate) async fn complete(
+    gateway: Arc<Gateway>,
+    dialect: Dialect,
+    endpoint: &'static str,
+    request: Request,
+) -> Response {
+    let mut exchange = gateway.begin(dialect, endpoint, request.headers());
     match chat(&gateway, &mut exchange, request).await {
         Ok(Reply::Whole(body)) => exchange.answer(body),
         Ok(Reply::Replay(body)) => {
@@ -87,7 +98,10 @@ async fn chat(
 ) -> Result<Reply, Refused> {
     let caller = admit(exchange, http_request.headers())?;
     let body = read_body(gateway, exchange, http_request).await?;
-    let request = openai::parse_chat_request(&body).map_err(refusal::of_request)?;
+    let request = exchange
+        .client()
+        .parse(&body)
+        .map_err(refusal::of_request)?;
     exchange.record.stream = request.stream;
     let selection = select(exchange, caller.as_deref(), &request.model)?;
 
@@ -108,128 +122,6 @@ async fn chat(
         return Err(refusal::of_plan(exchange, &plan, &refusals));
     }
     attempts(gateway, exchange, selection, &request, &plan, key).await
-}
-
-/// Lets a caller in: there is room, its key is known, its bucket is not empty. Gives the key's name.
-pub(crate) fn admit(
-    exchange: &mut Exchange,
-    headers: &HeaderMap,
-) -> Result<Option<Arc<str>>, Refused> {
-    let snapshot = Arc::clone(&exchange.snapshot);
-    let mut limited = None;
-    let mut name = None;
-    if snapshot.needs_key() {
-        let text = bearer(headers).ok_or_else(refusal::no_key)?;
-        let (key, compiled) = snapshot.key(text).ok_or_else(refusal::unknown_key)?;
-        name = Some(Arc::clone(&key.name));
-        exchange.record.key.clone_from(&name);
-        exchange.limit = compiled.limiter.as_ref().map(|limiter| limiter.check());
-        if let Some(limit) = exchange.limit.filter(|limit| !limit.allowed) {
-            compiled.meter.limited();
-            limited = Some(refusal::limit_reached(&key.name, limit));
-        }
-    }
-    if let Some(refused) = limited {
-        return Err(refused);
-    }
-    if !snapshot.needs_key() && comes_from_a_web_page(headers) {
-        return Err(refusal::web_page());
-    }
-    if !exchange.is_admitted() {
-        return Err(refusal::no_room());
-    }
-    Ok(name)
-}
-
-/// Whether a browser sent this for a page of another machine. Without keys any page that somebody
-/// on this machine opens could spend their money: browsers send such requests without asking first.
-fn comes_from_a_web_page(headers: &HeaderMap) -> bool {
-    let host = |value: &http::HeaderValue| {
-        let text = value.to_str().ok()?;
-        let authority = text
-            .rsplit("://")
-            .next()?
-            .parse::<http::uri::Authority>()
-            .ok()?;
-        Some(authority.host().trim_matches(['[', ']']).to_owned())
-    };
-    let is_local = |host: &str| {
-        let address = host.parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    };
-    let origin = headers.get(http::header::ORIGIN);
-    origin.is_some_and(|origin| !host(origin).is_some_and(|host| is_local(&host)))
-}
-
-/// The key in `Authorization: Bearer ...`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| key.trim())
-        .filter(|key| !key.is_empty())
-}
-
-/// Reads the body into one buffer, within its bounds of size and time.
-async fn read_body(
-    gateway: &Gateway,
-    exchange: &mut Exchange,
-    request: Request,
-) -> Result<Bytes, Refused> {
-    let encoding = request.headers().get(http::header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding.as_bytes() != b"identity") {
-        return Err(refusal::encoded_body());
-    }
-    let server = &gateway.settings.server;
-    let started = exchange.runtime.clock.monotonic();
-    let read = collect(request.into_body(), server.max_body_bytes);
-    let limit = Duration::from_millis(server.body_timeout_ms);
-    let body = tokio::time::timeout(limit, read).await;
-    exchange.waited_since(started);
-    match body {
-        Ok(Ok(Some(body))) => Ok(body),
-        Ok(Ok(None)) => Err(refusal::large_body(server.max_body_bytes)),
-        Ok(Err(error)) => Err(refusal::unreadable_body(&error)),
-        Err(_) => Err(refusal::slow_body(server.body_timeout_ms)),
-    }
-}
-
-/// How many times the limit is read of a body that is too large before the connection is given up.
-/// A client that is still sending when the connection closes sees a reset instead of the answer.
-const TOO_LARGE_IS_READ: usize = 4;
-
-/// Collects a body; one that came in one piece is not copied. `None` is one that is too large: it
-/// is read on, within a bound, but not kept.
-async fn collect(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    let mut length = 0_usize;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
-            continue;
-        };
-        length = length.saturating_add(data.len());
-        if length > limit.saturating_mul(TOO_LARGE_IS_READ) {
-            return Ok(None);
-        }
-        if length > limit {
-            (first, rest) = (Bytes::new(), BytesMut::new());
-        } else if first.is_empty() {
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
-            }
-            rest.extend_from_slice(&data);
-        }
-    }
-    let body = if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    };
-    Ok((length <= limit).then_some(body))
 }
 
 /// Finds what the client's `model` names, and whether its key may use it.
@@ -259,7 +151,8 @@ fn select(exchange: &mut Exchange, caller: Option<&str>, name: &str) -> Result<S
 fn cache_key_of(exchange: &Exchange, caller: Option<&str>, body: &[u8]) -> Option<CacheKey> {
     let route = exchange.compiled_route()?;
     route.cache.as_ref()?;
-    Some(cache_key(caller.unwrap_or_default(), &route.name, body))
+    let caller = caller.unwrap_or_default();
+    Some(cache_key(caller, exchange.dialect, &route.name, body))
 }
 
 /// The answer to this very request, if it was given before.
@@ -360,12 +253,8 @@ async fn attempt(
         timeouts,
         encoded,
         stream: request.stream,
-        context: ReplyContext {
-            id: format!("chatcmpl-{}", exchange.record.request_id),
-            created: exchange.record.at.seconds(),
-            upstream_model: Arc::clone(&target.upstream),
-            include_usage: request.include_usage,
-        },
+        beta: beta_for(exchange, target.wire),
+        context: context(exchange, request, target),
         max_answer_bytes: gateway.settings.server.max_answer_bytes,
         at: exchange.runtime.clock.now(),
     };
@@ -400,6 +289,23 @@ async fn attempt(
     }
     exchange.committed();
     Ok(Reply::Whole(reply.body))
+}
+
+/// What the reply must know of its request.
+fn context(exchange: &Exchange, request: &ChatRequest<'_>, target: &Target) -> ReplyContext {
+    ReplyContext {
+        dialect: request.dialect,
+        id: exchange.client().answer_id(&exchange.record.request_id),
+        created: exchange.record.at.seconds(),
+        upstream_model: Arc::clone(&target.upstream),
+        include_usage: request.include_usage,
+    }
+}
+
+/// The features that the client asks for, if the provider is the one that has them.
+fn beta_for(exchange: &Exchange, wire: WireFormat) -> Option<HeaderValue> {
+    let own = wire == WireFormat::AnthropicMessages;
+    exchange.beta.clone().filter(|_| own)
 }
 
 /// Whether asking again would give no better answer, so that this one may be kept: one that was cut

@@ -29,7 +29,7 @@ pub(crate) fn no_key() -> Refused {
     Refused::new(
         ErrorKind::Unauthenticated,
         "no API key was sent: this gateway needs one of its virtual keys in the header \
-         `Authorization: Bearer KEY`",
+         `Authorization: Bearer KEY` or `x-api-key: KEY`",
     )
 }
 

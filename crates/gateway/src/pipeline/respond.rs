@@ -5,13 +5,15 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use steelyard_provider_adapter::openai::{self, ClientError};
-use steelyard_types::{ErrorKind, NanoUsd};
+use steelyard_provider_adapter::ClientError;
+use steelyard_types::{Dialect, ErrorKind, NanoUsd};
 
 use super::exchange::Exchange;
 use crate::limits::LimitState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where Anthropic's SDKs look for the same id.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const ROUTE: HeaderName = HeaderName::from_static("x-steelyard-route");
 const MODEL: HeaderName = HeaderName::from_static("x-steelyard-model");
 const PROVIDER: HeaderName = HeaderName::from_static("x-steelyard-provider");
@@ -66,13 +68,13 @@ impl Refused {
     }
 
     /// In the form that the client's dialect is written from.
-    pub(crate) fn client_error(&self) -> ClientError<'_> {
+    pub(crate) fn client_error<'a>(&'a self, request_id: &'a str) -> ClientError<'a> {
         ClientError {
             kind: self.kind,
             message: &self.message,
             param: self.param.as_deref(),
             code: self.code.as_deref(),
-            retry_after_ms: self.retry_after_ms,
+            request_id,
         }
     }
 }
@@ -80,7 +82,7 @@ impl Refused {
 impl Exchange {
     /// Settles the request with an error and writes it in the client's dialect.
     pub(crate) fn refuse(mut self, refused: Refused) -> Response {
-        let status = openai::status(refused.kind);
+        let status = self.client().status(refused.kind);
         let mut headers = self.headers();
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(ERROR, HeaderValue::from_static(refused.kind.as_str()));
@@ -96,7 +98,8 @@ impl Exchange {
         if self.record.attempts > 0 {
             headers.insert(COST, money(self.cost()));
         }
-        let body = openai::error_body(&refused.client_error());
+        let error = refused.client_error(&self.record.request_id);
+        let body = self.client().error_body(&error);
         let message = refused.detail.unwrap_or(refused.message);
         self.settle(status, Err((refused.kind, message)));
         response(status, headers, Body::from(body))
@@ -154,6 +157,9 @@ impl Exchange {
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
         let id = HeaderValue::from_str(&self.record.request_id).unwrap_or(NONE);
+        if self.dialect == Dialect::AnthropicMessages {
+            headers.insert(ANTHROPIC_REQUEST_ID, id.clone());
+        }
         headers.insert(REQUEST_ID, id);
         let route = self
             .compiled_route()

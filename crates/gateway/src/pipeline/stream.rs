@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use steelyard_policy::{ModelId, Timeouts};
-use steelyard_provider_adapter::{Progress, StreamReply, openai};
+use steelyard_provider_adapter::{Progress, StreamReply};
 use steelyard_types::{ErrorKind, ProviderError};
 use tokio::time::Sleep;
 
@@ -135,8 +135,9 @@ impl ClientStream {
                 error.kind
             ),
         );
-        self.ready
-            .push_back(openai::stream_error_frame(&refused.client_error()));
+        let shown = refused.client_error(&self.exchange.record.request_id);
+        let frame = self.exchange.client().stream_error_frame(&shown);
+        self.ready.push_back(frame);
         self.exchange
             .settle(200, Err((error.kind, refused.message)));
         self.recording = None;

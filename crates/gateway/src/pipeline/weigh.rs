@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use smallvec::SmallVec;
 use steelyard_router::{Demand, Score, ScoreInput, Scorer, Scratch, Shape, estimate_tokens};
 use steelyard_types::{
-    ChatRequest, Feature, FeatureSet, Message, Part, Role, ServiceTier, UnixMillis,
+    ChatRequest, Effort, Feature, FeatureSet, Message, OutputFormat, Part, Role, ServiceTier,
+    UnixMillis,
 };
 
 /// Tokens that chat templates add to every message.
@@ -79,8 +80,11 @@ fn shape(request: &ChatRequest<'_>, asked: Option<usize>, special: &SpecialField
 }
 
 fn images(message: &Message<'_>) -> usize {
-    let is_image =
-        |part: &&Part<'_>| matches!(part, Part::Other { kind, .. } if kind == "image_url");
+    let is_image = |part: &&Part<'_>| match part {
+        Part::Image(_) => true,
+        Part::Other { kind, .. } => matches!(kind.as_ref(), "image_url" | "image"),
+        _ => false,
+    };
     message.content.iter().filter(is_image).count()
 }
 
@@ -115,13 +119,16 @@ fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> Feat
         features.insert(Feature::JsonSchema);
     }
     for part in request.messages.iter().flat_map(|message| &message.content) {
-        if let Part::Other { kind, .. } = part {
-            match kind.as_ref() {
-                "image_url" => features.insert(Feature::Vision),
+        match part {
+            Part::Image(_) => features.insert(Feature::Vision),
+            Part::Document(_) => features.insert(Feature::Pdf),
+            Part::Other { kind, .. } => match kind.as_ref() {
+                "image_url" | "image" => features.insert(Feature::Vision),
                 "file" => features.insert(Feature::Pdf),
                 "input_audio" => features.insert(Feature::Audio),
                 _ => {}
-            }
+            },
+            Part::Text(_) | Part::Reasoning(_) | Part::Refusal(_) => {}
         }
     }
     features
@@ -151,6 +158,10 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
             _ => {}
         }
     }
+    special.schema |= matches!(request.format, OutputFormat::JsonSchema(_));
+    special.reasoning |= request
+        .reasoning
+        .is_some_and(|control| control.effort != Some(Effort::None));
     special
 }
 
@@ -199,5 +210,22 @@ mod tests {
         assert!(demand(tools).features.contains(Feature::Tools));
         assert!(demand(tools).prompt_tokens > demand("").prompt_tokens);
         assert_eq!(demand(r#","max_tokens":7"#).max_output_tokens, Some(7));
+    }
+
+    #[test]
+    fn what_anthropics_clients_demand_is_seen() {
+        let body = br#"{"model":"a","max_tokens":9,"thinking":{"type":"adaptive"},
+            "output_config":{"format":{"type":"json_schema","schema":{}}},
+            "messages":[{"role":"user","content":[
+                {"type":"image","source":{"type":"url","url":"https://example.com/a.png"}},
+                {"type":"document","source":{"type":"url","url":"https://example.com/a.pdf"}},
+                {"type":"text","text":"What is this?"}]}]}"#;
+        let request = steelyard_provider_adapter::messages::parse_messages_request(body);
+        let request = request.expect("a request");
+        let demand = weigh(&request, UnixMillis(0), Scorer::shipped());
+        let expected = [Feature::JsonSchema, Feature::Vision, Feature::Pdf];
+        assert_eq!(demand.features, expected.into_iter().collect());
+        assert!(special_fields(&request).reasoning);
+        assert_eq!(images(&request.messages[0]), 1);
     }
 }

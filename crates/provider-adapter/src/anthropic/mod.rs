@@ -5,13 +5,19 @@
 //! `pause_turn` reads as `stop`; blocks that the neutral form has no words for (server tools and
 //! their results, redacted thinking, citations) are left out of the answer.
 
+mod count;
 mod error;
+mod own;
 mod request;
 mod response;
 mod stream;
 
+pub use count::{decode_count, encode_count};
+
+pub(crate) use response::look;
+
 use smallvec::{SmallVec, smallvec};
-use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
+use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
 use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
 
@@ -25,7 +31,10 @@ impl Adapter for AnthropicMessages {
     }
 
     fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
-        request::check(request, target)
+        match request.dialect {
+            Dialect::AnthropicMessages => own::check(request, target),
+            Dialect::OpenAiChat => request::check(request, target),
+        }
     }
 
     fn encode(
@@ -33,7 +42,10 @@ impl Adapter for AnthropicMessages {
         request: &ChatRequest<'_>,
         target: &Target,
     ) -> Result<EncodedRequest, Refusal> {
-        request::encode(request, target)
+        match request.dialect {
+            Dialect::AnthropicMessages => own::encode(request, target),
+            Dialect::OpenAiChat => request::encode(request, target),
+        }
     }
 
     fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]> {

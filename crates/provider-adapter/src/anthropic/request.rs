@@ -24,7 +24,7 @@ const MANNERS: Manners = Manners {
 const DEFAULT_MAX_TOKENS: (u64, u64) = (4_096, 21_000);
 
 /// What `tool_use.id` may be made of: `^[a-zA-Z0-9_-]+$`.
-fn is_id(id: &str) -> bool {
+pub(super) fn is_id(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     !id.is_empty() && id.bytes().all(allowed)
 }
@@ -85,6 +85,8 @@ enum Block<'r> {
         tool_use_id: Cow<'r, str>,
         #[serde(skip_serializing_if = "str::is_empty")]
         content: Cow<'r, str>,
+        #[serde(skip_serializing_if = "is_false")]
+        is_error: bool,
     },
 }
 
@@ -224,6 +226,7 @@ fn message<'r>(turn: &Turn<'r, '_>) -> Result<WireMessage<'r>, Refusal> {
         blocks.push(Block::ToolResult {
             tool_use_id: id(result.call),
             content: result.text.clone(),
+            is_error: result.failed,
         });
     }
     blocks.extend(turn.texts.iter().map(|text| Block::Text { text }));
@@ -247,7 +250,11 @@ fn tool_use<'r>(call: &Call<'r, '_>) -> Result<Block<'r>, Refusal> {
 /// The call's id without what Gemini put into it, or a stand-in of Anthropic's alphabet for ids of
 /// other providers.
 fn id<'r>(call: &'r ToolCall<'_>) -> Cow<'r, str> {
-    let id = call_id::unpack(&call.id).id;
+    mapped_id(&call.id)
+}
+
+pub(super) fn mapped_id(id: &str) -> Cow<'_, str> {
+    let id = call_id::unpack(id).id;
     if is_id(id) {
         Cow::Borrowed(id)
     } else {

@@ -151,6 +151,35 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer,
     Ok(decoded)
 }
 
+/// What must be known of an answer that goes through as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) usage: Option<Usage>,
+    pub(crate) finish: Option<FinishReason>,
+    /// Whether a client would see nothing, as [`ChatAnswer::is_empty`].
+    pub(crate) empty: bool,
+}
+
+/// Looks at an answer for a client that reads this format itself. Blocks that have no neutral form
+/// count as an answer.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn look(head: &ResponseHead<'_>, body: &[u8]) -> Result<Seen, ProviderError> {
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| invalid(&error))?;
+    let foreign = answer.content.iter().flatten().any(|block| {
+        let kind: Result<BlockKind<'_>, _> = serde_json::from_str(block.get());
+        let known = ["text", "thinking", "redacted_thinking", "tool_use"];
+        kind.is_ok_and(|block| !known.contains(&block.kind.as_str()))
+    });
+    let decoded = decode(head, body)?;
+    Ok(Seen {
+        usage: decoded.usage,
+        finish: decoded.finish,
+        empty: !foreign && decoded.is_empty(),
+    })
+}
+
 fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<(), serde_json::Error> {
     let kind: BlockKind<'_> = serde_json::from_str(block)?;
     match kind.kind.as_str() {

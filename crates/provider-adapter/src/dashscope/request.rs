@@ -7,7 +7,7 @@ use steelyard_types::{ChatRequest, Feature, Message, Role, Target, Tool, ToolCal
 
 use crate::carry::{self, refuse};
 use crate::gemini::call_id;
-use crate::turns::joined;
+use crate::turns::told;
 use crate::{EncodedRequest, Refusal};
 
 const PROVIDER: &str = "DashScope";
@@ -207,9 +207,12 @@ fn is_multimodal(target: &Target) -> bool {
 
 fn wire_message<'r>(message: &'r Message<'_>, multimodal: bool) -> WireMessage<'r> {
     let content = if multimodal {
-        Content::Pieces(message.texts().map(|text| Piece { text }).collect())
+        // Before the words of a tool that failed, so that the model knows.
+        let failed = message.is_error.then_some("Error:");
+        let texts = failed.into_iter().chain(message.texts());
+        Content::Pieces(texts.map(|text| Piece { text }).collect())
     } else {
-        Content::Text(joined(message))
+        Content::Text(told(message))
     };
     WireMessage {
         role: match message.role {

@@ -73,16 +73,21 @@ struct FunctionResponse<'r> {
     response: Response<'r>,
 }
 
-/// A tool's words as the object that Gemini wants: themselves if they are one, else wrapped.
-struct Response<'r>(Cow<'r, str>);
+/// A tool's words as the object that Gemini wants: themselves if they are one, else wrapped. Those
+/// of a tool that failed are always wrapped, under the name that Gemini reads errors from.
+struct Response<'r> {
+    text: Cow<'r, str>,
+    failed: bool,
+}
 
 impl Serialize for Response<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(object) = json::object(&self.0) {
+        if let Some(object) = json::object(&self.text).filter(|_| !self.failed) {
             return object.serialize(serializer);
         }
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("output", &self.0)?;
+        let name = if self.failed { "error" } else { "output" };
+        map.serialize_entry(name, &self.text)?;
         map.end()
     }
 }
@@ -278,7 +283,10 @@ fn response<'r>(result: &CallResult<'r, '_>) -> Part<'r> {
         function_response: Some(FunctionResponse {
             id: call_id::unpack(&result.call.id).id,
             name: &result.call.name,
-            response: Response(result.text.clone()),
+            response: Response {
+                text: result.text.clone(),
+                failed: result.failed,
+            },
         }),
         ..Part::default()
     }

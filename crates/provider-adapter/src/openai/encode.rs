@@ -7,17 +7,18 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, MaxTokensField, Message, NumberText, Role, Target, ToolCallIds, UnknownFields,
-    WireProfile,
+    ChatRequest, Dialect, MaxTokensField, Message, NumberText, Role, Target, ToolCallIds,
+    UnknownFields, WireProfile,
 };
 
 use super::request::{Fields, RawFields, message_field_says_nothing, says_nothing};
 use crate::gemini::call_id;
+use crate::json::Object;
 use crate::{EncodedRequest, Refusal};
 
 /// The endpoint behind the base URL, which ends in the API's version where there is one
 /// (`https://api.openai.com/v1`).
-const PATH: &str = "/chat/completions";
+pub(super) const PATH: &str = "/chat/completions";
 
 /// The top-level fields that servers which refuse unknown ones know, after Mistral's reference.
 const STRICT_FIELDS: [&str; 22] = [
@@ -56,6 +57,12 @@ const STRICT_MESSAGE_FIELDS: [&str; 6] = [
 ];
 
 pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    if request.dialect != Dialect::OpenAiChat {
+        return Err(refusal(
+            "messages",
+            "are not carried to OpenAI's format yet",
+        ));
+    }
     if target.refuses_sampling {
         refuse_sampling("temperature", request.temperature)?;
         refuse_sampling("top_p", request.top_p)?;
@@ -167,7 +174,7 @@ pub(super) fn encode(
     })
 }
 
-fn limit_name(profile: &WireProfile) -> &'static str {
+pub(super) fn limit_name(profile: &WireProfile) -> &'static str {
     match profile.max_tokens_field {
         MaxTokensField::MaxTokens => "max_tokens",
         MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
@@ -341,7 +348,7 @@ fn is_nine_alphanumerics(id: &str) -> bool {
 }
 
 /// The id as this server accepts it: the same for a call and its result, in every turn.
-fn mapped_id<'i>(id: &'i str, profile: &WireProfile) -> Cow<'i, str> {
+pub(super) fn mapped_id<'i>(id: &'i str, profile: &WireProfile) -> Cow<'i, str> {
     const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     // OpenAI takes ids of 40 characters; a signature that Gemini put into one is longer and is of
     // use to Gemini alone.
@@ -356,68 +363,6 @@ fn mapped_id<'i>(id: &'i str, profile: &WireProfile) -> Cow<'i, str> {
         char::from(letter)
     };
     Cow::Owned((0..9).map(letter).collect())
-}
-
-/// Writes a JSON object field by field.
-pub(super) struct Object(String);
-
-impl Object {
-    pub(super) fn with_capacity(capacity: usize) -> Self {
-        let mut text = String::with_capacity(capacity);
-        text.push('{');
-        Self(text)
-    }
-
-    /// A field whose value is JSON already.
-    pub(super) fn raw(&mut self, name: &str, json: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        push_text(&mut self.0, name);
-        self.0.push(':');
-        self.0.push_str(json);
-    }
-
-    /// A field whose value is text.
-    pub(super) fn text(&mut self, name: &str, text: &str) {
-        self.raw(name, "");
-        push_text(&mut self.0, text);
-    }
-
-    pub(super) fn close(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
-}
-
-/// Appends text as a JSON string. Runs without escapes are copied whole.
-pub(super) fn push_text(out: &mut String, text: &str) {
-    out.push('"');
-    let mut copied = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0..=0x1f => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.push_str(&text[copied..at]);
-                out.push_str("\\u00");
-                out.push(char::from(HEX[usize::from(byte >> 4)]));
-                out.push(char::from(HEX[usize::from(byte & 15)]));
-                copied = at + 1;
-                continue;
-            }
-            _ => continue,
-        };
-        out.push_str(&text[copied..at]);
-        out.push_str(escape);
-        copied = at + 1;
-    }
-    out.push_str(&text[copied..]);
-    out.push('"');
 }
 
 #[cfg(test)]

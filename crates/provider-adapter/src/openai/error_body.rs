@@ -4,20 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use steelyard_types::ErrorKind;
 
-/// An error to be shown to a client.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientError<'a> {
-    /// What happened.
-    pub kind: ErrorKind,
-    /// What people are told.
-    pub message: &'a str,
-    /// The request field that is wrong, where one is.
-    pub param: Option<&'a str>,
-    /// A code that is more exact than the kind's own.
-    pub code: Option<&'a str>,
-    /// How long to wait, in milliseconds. The header says it; bodies have no place for it.
-    pub retry_after_ms: Option<u64>,
-}
+use crate::dialect::ClientError;
 
 /// The status that a client is answered with.
 ///
@@ -126,7 +113,7 @@ mod tests {
                 message: "line\n\"quoted\"",
                 param: None,
                 code: None,
-                retry_after_ms: None,
+                request_id: "req-1",
             };
             let body: serde_json::Value = serde_json::from_slice(&error_body(&error)).unwrap();
             assert_eq!(body["error"]["message"], "line\n\"quoted\"");
@@ -157,7 +144,7 @@ mod tests {
             message: "no",
             param: Some("messages[0]"),
             code: Some("invalid_json"),
-            retry_after_ms: None,
+            request_id: "req-1",
         };
         assert_eq!(
             stream_error_frame(&error),

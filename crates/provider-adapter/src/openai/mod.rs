@@ -2,25 +2,30 @@
 //! that copies it (DeepSeek, Mistral, DashScope's compatible mode, vLLM, Ollama, llama.cpp, Groq,
 //! OpenRouter), whose departures from it are data in [`steelyard_types::WireProfile`].
 
+use bytes::Bytes;
 use smallvec::SmallVec;
-use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
+use steelyard_types::{
+    ChatAnswer, ChatRequest, Dialect, ErrorKind, ProviderError, Target, WireFormat,
+};
 
+use crate::dialect::{ClientDialect, ClientError, ModelEntry};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
 
 mod answer;
+mod convert;
 mod encode;
 mod error_body;
 mod failure;
 mod known_shape;
 mod models;
 mod passed;
-mod request;
+pub(crate) mod request;
 mod shape;
 mod stream;
 mod usage;
 mod write;
 
-pub use error_body::{ClientError, error_body, status, stream_error_frame};
+pub use error_body::{error_body, status, stream_error_frame};
 pub use models::{model_body, models_body};
 pub use request::{MAX_DEPTH, RequestError, parse_chat_request};
 
@@ -30,7 +35,7 @@ pub(crate) use passed::Passed;
 pub(crate) use stream::{ChunkDecoder, Look};
 pub(crate) use write::{ChunkWriter, DONE_FRAME, answer_body, usage_frame, usage_json};
 
-/// The adapter for providers of this format.
+/// The dialect of clients and the adapter for providers of this format.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenAiChat;
 
@@ -40,7 +45,10 @@ impl Adapter for OpenAiChat {
     }
 
     fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
-        encode::carries(request, target)
+        match request.dialect {
+            Dialect::OpenAiChat => encode::carries(request, target),
+            Dialect::AnthropicMessages => convert::carries(request, target),
+        }
     }
 
     fn encode(
@@ -48,7 +56,10 @@ impl Adapter for OpenAiChat {
         request: &ChatRequest<'_>,
         target: &Target,
     ) -> Result<EncodedRequest, Refusal> {
-        encode::encode(request, target)
+        match request.dialect {
+            Dialect::OpenAiChat => encode::encode(request, target),
+            Dialect::AnthropicMessages => convert::encode(request, target),
+        }
     }
 
     fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]> {
@@ -66,5 +77,39 @@ impl Adapter for OpenAiChat {
 
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::new(ChunkDecoder::default())
+    }
+}
+
+impl ClientDialect for OpenAiChat {
+    fn dialect(&self) -> Dialect {
+        Dialect::OpenAiChat
+    }
+
+    fn parse<'a>(&self, body: &'a [u8]) -> Result<ChatRequest<'a>, RequestError> {
+        parse_chat_request(body)
+    }
+
+    fn status(&self, kind: ErrorKind) -> u16 {
+        status(kind)
+    }
+
+    fn error_body(&self, error: &ClientError<'_>) -> Bytes {
+        error_body(error)
+    }
+
+    fn stream_error_frame(&self, error: &ClientError<'_>) -> Bytes {
+        stream_error_frame(error)
+    }
+
+    fn answer_id(&self, request_id: &str) -> String {
+        format!("chatcmpl-{request_id}")
+    }
+
+    fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes {
+        models_body(models.map(|model| (model.id, model.owner)), created)
+    }
+
+    fn model_body(&self, model: ModelEntry<'_>, created: i64) -> Bytes {
+        model_body(model.id, model.owner, created)
     }
 }

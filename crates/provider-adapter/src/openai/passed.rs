@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::Look;
-use super::encode::Object;
 use super::request::Fields;
 use super::write::chunk_head;
 use crate::ReplyContext;
+use crate::json::Object;
 use crate::sse::Frame;
 
 /// The fields of a chunk that its usage chunk repeats.

@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use steelyard_types::{ChatAnswer, FinishReason, StreamEvent, Usage};
 
-use super::encode::{Object, push_text};
 use crate::ReplyContext;
+use crate::json::{Object, push_text};
 
 /// The end of every stream of this dialect.
 pub(crate) const DONE_FRAME: &[u8] = b"data: [DONE]\n\n";

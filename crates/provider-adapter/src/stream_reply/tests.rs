@@ -7,6 +7,7 @@ use super::*;
 
 fn reply(wire: WireFormat, include_usage: bool) -> StreamReply {
     let context = ReplyContext {
+        dialect: Dialect::OpenAiChat,
         id: "chatcmpl-own".to_owned(),
         created: 17,
         upstream_model: Arc::from("up"),
@@ -230,6 +231,7 @@ fn an_answer_of_nothing_is_empty_unless_its_reason_explains_it() {
 #[test]
 fn other_formats_are_written_anew() {
     let mut writer = ChunkWriter::new(ReplyContext {
+        dialect: Dialect::OpenAiChat,
         id: "chatcmpl-own".to_owned(),
         created: 17,
         upstream_model: Arc::from("up"),

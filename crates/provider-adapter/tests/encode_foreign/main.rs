@@ -8,6 +8,7 @@
 )]
 
 mod bodies;
+mod from_messages;
 mod ids;
 mod refusals;
 mod schema;

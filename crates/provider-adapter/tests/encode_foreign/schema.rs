@@ -19,7 +19,7 @@ pub(crate) fn check(wire: WireFormat, body: &Value) {
     }
 }
 
-fn load(file: &str) -> Option<Value> {
+pub(crate) fn load(file: &str) -> Option<Value> {
     let shared = std::env::var_os("STEELYARD_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
         Into::into,
@@ -86,7 +86,12 @@ fn dashscope(body: &Value) -> Result<(), String> {
 
 /// The part of JSON Schema that these files use. Stricter than it in one way: a property that an
 /// object's schema does not name is an error unless the schema says otherwise.
-fn conforms(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+pub(crate) fn conforms(
+    root: &Value,
+    schema: &Value,
+    value: &Value,
+    at: &str,
+) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = root.pointer(reference.strip_prefix('#').unwrap()).unwrap();
         return conforms(root, target, value, at);

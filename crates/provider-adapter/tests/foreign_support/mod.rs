@@ -254,11 +254,13 @@ pub(crate) fn outcome(answer: &ChatAnswer) -> Value {
         .tool_calls
         .iter()
         .map(|call| {
-            let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
+            // Models have been recorded that write no JSON.
+            let text = &call.arguments;
+            let arguments: Value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
             json!({"name": call.name, "arguments": arguments})
         })
         .collect();
-    json!({
+    let mut outcome = json!({
         "id": answer.id,
         "model": answer.model,
         "text": answer.text.as_deref().unwrap_or_default(),
@@ -266,7 +268,11 @@ pub(crate) fn outcome(answer: &ChatAnswer) -> Value {
         "calls": calls,
         "finish": answer.finish.map(|reason| reason.as_openai()),
         "usage": answer.usage.map(|usage| classes(&usage)),
-    })
+    });
+    if let Some(refusal) = &answer.refusal {
+        outcome["refusal"] = json!(refusal);
+    }
+    outcome
 }
 
 pub(crate) fn failure(error: &ProviderError) -> Value {

@@ -11,6 +11,7 @@ use super::{Headers, failure, head};
 
 fn context() -> ReplyContext {
     ReplyContext {
+        dialect: steelyard_types::Dialect::OpenAiChat,
         id: "chatcmpl-1".to_owned(),
         created: 1_790_000_000,
         upstream_model: Arc::from("upstream"),

@@ -21,14 +21,17 @@ impl Counts {
     /// `test result: ok. 3 passed; 0 failed; 1 ignored; ...` of cargo's own, or
     /// `Summary [   1.2s] 7 tests run: 6 passed (1 slow), 1 failed, 2 skipped` of nextest.
     ///
+    /// nextest repeats what tests print, cargo's own sums of single tests among it, indented: only a
+    /// sum of cargo's at the beginning of a line counts.
+    ///
     /// nextest's skipped tests are those that its filters left out, which `cargo test` does not
     /// mention, and the ignored ones.
     pub(super) fn of_line(line: &str) -> Option<Self> {
-        let line = line.trim_start();
         let sums = if let Some(rest) = line.strip_prefix("test result: ") {
             rest.split_once(". ")?.1
         } else {
-            let (head, sums) = line.strip_prefix("Summary [")?.split_once(" run: ")?;
+            let summary = line.trim_start().strip_prefix("Summary [")?;
+            let (head, sums) = summary.split_once(" run: ")?;
             head.contains(']').then_some(sums)?
         };
         let mut counts = Self::default();

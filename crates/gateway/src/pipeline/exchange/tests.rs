@@ -67,7 +67,13 @@ fn exchange() -> Exchange {
     let (log, _writer) = RequestLog::start(io::sink(), lost).expect("a thread starts");
     let runtime = Runtime::new(clock, meter, log, 1);
     let snapshot = Snapshot::compile(policy, &NoKeys, &runtime).expect("it can be in force");
-    let mut exchange = Exchange::begin(Arc::new(runtime), Arc::new(snapshot), "test", None);
+    let mut exchange = Exchange::begin(
+        Arc::new(runtime),
+        Arc::new(snapshot),
+        Dialect::OpenAiChat,
+        "test",
+        None,
+    );
     exchange.routed(RouteOf::Route(0));
     exchange.strongest = Some(LARGE);
     exchange

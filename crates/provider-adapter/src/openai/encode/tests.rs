@@ -3,6 +3,7 @@ use std::sync::Arc;
 use steelyard_types::{FeatureSet, WireFormat};
 
 use super::*;
+use crate::json::push_text;
 use crate::openai::parse_chat_request;
 
 fn target(profile: WireProfile) -> Target {

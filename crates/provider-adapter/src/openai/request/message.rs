@@ -95,6 +95,8 @@ impl<'de> Visitor<'de> for OneMessage<'_> {
             content: content.parts,
             tool_calls: tool_calls.calls,
             tool_call_id,
+            is_error: false,
+            cache: SmallVec::new(),
             untranslated: odd_role
                 .or(untranslated)
                 .or(content.untranslated)

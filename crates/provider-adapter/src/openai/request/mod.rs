@@ -15,12 +15,13 @@ use steelyard_types::{ChatRequest, ErrorKind, Field, NumberText};
 use crate::json::Text;
 use trail::{Step, Trail};
 
+pub(crate) use tool::{list, object, string};
 pub(super) use trail::{message_field_says_nothing, says_nothing};
 
 mod call;
 mod message;
 mod tool;
-mod trail;
+pub(crate) mod trail;
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ pub const MAX_DEPTH: usize = 64;
 /// Most fields of one object that is read by name.
 const MAX_FIELDS: usize = 256;
 /// Most stop sequences. OpenAI takes 4, others more.
-const MAX_STOP: usize = 64;
+pub(crate) const MAX_STOP: usize = 64;
 
 /// Why a body is not a chat request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +48,7 @@ pub struct RequestError {
 }
 
 impl RequestError {
-    fn bad(message: impl Into<String>, code: Option<&'static str>) -> Self {
+    pub(crate) fn bad(message: impl Into<String>, code: Option<&'static str>) -> Self {
         Self {
             kind: ErrorKind::BadRequest,
             message: message.into(),
@@ -56,7 +57,7 @@ impl RequestError {
         }
     }
 
-    fn field(path: impl Into<String>, what: impl fmt::Display) -> Self {
+    pub(crate) fn field(path: impl Into<String>, what: impl fmt::Display) -> Self {
         let path = path.into();
         Self {
             kind: ErrorKind::BadRequest,
@@ -68,10 +69,10 @@ impl RequestError {
 }
 
 /// The fields of an object as received.
-pub(super) type RawFields<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+pub(crate) type RawFields<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
 /// An object's fields as received, without repeated names.
-pub(super) struct Fields<'a>(pub(super) RawFields<'a>);
+pub(crate) struct Fields<'a>(pub(crate) RawFields<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -128,7 +129,7 @@ pub fn parse_chat_request(body: &[u8]) -> Result<ChatRequest<'_>, RequestError> 
 }
 
 /// The body's fields, once it is known to be sound JSON of bounded depth.
-fn top_level(body: &[u8]) -> Result<RawFields<'_>, RequestError> {
+pub(crate) fn top_level(body: &[u8]) -> Result<RawFields<'_>, RequestError> {
     let invalid = Some("invalid_json");
     let text = std::str::from_utf8(body).map_err(|error| {
         let at = error.valid_up_to();
@@ -314,7 +315,7 @@ fn stream_options<'a>(
     trail: &Trail,
     request: &mut ChatRequest<'a>,
 ) -> Result<(), serde_json::Error> {
-    for (name, value) in tool::object(value)? {
+    for (name, value) in object(value)? {
         match name.as_ref() {
             "include_usage" => {
                 let read = || typed::<Option<bool>>(value);
@@ -329,11 +330,11 @@ fn stream_options<'a>(
 }
 
 /// Reads a whole value.
-fn typed<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Result<T, serde_json::Error> {
+pub(crate) fn typed<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Result<T, serde_json::Error> {
     serde_json::from_str(value.get())
 }
 
-fn number(value: &RawValue) -> Result<NumberText<'_>, serde_json::Error> {
+pub(crate) fn number(value: &RawValue) -> Result<NumberText<'_>, serde_json::Error> {
     let text = value.get();
     if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return Ok(NumberText(text));
@@ -360,7 +361,7 @@ fn stop(value: &RawValue) -> Result<SmallVec<[Cow<'_, str>; 4]>, serde_json::Err
 }
 
 /// The error with the place where the parser stood.
-fn located(trail: &Trail, error: &serde_json::Error) -> RequestError {
+pub(crate) fn located(trail: &Trail, error: &serde_json::Error) -> RequestError {
     RequestError::field(trail.path(), reason(error))
 }
 

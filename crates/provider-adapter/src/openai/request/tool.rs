@@ -97,6 +97,7 @@ fn declared<'a>(
         description,
         parameters,
         strict,
+        cache: None,
     })
 }
 
@@ -155,13 +156,13 @@ fn chosen<'a>(raw: &'a RawValue, trail: &Trail) -> Result<Cow<'a, str>, serde_js
 }
 
 /// A string or `null`.
-pub(super) fn string(raw: &RawValue) -> Result<Option<Cow<'_, str>>, serde_json::Error> {
+pub(crate) fn string(raw: &RawValue) -> Result<Option<Cow<'_, str>>, serde_json::Error> {
     let text: Option<Text<'_>> = serde_json::from_str(raw.get())?;
     Ok(text.map(|Text(text)| text))
 }
 
 /// The elements of a list, as received.
-pub(super) fn list<'a>(
+pub(crate) fn list<'a>(
     raw: &'a RawValue,
     expected: &str,
 ) -> Result<Vec<&'a RawValue>, serde_json::Error> {
@@ -174,7 +175,7 @@ pub(super) fn list<'a>(
 }
 
 /// The fields of an object, as received, refusing repeated names.
-pub(super) fn object(raw: &RawValue) -> Result<super::RawFields<'_>, serde_json::Error> {
+pub(crate) fn object(raw: &RawValue) -> Result<super::RawFields<'_>, serde_json::Error> {
     let super::Fields(fields) = serde_json::from_str(raw.get())?;
     Ok(fields)
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 /// One step down into a document.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Field(&'static str),
     Index(usize),
 }
@@ -16,11 +16,11 @@ pub(super) enum Step {
 /// The way from the top to the value that is being read. It is shortened again only when a value
 /// was read well, so that after an error it still leads to the place.
 #[derive(Debug, Default)]
-pub(super) struct Trail(RefCell<Vec<Step>>);
+pub(crate) struct Trail(RefCell<Vec<Step>>);
 
 impl Trail {
     /// Reads a value one step down.
-    pub(super) fn within<T, E>(
+    pub(crate) fn within<T, E>(
         &self,
         step: Step,
         read: impl FnOnce() -> Result<T, E>,
@@ -32,7 +32,7 @@ impl Trail {
     }
 
     /// The value of the map entry whose key was just read.
-    pub(super) fn value<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
+    pub(crate) fn value<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
         &self,
         name: &'static str,
         map: &mut A,
@@ -42,7 +42,7 @@ impl Trail {
     }
 
     /// The value of an entry that may stand there once; `null` is `None`.
-    pub(super) fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+    pub(crate) fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
         &self,
         name: &'static str,
         map: &mut A,
@@ -55,7 +55,7 @@ impl Trail {
     }
 
     /// All elements of a list, at most `limit` of them.
-    pub(super) fn list<'de, A, S, T>(
+    pub(crate) fn list<'de, A, S, T>(
         &self,
         mut list: A,
         limit: usize,
@@ -84,7 +84,7 @@ impl Trail {
     }
 
     /// An error about a field of the current value.
-    pub(super) fn wrong<T, E: serde::de::Error>(
+    pub(crate) fn wrong<T, E: serde::de::Error>(
         &self,
         name: &'static str,
         what: &str,
@@ -93,7 +93,7 @@ impl Trail {
     }
 
     /// The current place with one more name behind it: `messages[2].audio`.
-    pub(super) fn path_to(&self, name: &str) -> String {
+    pub(crate) fn path_to(&self, name: &str) -> String {
         let mut path = self.path();
         if !path.is_empty() {
             path.push('.');
@@ -103,7 +103,7 @@ impl Trail {
     }
 
     /// The current place: `messages[2].content[0]`.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let mut path = String::new();
         for step in self.0.borrow().iter() {
             match step {
@@ -124,10 +124,10 @@ impl Trail {
 /// The names that an object had already: JSON leaves open what a repeated name means, and two
 /// parsers that disagree about it are a way to smuggle something past one of them.
 #[derive(Debug, Default)]
-pub(super) struct Once(smallvec::SmallVec<[&'static str; 8]>);
+pub(crate) struct Once(smallvec::SmallVec<[&'static str; 8]>);
 
 impl Once {
-    pub(super) fn mark<E: serde::de::Error>(&mut self, name: &'static str) -> Result<(), E> {
+    pub(crate) fn mark<E: serde::de::Error>(&mut self, name: &'static str) -> Result<(), E> {
         if self.0.contains(&name) {
             return Err(E::custom("is there twice"));
         }
@@ -138,7 +138,7 @@ impl Once {
 
 /// Whether a value of a field that has no word in the neutral form says nothing: `null`, and lists
 /// and objects without entries.
-pub(in crate::openai) fn says_nothing(value: &RawValue) -> bool {
+pub(crate) fn says_nothing(value: &RawValue) -> bool {
     let text = value.get();
     let inner = text
         .strip_prefix('[')

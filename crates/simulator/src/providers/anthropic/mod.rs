@@ -3,6 +3,8 @@
 mod read;
 mod settings;
 
+use http::Method;
+
 use crate::answer::{Answer, Finish, Usage};
 use crate::ask::Ask;
 use crate::delivery::{Frame, Part, Payload, Reply};
@@ -43,6 +45,11 @@ const MODELS: &[&str] = &[
     "claude-mythos-5",
     "claude-mythos-5-1",
 ];
+
+/// Where prompts are answered.
+const MESSAGES: &str = "/v1/messages";
+/// Where their tokens are counted.
+const COUNT: &str = "/v1/messages/count_tokens";
 
 /// An error in Anthropic's form, with the request id in body and header.
 fn refuse(status: u16, kind: &str, message: &str, draw: &mut Draw) -> Reply {
@@ -255,7 +262,7 @@ impl Provider for Anthropic {
                     .header("x-should-retry", "false"),
             );
         }
-        if (call.method.as_str(), call.path) != ("POST", "/v1/messages") {
+        if call.method != Method::POST || ![MESSAGES, COUNT].contains(&call.path) {
             return Err(refuse(404, "not_found_error", "Not Found", draw));
         }
         let invalid = "invalid_request_error";
@@ -278,7 +285,8 @@ impl Provider for Anthropic {
             let message = format!("The request body is not valid JSON: {problem}");
             refuse(400, invalid, &message, draw)
         })?;
-        let mut ask = read::read(value).map_err(|text| refuse(400, invalid, &text, draw))?;
+        let mut ask = read::read(value, call.path == COUNT)
+            .map_err(|text| refuse(400, invalid, &text, draw))?;
         if !call.knows(&ask.model, MODELS) {
             let message = format!("model: {}", ask.model);
             return Err(refuse(404, "not_found_error", &message, draw));
@@ -287,9 +295,12 @@ impl Provider for Anthropic {
         Ok(ask)
     }
 
-    fn render(&self, _: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Reply {
+    fn render(&self, call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Reply {
         let id = request_id(draw);
-        let reply = if ask.stream {
+        let reply = if call.path == COUNT {
+            let count = object! { "input_tokens" => ask.prompt_tokens };
+            Reply::json(200, count.to_text())
+        } else if ask.stream {
             let payload = Payload::Stream(stream(ask, answer, draw));
             Reply {
                 status: 200,

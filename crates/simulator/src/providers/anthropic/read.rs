@@ -40,6 +40,23 @@ const FIELDS: &[&str] = &[
     "workspace_id",
 ];
 
+/// Members of a request that only has its tokens counted.
+const COUNT_FIELDS: &[&str] = &[
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "cache_control",
+    "context_management",
+    "mcp_servers",
+    "speed",
+    "user_profile_id",
+    "workspace_id",
+];
+
 const USER_BLOCKS: &[&str] = &[
     "text",
     "image",
@@ -105,20 +122,23 @@ fn describe(violation: &Violation) -> String {
     format!("{place}: {said}")
 }
 
-/// Reads the body, or says what is wrong with it.
-pub(super) fn read(value: &Value) -> Result<Ask, String> {
-    read_body(&At::root(value)).map_err(|violation| describe(&violation))
+/// Reads the body, or says what is wrong with it. `counting` tells a request that only has its
+/// tokens counted.
+pub(super) fn read(value: &Value, counting: bool) -> Result<Ask, String> {
+    read_body(&At::root(value), counting).map_err(|violation| describe(&violation))
 }
 
-fn read_body(body: &At<'_>) -> Checked<Ask> {
-    body.only(FIELDS)?;
+fn read_body(body: &At<'_>, counting: bool) -> Checked<Ask> {
+    body.only(if counting { COUNT_FIELDS } else { FIELDS })?;
     let model = body.need("model")?.full_text()?.to_owned();
     let mut ask = Ask {
         model,
         answers: 1,
         ..Ask::default()
     };
-    ask.max_tokens = Some(tokens_of(body.need("max_tokens")?.integer(1)?));
+    if !counting {
+        ask.max_tokens = Some(tokens_of(body.need("max_tokens")?.integer(1)?));
+    }
     let messages = body.need("messages")?;
     let items = messages.items()?;
     if items.is_empty() {

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use steelyard_types::{FeatureSet, WireFormat, WireProfile};
+
+use super::*;
+use crate::messages::parse_messages_request;
+
+fn target() -> Target {
+    Target {
+        upstream: Arc::from("claude-x"),
+        wire: WireFormat::AnthropicMessages,
+        profile: WireProfile::OPENAI,
+        features: FeatureSet::EMPTY,
+        refuses_sampling: false,
+        max_output_tokens: 1_000,
+    }
+}
+
+fn sent(body: &str, target: &Target) -> Result<String, Refusal> {
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let encoded = encode(&request, target)?;
+    assert_eq!(encoded.path, "/v1/messages");
+    Ok(String::from_utf8(encoded.body.to_vec()).unwrap())
+}
+
+#[test]
+fn only_the_model_is_replaced() {
+    let rest = r#""max_tokens":7,"x_new":{"a":[1.50,null]},"messages":[{"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"}},{"type":"x_new","b":1}]}]"#;
+    let found = sent(&format!("{{\"model\":\"auto\",{rest}}}"), &target()).unwrap();
+    assert_eq!(found, format!("{{\"model\":\"claude-x\",{rest}}}"));
+}
+
+#[test]
+fn what_others_answered_is_made_fit() {
+    let body = json!({"model": "auto", "max_tokens": 7, "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "foreign", "signature": ""},
+            {"type": "thinking", "thinking": "own", "signature": "sig"},
+            {"type": "tool_use", "id": "call~ts~c2ln", "name": "a", "input": {"x": 1.50}},
+            {"type": "tool_use", "id": "fine_1", "name": "a", "input": {}},
+        ]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "call~ts~c2ln", "content": "call~ts~c2ln"},
+            {"type": "tool_result", "tool_use_id": "fine_1", "content": "b"},
+        ]},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "x", "signature": ""}]},
+        {"role": "user", "content": "go on"},
+    ]});
+    let found: Value = serde_json::from_str(&sent(&body.to_string(), &target()).unwrap()).unwrap();
+    let messages = found["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 4, "nothing is left of the fourth");
+    let said = messages[1]["content"].as_array().unwrap();
+    assert_eq!(said.len(), 3);
+    assert_eq!(said[0]["thinking"], "own");
+    assert_eq!(said[1]["id"], "call");
+    assert_eq!(said[1]["input"], json!({"x": 1.5}));
+    assert_eq!(said[2]["id"], "fine_1");
+    let results = messages[2]["content"].as_array().unwrap();
+    assert_eq!(results[0]["tool_use_id"], "call");
+    assert_eq!(results[0]["content"], "call~ts~c2ln");
+}
+
+#[test]
+fn facts_of_the_model_are_respected() {
+    let body = |more: Value| {
+        let mut body = json!({"model": "a", "max_tokens": 7,
+            "messages": [{"role": "user", "content": "hi"}]});
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        body.to_string()
+    };
+    let no_sampling = Target {
+        refuses_sampling: true,
+        ..target()
+    };
+    let refusal = sent(&body(json!({"temperature": 0.5})), &no_sampling).unwrap_err();
+    assert_eq!(refusal.field, "temperature");
+    let default = sent(&body(json!({"temperature": 1.0})), &no_sampling).unwrap();
+    assert!(!default.contains("temperature"), "{default}");
+    let refusal = sent(&body(json!({"max_tokens": 1_001})), &target()).unwrap_err();
+    assert_eq!(refusal.field, "max_tokens");
+}
+
+#[test]
+fn counting_goes_to_its_own_path() {
+    let body = br#"{"model":"a","messages":[{"role":"user","content":"x"}]}"#;
+    let request = crate::messages::parse_count_request(body).unwrap();
+    let encoded = crate::anthropic::encode_count(&request, &target()).unwrap();
+    assert_eq!(encoded.path, "/v1/messages/count_tokens");
+    let expected = r#"{"model":"claude-x","messages":[{"role":"user","content":"x"}]}"#;
+    assert_eq!(encoded.body, expected);
+    let count = crate::anthropic::decode_count;
+    assert_eq!(count(br#"{"input_tokens":17}"#).ok(), Some(17));
+    assert!(count(b"{}").is_err() && count(b"<html>").is_err());
+}

@@ -1,0 +1,116 @@
+//! Events that go through to the client as they are.
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::events::STOP_FRAME;
+use crate::json::Text;
+use crate::sse::Frame;
+
+/// What a frame holds that a decoder has no event for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Look {
+    /// A block of any kind begins.
+    pub(crate) content: bool,
+    /// It is one that a client would see as an answer.
+    pub(crate) answer: bool,
+}
+
+/// Passes events through, and keeps the end back.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    /// The last `message_delta`: as received, and its data.
+    delta: Option<(Bytes, String)>,
+    /// `message_stop`, as received.
+    stop: Option<Bytes>,
+}
+
+impl Passed {
+    /// What the client is sent of this frame, and what is in it. `content` says whether an answer
+    /// has begun: before it, pings reach nobody and would only be piled up.
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>, content: bool) -> (Option<Bytes>, Look) {
+        let mut look = Look::default();
+        let raw = || Some(frame.raw.clone());
+        let sent = match kind(frame).as_str() {
+            "message_delta" => {
+                let later = (frame.raw.clone(), frame.data.to_owned());
+                self.delta.replace(later).map(|(earlier, _)| earlier)
+            }
+            "message_stop" => {
+                self.stop = raw();
+                None
+            }
+            "ping" | "" if !content => None,
+            "content_block_start" => {
+                look = look_at(frame.data);
+                raw()
+            }
+            _ => raw(),
+        };
+        (sent, look)
+    }
+
+    /// The end of a complete answer. `extension`, a JSON object, is put into `message_delta` under
+    /// the key `steelyard`.
+    pub(crate) fn close(&mut self, extension: Option<&str>, out: &mut Vec<Bytes>) {
+        if let Some((raw, data)) = self.delta.take() {
+            let open = data.trim_end().strip_suffix('}');
+            out.push(match (extension, open) {
+                (Some(extension), Some(open)) => {
+                    let head = "event: message_delta\ndata: ";
+                    let parts = [head, open, ",\"steelyard\":", extension, "}\n\n"];
+                    Bytes::from(parts.concat())
+                }
+                _ => raw,
+            });
+        }
+        out.push(
+            self.stop
+                .take()
+                .unwrap_or_else(|| Bytes::from_static(STOP_FRAME)),
+        );
+    }
+}
+
+/// The event's name, which its data repeats; some proxies leave one of the two out.
+fn kind(frame: &Frame<'_>) -> String {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Text<'a>,
+    }
+    if !frame.event.is_empty() {
+        return frame.event.to_owned();
+    }
+    let named: Result<Named<'_>, _> = serde_json::from_str(frame.data);
+    named
+        .map(|named| named.kind.0.into_owned())
+        .unwrap_or_default()
+}
+
+fn look_at(data: &str) -> Look {
+    #[derive(Deserialize)]
+    struct Start<'a> {
+        #[serde(borrow)]
+        content_block: Block<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Block<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Text<'a>,
+    }
+    let start: Result<Start<'_>, _> = serde_json::from_str(data);
+    let kind = start.map(|start| start.content_block.kind);
+    match kind.as_ref().map(Text::as_str) {
+        // What is in these says itself whether it is empty.
+        Ok("text" | "thinking" | "tool_use") | Err(_) => Look::default(),
+        Ok("redacted_thinking") => Look {
+            content: true,
+            answer: false,
+        },
+        Ok(_) => Look {
+            content: true,
+            answer: true,
+        },
+    }
+}
