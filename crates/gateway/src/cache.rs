@@ -146,10 +146,7 @@ impl RouteCache {
 /// what is asked. The same bytes can be a request of two dialects.
 #[must_use]
 pub fn cache_key(caller: &str, dialect: Dialect, route: &str, body: &[u8]) -> CacheKey {
-    let dialect: &[u8] = match dialect {
-        Dialect::OpenAiChat => b"openai_chat",
-        Dialect::AnthropicMessages => b"anthropic_messages",
-    };
+    let dialect = dialect.as_str().as_bytes();
     let mut hash = Sha256::new();
     for part in [caller.as_bytes(), dialect, route.as_bytes(), body] {
         hash.update(part.len().to_le_bytes());

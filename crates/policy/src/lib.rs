@@ -27,5 +27,5 @@ pub use key::VirtualKey;
 pub use model::{CapabilityBasis, Model, Price};
 pub use policy::{Policy, Selection};
 pub use provider::{KeyReference, Provider, ProviderKind, Region, Timeouts, TimeoutsOverride};
-pub use route::{CacheSettings, Constraints, ErrorKindSet, Fallback, Otherwise, Route};
+pub use route::{CacheSettings, Constraints, Conversion, ErrorKindSet, Fallback, Otherwise, Route};
 pub use server::{LogFormat, ServerSection};

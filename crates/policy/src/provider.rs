@@ -140,9 +140,9 @@ impl ProviderKind {
     pub fn profile(self) -> WireProfile {
         match self {
             Self::Mistral => WireProfile::MISTRAL,
-            Self::DashScopeCompatible | Self::DeepSeek | Self::OpenAiCompatible => {
-                WireProfile::COMPATIBLE
-            }
+            Self::DashScopeCompatible => WireProfile::DASHSCOPE,
+            Self::DeepSeek => WireProfile::DEEPSEEK,
+            Self::OpenAiCompatible => WireProfile::COMPATIBLE,
             Self::OpenAi | Self::Anthropic | Self::Gemini | Self::DashScope => WireProfile::OPENAI,
         }
     }

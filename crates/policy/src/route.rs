@@ -20,6 +20,8 @@ pub struct Route {
     pub fallback: Fallback,
     /// What every candidate must satisfy.
     pub require: Constraints,
+    /// Whether what a provider has no word for may be left out, declared.
+    pub conversion: Conversion,
     /// What it changes in its providers' timeouts.
     pub timeouts: Option<TimeoutsOverride>,
     /// Its response cache; `None` is off.
@@ -35,6 +37,17 @@ pub enum Otherwise {
     Strongest,
     /// The request is refused.
     Refuse,
+}
+
+/// What happens when a provider has no word for a field that changes nothing in what is asked, such
+/// as a seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Conversion {
+    /// It is left out, and the client is told which.
+    #[default]
+    Declared,
+    /// The provider is ruled out.
+    Strict,
 }
 
 /// When the next of the ladder is tried.

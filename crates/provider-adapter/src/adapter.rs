@@ -9,14 +9,14 @@ pub trait Adapter: Send + Sync {
     /// The format that it speaks.
     fn wire(&self) -> WireFormat;
 
-    /// Whether this request can be carried to this model without losing anything.
+    /// Whether this request can be carried to this model, and what is lost on the way.
     ///
     /// Cheap enough to be asked for every candidate of every request: it looks only at what is
     /// unusual about the request and builds nothing.
     ///
     /// # Errors
     /// The first field that cannot be carried.
-    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal>;
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal>;
 
     /// Writes the request in the provider's format.
     ///
@@ -63,6 +63,50 @@ pub struct EncodedRequest {
     pub headers: SmallVec<[(&'static str, &'static str); 1]>,
     /// The JSON body.
     pub body: Bytes,
+    /// What it does not say of the request, all of which [`Adapter::carries`] names too.
+    pub lossy: Losses,
+}
+
+/// The fields of a request that a provider is not told, or told less exactly: none that changes
+/// what is asked, all of them declared to the client.
+///
+/// Names are those of the client's dialect, without positions (`seed`, `messages.reasoning`), so
+/// that they are few and can be counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Losses(SmallVec<[&'static str; 4]>);
+
+impl Losses {
+    /// Nothing is lost.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field, once.
+    pub fn add(&mut self, field: &'static str) {
+        if !self.0.contains(&field) {
+            self.0.push(field);
+        }
+    }
+
+    /// Adds a field if it is given.
+    pub fn add_if(&mut self, field: &'static str, given: bool) {
+        if given {
+            self.add(field);
+        }
+    }
+
+    /// The fields, in the order in which they were found.
+    #[must_use]
+    pub fn fields(&self) -> &[&'static str] {
+        &self.0
+    }
+
+    /// Whether nothing is lost.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Why a request cannot be carried to a provider.

@@ -4,20 +4,98 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, Dialect, ErrorKind, NumberText, OutputFormat, Part, ProviderError, Target,
+    ChatRequest, Dialect, ErrorKind, NumberText, OutputFormat, Part, ProviderError, Role, Target,
     ToolChoice,
 };
 
 use crate::masked::provider_error;
 use crate::turns::Call;
-use crate::{Refusal, classify, json};
+use crate::{Losses, Refusal, classify, json};
 
-/// The sampling parameters that are to be written: those that the client set, less those that say
-/// what a model which refuses them does anyway.
+/// What a format has words for, beyond text, tools and limits, which all have.
+///
+/// What it has no word for is refused where the answer would not be what was asked for (a picture
+/// that is not seen, a second answer that is not there), and lost, declared, where it only would
+/// have been a little different (a seed, a penalty).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Words {
+    /// The provider's name in the reasons of refusals.
+    pub(crate) provider: &'static str,
+    pub(crate) top_k: bool,
+    pub(crate) seed: bool,
+    pub(crate) presence_penalty: bool,
+    pub(crate) frequency_penalty: bool,
+    /// Several answers to one request.
+    pub(crate) n: bool,
+    pub(crate) logprobs: bool,
+    pub(crate) end_user: bool,
+    pub(crate) metadata: bool,
+    pub(crate) service_tier: bool,
+    /// Functions whose arguments must follow their schema strictly.
+    pub(crate) strict_tools: bool,
+    pub(crate) parallel_tool_calls: bool,
+    pub(crate) cache_marks: bool,
+    /// How closely a picture is to be looked at.
+    pub(crate) image_detail: bool,
+    /// Going on from words put into the model's mouth.
+    pub(crate) prefill: bool,
+    /// Any JSON object, and JSON by a schema.
+    pub(crate) json: bool,
+    /// How much to reason.
+    pub(crate) reasoning: bool,
+    /// Whether this part of a message of that role can be carried. Not asked for text, refusals and
+    /// thoughts.
+    pub(crate) part: fn(&Part<'_>, Role) -> bool,
+}
+
+impl Words {
+    /// A format that has words for nothing.
+    pub(crate) const NONE: Self = Self {
+        provider: "",
+        top_k: false,
+        seed: false,
+        presence_penalty: false,
+        frequency_penalty: false,
+        n: false,
+        logprobs: false,
+        end_user: false,
+        metadata: false,
+        service_tier: false,
+        strict_tools: false,
+        parallel_tool_calls: false,
+        cache_marks: false,
+        image_detail: false,
+        prefill: false,
+        json: false,
+        reasoning: false,
+        part: |_, _| false,
+    };
+}
+
+/// Fields that the neutral form has no word for and that change nothing in what is asked: hints,
+/// bookkeeping, and nudges of the sampling. Everything else that it has no word for is refused.
+const HINTS: [&str; 12] = [
+    "logit_bias",
+    "store",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "safety_identifier",
+    "verbosity",
+    "prediction",
+    "stream_options.include_obfuscation",
+    "service_tier",
+    "metadata",
+    "output_config.task_budget",
+];
+
+/// The sampling parameters that are to be written: those that the client set, unless the model
+/// refuses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sampling<'a> {
     pub(crate) temperature: Option<NumberText<'a>>,
     pub(crate) top_p: Option<NumberText<'a>>,
+    pub(crate) top_k: Option<NumberText<'a>>,
 }
 
 pub(crate) fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
@@ -27,87 +105,196 @@ pub(crate) fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Ref
     }
 }
 
-/// Refuses what the neutral form has no words for, and what the model cannot do. `provider` is the
-/// name used in the reasons.
+/// Refuses what would change what is asked, and says what else is lost on the way to a provider
+/// that has these words.
 pub(crate) fn check(
     request: &ChatRequest<'_>,
     target: &Target,
-    provider: &str,
+    words: &Words,
+) -> Result<Losses, Refusal> {
+    let mut lossy = Losses::none();
+    for field in &request.untranslated {
+        match HINTS.into_iter().find(|hint| *hint == field) {
+            Some(hint) => lossy.add(hint),
+            None => return Err(not_carried(field.as_ref(), words)),
+        }
+    }
+    check_fields(request, words, &mut lossy)?;
+    check_messages(request, words, &mut lossy)?;
+    check_tools(request, target, words, &mut lossy)?;
+    check_prefill(request, target, words.prefill)?;
+    check_limit(request, target)?;
+    sampling(request, target, &mut lossy);
+    Ok(lossy)
+}
+
+fn not_carried(field: impl Into<String>, words: &Words) -> Refusal {
+    refuse(field, format!("is not carried to {}", words.provider))
+}
+
+/// The field's name in the client's dialect.
+pub(crate) fn named(
+    request: &ChatRequest<'_>,
+    openai: &'static str,
+    anthropic: &'static str,
+) -> &'static str {
+    match request.dialect {
+        Dialect::OpenAiChat => openai,
+        Dialect::AnthropicMessages => anthropic,
+    }
+}
+
+fn check_fields(
+    request: &ChatRequest<'_>,
+    words: &Words,
+    lossy: &mut Losses,
 ) -> Result<(), Refusal> {
-    if let Some(field) = request.untranslated.first() {
-        return Err(not_yet(field.as_ref(), provider));
+    if request.n.is_some_and(|n| n != 1) && !words.n {
+        return Err(not_carried("n", words));
     }
-    if let Some(field) = not_carried(request) {
-        return Err(not_yet(field, provider));
+    if request.logprobs == Some(true) && !words.logprobs {
+        return Err(not_carried("logprobs", words));
     }
+    if !matches!(request.format, OutputFormat::Text) && !words.json {
+        let field = named(request, "response_format", "output_config.format");
+        return Err(not_carried(field, words));
+    }
+    lossy.add_if("top_k", request.top_k.is_some() && !words.top_k);
+    lossy.add_if("seed", request.seed.is_some() && !words.seed);
+    lossy.add_if(
+        "presence_penalty",
+        request.presence_penalty.is_some() && !words.presence_penalty,
+    );
+    lossy.add_if(
+        "frequency_penalty",
+        request.frequency_penalty.is_some() && !words.frequency_penalty,
+    );
+    lossy.add_if(
+        named(request, "user", "metadata.user_id"),
+        request.end_user.is_some() && !words.end_user,
+    );
+    lossy.add_if("metadata", request.metadata.is_some() && !words.metadata);
+    lossy.add_if(
+        "service_tier",
+        request.service_tier.is_some() && !words.service_tier,
+    );
+    lossy.add_if(
+        named(request, "reasoning_effort", "thinking"),
+        request.reasoning.is_some() && !words.reasoning,
+    );
+    Ok(())
+}
+
+fn check_messages(
+    request: &ChatRequest<'_>,
+    words: &Words,
+    lossy: &mut Losses,
+) -> Result<(), Refusal> {
+    let marked = request.cache.is_some()
+        || request.tools.iter().any(|tool| tool.cache.is_some())
+        || request.messages.iter().any(|one| !one.cache.is_empty());
+    lossy.add_if("cache_control", marked && !words.cache_marks);
     for (index, message) in request.messages.iter().enumerate() {
         if let Some(field) = &message.untranslated {
-            return Err(not_yet(field.as_str(), provider));
+            return Err(not_carried(field.as_str(), words));
         }
         for (position, part) in message.content.iter().enumerate() {
             let kind = match part {
-                // Thoughts are of use to the model alone that had them: they stay behind.
                 Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) => continue,
+                Part::Image(image) if (words.part)(part, message.role) => {
+                    let detail = image.detail.as_deref().unwrap_or("auto");
+                    lossy.add_if("image_url.detail", detail != "auto" && !words.image_detail);
+                    continue;
+                }
+                _ if (words.part)(part, message.role) => continue,
                 Part::Image(_) => "image",
                 Part::Document(_) => "document",
                 Part::Other { kind, .. } => kind.as_ref(),
             };
             return Err(refuse(
                 format!("messages[{index}].content[{position}]"),
-                format!("of type {kind} is not carried to {provider} yet"),
+                format!("of type {kind} is not carried to {}", words.provider),
             ));
         }
     }
-    if request.tools.is_empty()
-        && matches!(
-            request.tool_choice,
-            Some(ToolChoice::Required | ToolChoice::Function(_))
-        )
-    {
+    Ok(())
+}
+
+fn check_tools(
+    request: &ChatRequest<'_>,
+    target: &Target,
+    words: &Words,
+    lossy: &mut Losses,
+) -> Result<(), Refusal> {
+    let forced = matches!(
+        request.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Function(_))
+    );
+    if request.tools.is_empty() {
+        return if forced {
+            let reason = "asks for a call, but there are no tools";
+            Err(refuse("tool_choice", reason))
+        } else {
+            Ok(())
+        };
+    }
+    check_forced_choice(request, target)?;
+    lossy.add_if(
+        "tools.strict",
+        !words.strict_tools && request.tools.iter().any(|tool| tool.strict == Some(true)),
+    );
+    let may_call = request.tool_choice != Some(ToolChoice::None);
+    if may_call && request.parallel_tool_calls == Some(false) && !words.parallel_tool_calls {
+        let field = named(
+            request,
+            "parallel_tool_calls",
+            "tool_choice.disable_parallel_tool_use",
+        );
+        lossy.add(field);
+    }
+    Ok(())
+}
+
+/// Refuses a forced call where the model does: the client relies on getting one.
+pub(crate) fn check_forced_choice(
+    request: &ChatRequest<'_>,
+    target: &Target,
+) -> Result<(), Refusal> {
+    let forced = matches!(
+        request.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Function(_))
+    );
+    if forced && !request.tools.is_empty() && target.facts.refuses_forced_tool_choice {
         return Err(refuse(
             "tool_choice",
-            "asks for a call, but there are no tools",
+            format!("forces a call, which {} does not accept", target.upstream),
         ));
     }
-    check_limit(request, target)?;
-    sampling(request, target).map(drop)
+    Ok(())
 }
 
-fn not_yet(field: impl Into<String>, provider: &str) -> Refusal {
-    refuse(field, format!("is not carried to {provider} yet"))
-}
-
-/// The first field that has a word in the neutral form but none in any foreign format yet.
-fn not_carried(request: &ChatRequest<'_>) -> Option<&'static str> {
-    let named = |openai, anthropic| match request.dialect {
-        Dialect::OpenAiChat => openai,
-        Dialect::AnthropicMessages => anthropic,
-    };
-    let given = [
-        ("top_k", request.top_k.is_some()),
-        ("seed", request.seed.is_some()),
-        ("presence_penalty", request.presence_penalty.is_some()),
-        ("frequency_penalty", request.frequency_penalty.is_some()),
-        ("n", request.n.is_some_and(|n| n != 1)),
-        ("logprobs", request.logprobs == Some(true)),
-        (
-            named("response_format", "output_config.format"),
-            !matches!(request.format, OutputFormat::Text),
-        ),
-        (
-            named("reasoning_effort", "thinking"),
-            request.reasoning.is_some(),
-        ),
-        (
-            named("user", "metadata.user_id"),
-            request.end_user.is_some(),
-        ),
-        ("metadata", request.metadata.is_some()),
-        ("service_tier", request.service_tier.is_some()),
-    ];
-    given
-        .into_iter()
-        .find_map(|(field, given)| given.then_some(field))
+/// Refuses a conversation that ends with the assistant's words where the model does, and where it
+/// would begin anew although the client's dialect promises that it goes on.
+pub(crate) fn check_prefill(
+    request: &ChatRequest<'_>,
+    target: &Target,
+    goes_on: bool,
+) -> Result<(), Refusal> {
+    if !request.has_prefill() {
+        return Ok(());
+    }
+    let promised = request.dialect == Dialect::AnthropicMessages;
+    if target.facts.refuses_prefill || promised && !goes_on {
+        let last = request.messages.len().saturating_sub(1);
+        return Err(refuse(
+            format!("messages[{last}].role"),
+            format!(
+                "is assistant at the end, from where {} does not go on",
+                target.upstream
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses a limit that the provider would answer with 400, so that a larger model can be tried.
@@ -130,31 +317,29 @@ pub(crate) fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<
     }
 }
 
-/// The sampling parameters to write.
-///
-/// # Errors
-/// The model takes none, and the client wants another value than the default of 1.
+/// The sampling parameters to write. A model that refuses them is not told, and what was not its
+/// default of 1 is lost.
 pub(crate) fn sampling<'a>(
     request: &ChatRequest<'a>,
     target: &Target,
-) -> Result<Sampling<'a>, Refusal> {
-    let keep = |field: &str, value: Option<NumberText<'a>>| match value {
-        Some(number) if target.refuses_sampling => {
-            if is_one(number) {
-                Ok(None)
-            } else {
-                Err(refuse(
-                    field,
-                    format!("is not 1, and {} takes no other value", target.upstream),
-                ))
-            }
-        }
-        other => Ok(other),
-    };
-    Ok(Sampling {
-        temperature: keep("temperature", request.temperature)?,
-        top_p: keep("top_p", request.top_p)?,
-    })
+    lossy: &mut Losses,
+) -> Sampling<'a> {
+    if !target.facts.refuses_sampling {
+        return Sampling {
+            temperature: request.temperature,
+            top_p: request.top_p,
+            top_k: request.top_k,
+        };
+    }
+    let says_something = |value: Option<NumberText<'_>>| value.is_some_and(|it| !is_one(it));
+    lossy.add_if("temperature", says_something(request.temperature));
+    lossy.add_if("top_p", says_something(request.top_p));
+    lossy.add_if("top_k", request.top_k.is_some());
+    Sampling {
+        temperature: None,
+        top_p: None,
+        top_k: None,
+    }
 }
 
 /// The number as a float, to compare it with a limit. What is sent is always the text.
@@ -164,24 +349,6 @@ pub(crate) fn value(number: NumberText<'_>) -> f64 {
 
 pub(crate) fn is_one(number: NumberText<'_>) -> bool {
     (value(number) - 1.0).abs() < f64::EPSILON
-}
-
-/// Refuses functions whose arguments must follow their schema strictly.
-pub(crate) fn refuse_strict_tools(
-    request: &ChatRequest<'_>,
-    provider: &str,
-) -> Result<(), Refusal> {
-    match request
-        .tools
-        .iter()
-        .position(|tool| tool.strict == Some(true))
-    {
-        Some(index) => Err(refuse(
-            format!("tools[{index}].function.strict"),
-            format!("is not carried to {provider} yet"),
-        )),
-        None => Ok(()),
-    }
 }
 
 /// The sampling parameter as JSON.

@@ -1,6 +1,6 @@
 //! A whole answer out of the events of a stream.
 
-use steelyard_types::{AnswerToolCall, ChatAnswer, StreamEvent};
+use steelyard_types::{AnswerToolCall, ChatAnswer, StreamEvent, Thought};
 
 /// Collects events. Formats whose whole answer is one piece of a stream are read this way.
 #[derive(Debug, Default)]
@@ -20,7 +20,13 @@ impl Collected {
                 answer.model = model.into_owned();
             }
             StreamEvent::Text(text) => append(&mut answer.text, &text),
-            StreamEvent::Reasoning(text) => append(&mut answer.reasoning, &text),
+            StreamEvent::Reasoning(text) => answer.push_reasoning(&text),
+            StreamEvent::ReasoningSignature(signature) => answer.sign_reasoning(&signature),
+            StreamEvent::RedactedReasoning(data) => answer.reasoning.push(Thought {
+                redacted: Some(data.into_owned()),
+                ..Thought::default()
+            }),
+            StreamEvent::Logprobs(list) => append_list(&mut answer.logprobs, &list),
             StreamEvent::Refusal(text) => append(&mut answer.refusal, &text),
             StreamEvent::ToolCallStart { id, name, .. } => answer.tool_calls.push(AnswerToolCall {
                 id: id.into_owned(),
@@ -39,5 +45,23 @@ impl Collected {
             StreamEvent::Usage(usage) => answer.usage = Some(usage),
             StreamEvent::Error(_) | StreamEvent::Done => {}
         }
+    }
+}
+
+/// Adds the entries of a JSON list to those of another.
+fn append_list(list: &mut Option<String>, more: &str) {
+    let entries = more
+        .trim()
+        .strip_prefix('[')
+        .and_then(|more| more.strip_suffix(']'))
+        .unwrap_or_default();
+    match list {
+        Some(list) if list.len() > 2 => {
+            list.pop();
+            list.push(',');
+            list.push_str(entries);
+            list.push(']');
+        }
+        _ => *list = Some(format!("[{entries}]")),
     }
 }

@@ -12,6 +12,7 @@ mod collect;
 mod dialect;
 mod json;
 mod masked;
+mod origin;
 mod reply;
 mod stream_reply;
 mod turns;
@@ -25,7 +26,7 @@ pub mod openai;
 pub mod sse;
 
 pub use adapter::{
-    Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Refusal, ResponseHead, adapter,
+    Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Losses, Refusal, ResponseHead, adapter,
 };
 pub use dialect::{ClientDialect, ClientError, ModelEntry, client_dialect};
 pub use reply::{ReplyContext, UnaryReply};

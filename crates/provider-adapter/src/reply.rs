@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use steelyard_types::{Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
-use crate::{ResponseHead, adapter, anthropic, messages, openai};
+use crate::{ResponseHead, adapter, anthropic, messages, openai, origin};
 
 /// What a reply must know of its request.
 #[derive(Debug, Clone)]
@@ -64,7 +64,14 @@ impl UnaryReply {
             }
             _ => {}
         }
-        let answer = adapter(wire).decode(head, &body)?;
+        let mut answer = adapter(wire).decode(head, &body)?;
+        for thought in &mut answer.reasoning {
+            for proof in [&mut thought.signature, &mut thought.redacted] {
+                if let Some(proof) = proof {
+                    *proof = origin::seal(wire, &context.upstream_model, proof);
+                }
+            }
+        }
         let write = match context.dialect {
             Dialect::OpenAiChat => openai::answer_body,
             Dialect::AnthropicMessages => messages::answer_body,

@@ -12,7 +12,7 @@ use crate::openai::{
     ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
 };
 use crate::sse::{Frame, SseDecoder};
-use crate::{FrameDecoder, ReplyContext, adapter};
+use crate::{FrameDecoder, ReplyContext, adapter, origin};
 
 /// How far a streamed answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,8 @@ enum Mode {
     Convert {
         decoder: Box<dyn FrameDecoder>,
         writer: Writer,
+        /// The mark of this model's signatures.
+        mark: String,
     },
 }
 
@@ -95,8 +97,10 @@ struct Seen {
 impl Seen {
     fn event(&mut self, event: &StreamEvent<'_>) {
         match event {
-            StreamEvent::Start { .. } => {}
-            StreamEvent::Reasoning(_) => self.content = true,
+            StreamEvent::Start { .. } | StreamEvent::Logprobs(_) => {}
+            StreamEvent::Reasoning(_)
+            | StreamEvent::ReasoningSignature(_)
+            | StreamEvent::RedactedReasoning(_) => self.content = true,
             StreamEvent::Text(_)
             | StreamEvent::Refusal(_)
             | StreamEvent::ToolCallStart { .. }
@@ -154,6 +158,7 @@ impl StreamReply {
             },
             (dialect, _) => Mode::Convert {
                 decoder: adapter(wire).stream_decoder(),
+                mark: origin::mark(wire, &context.upstream_model),
                 writer: match dialect {
                     Dialect::OpenAiChat => Writer::Chunks(ChunkWriter::new(context)),
                     Dialect::AnthropicMessages => Writer::Events(EventWriter::new(context)),
@@ -314,8 +319,12 @@ impl Mode {
             }
             // Comments alone say nothing in any format.
             Self::Convert { .. } if frame.data.is_empty() => {}
-            Self::Convert { decoder, writer } => {
-                decoder.frame(frame, &mut |event| write(writer, seen, &event));
+            Self::Convert {
+                decoder,
+                writer,
+                mark,
+            } => {
+                decoder.frame(frame, &mut |event| write(writer, mark, seen, event));
             }
         }
     }
@@ -324,8 +333,12 @@ impl Mode {
         match self {
             Self::Chunks { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
             Self::Events { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
-            Self::Convert { decoder, writer } => {
-                decoder.end(&mut |event| write(writer, seen, &event));
+            Self::Convert {
+                decoder,
+                writer,
+                mark,
+            } => {
+                decoder.end(&mut |event| write(writer, mark, seen, event));
             }
         }
         if !seen.is_over() {
@@ -366,12 +379,21 @@ impl Mode {
 }
 
 /// Notes one event and writes it, unless the answer is over.
-fn write(writer: &mut Writer, seen: &mut Seen, event: &StreamEvent<'_>) {
+fn write(writer: &mut Writer, mark: &str, seen: &mut Seen, event: StreamEvent<'_>) {
     if seen.is_over() {
         return;
     }
-    seen.event(event);
-    if let Err(error) = writer.event(event) {
+    let event = match event {
+        StreamEvent::ReasoningSignature(signature) => {
+            StreamEvent::ReasoningSignature(Cow::Owned([mark, &signature].concat()))
+        }
+        StreamEvent::RedactedReasoning(data) => {
+            StreamEvent::RedactedReasoning(Cow::Owned([mark, &data].concat()))
+        }
+        other => other,
+    };
+    seen.event(&event);
+    if let Err(error) = writer.event(&event) {
         seen.fail(error);
     }
 }

@@ -394,7 +394,7 @@ fn target(profile: WireProfile) -> Target {
         wire: WireFormat::OpenAiChat,
         profile,
         features: FeatureSet::EMPTY,
-        refuses_sampling: false,
+        facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 4_096,
     }
 }

@@ -147,7 +147,7 @@ fn target(wire: WireFormat) -> Target {
         wire,
         profile: WireProfile::OPENAI,
         features: FeatureSet::EMPTY,
-        refuses_sampling: false,
+        facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 8_192,
     }
 }

@@ -83,6 +83,20 @@ pub enum Dialect {
     AnthropicMessages,
 }
 
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::AnthropicMessages];
+
+    /// A short name for logs, labels and keys of caches.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai_chat",
+            Self::AnthropicMessages => "anthropic_messages",
+        }
+    }
+}
+
 /// A top-level field as received.
 #[derive(Debug, Clone)]
 pub struct Field<'a> {
@@ -95,6 +109,16 @@ pub struct Field<'a> {
 /// The text of a JSON number. Kept as text so that `0.7` leaves as `0.7`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NumberText<'a>(pub &'a str);
+
+impl ChatRequest<'_> {
+    /// Whether the conversation ends with words of the model that it is to go on from.
+    #[must_use]
+    pub fn has_prefill(&self) -> bool {
+        self.messages
+            .last()
+            .is_some_and(|last| last.role == Role::Assistant && last.tool_calls.is_empty())
+    }
+}
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -18,6 +18,14 @@ pub enum StreamEvent<'a> {
     Text(Cow<'a, str>),
     /// A piece of reasoning text. Never empty.
     Reasoning(Cow<'a, str>),
+    /// The provider's proof that the reasoning before it is its model's. It ends that block of
+    /// reasoning: what follows is another one. Never empty.
+    ReasoningSignature(Cow<'a, str>),
+    /// A block of reasoning that only the provider can read, whole. Never empty.
+    RedactedReasoning(Cow<'a, str>),
+    /// How likely the tokens of the text before it were: entries of OpenAI's `logprobs.content`, as
+    /// a JSON list. Never empty.
+    Logprobs(Cow<'a, str>),
     /// A piece of the text in which a model declines (OpenAI's `refusal`). Never empty.
     Refusal(Cow<'a, str>),
     /// A tool call opens. Indices count 0, 1, 2 in order of opening.

@@ -17,7 +17,7 @@ mod usage;
 pub mod money;
 pub mod price;
 
-pub use answer::{AnswerToolCall, ChatAnswer};
+pub use answer::{AnswerToolCall, ChatAnswer, Thought};
 pub use chat::{
     CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Field, Image, JsonSchema,
     Message, NumberText, OutputFormat, Part, ReasoningControl, ReasoningPart, Role, Source, Tool,
@@ -27,7 +27,10 @@ pub use error::{ErrorKind, ProviderError};
 pub use event::StreamEvent;
 pub use feature::{Feature, FeatureSet};
 pub use finish::FinishReason;
-pub use model::{MaxTokensField, Target, ToolCallIds, UnknownFields, WireFormat, WireProfile};
+pub use model::{
+    Delivery, MaxTokensField, ModelFacts, ReasoningField, ReasoningStyle, StructuredOutput, Target,
+    ToolCallIds, UnknownFields, WireFormat, WireProfile,
+};
 pub use money::{AmountError, NanoUsd, PricePerMtok};
 pub use price::{
     Cost, DailyWindow, PriceQuery, PriceRow, PriceTable, PriceTableError, Rates, ReasoningBilling,

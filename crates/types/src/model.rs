@@ -43,6 +43,8 @@ pub struct WireProfile {
     pub tool_call_ids: ToolCallIds,
     /// What the server does with fields that it does not know.
     pub unknown_fields: UnknownFields,
+    /// How the server is asked to reason.
+    pub reasoning: ReasoningField,
 }
 
 impl WireProfile {
@@ -53,6 +55,7 @@ impl WireProfile {
         stream_usage_option: true,
         tool_call_ids: ToolCallIds::Any,
         unknown_fields: UnknownFields::Forward,
+        reasoning: ReasoningField::Effort,
     };
 
     /// The usual OpenAI-compatible server: knows `max_tokens` and `system` only.
@@ -60,6 +63,18 @@ impl WireProfile {
         max_tokens_field: MaxTokensField::MaxTokens,
         developer_role: false,
         ..Self::OPENAI
+    };
+
+    /// DashScope's compatible mode: switches thinking with a field of its own.
+    pub const DASHSCOPE: Self = Self {
+        reasoning: ReasoningField::EnableThinking,
+        ..Self::COMPATIBLE
+    };
+
+    /// DeepSeek: switches thinking with Anthropic's word.
+    pub const DEEPSEEK: Self = Self {
+        reasoning: ReasoningField::Thinking,
+        ..Self::COMPATIBLE
     };
 
     /// Mistral: refuses unknown fields, wants ids of nine letters and digits, sends usage unasked.
@@ -98,6 +113,75 @@ pub enum UnknownFields {
     Refuse,
 }
 
+/// How an OpenAI-compatible server is asked to reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReasoningField {
+    /// `reasoning_effort`: OpenAI, vLLM, Groq, Mistral.
+    Effort,
+    /// `enable_thinking`, with `thinking_budget`: DashScope's compatible mode.
+    EnableThinking,
+    /// `thinking: {"type": "enabled" | "disabled"}`: DeepSeek.
+    Thinking,
+    /// Not at all: a wish for reasoning cannot be carried.
+    None,
+}
+
+/// What a model accepts, as far as models of one provider differ: facts of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ModelFacts {
+    /// Whether it refuses `temperature`, `top_p` and `top_k` (Claude Opus 4.7 and later, OpenAI's
+    /// reasoning models).
+    pub refuses_sampling: bool,
+    /// Whether it refuses a conversation that ends with the assistant's words (newer Claude).
+    pub refuses_prefill: bool,
+    /// Whether it refuses to be made to call a tool (Claude while it thinks, Qwen's thinking
+    /// models).
+    pub refuses_forced_tool_choice: bool,
+    /// How it hands over its answers.
+    pub delivery: Delivery,
+    /// How it is told how much to reason.
+    pub reasoning: ReasoningStyle,
+    /// How it is held to a schema.
+    pub structured_output: StructuredOutput,
+}
+
+/// How a model hands over its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Delivery {
+    /// Whole or streamed, as asked.
+    #[default]
+    Both,
+    /// Streamed only (several of Qwen's thinking models): whole answers are put together from the
+    /// stream.
+    StreamOnly,
+    /// Whole only: streams are written from the whole answer.
+    WholeOnly,
+}
+
+/// How a model is told how much to reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ReasoningStyle {
+    /// In the way of its provider's current models: OpenAI's effort, Anthropic's adaptive thinking
+    /// with an effort, Gemini's thinking level, DashScope's `enable_thinking` with a budget.
+    #[default]
+    Effort,
+    /// By a number of tokens: Anthropic's `budget_tokens` before 4.6, Gemini 2.5's
+    /// `thinkingBudget`.
+    Budget,
+}
+
+/// How a model is held to a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum StructuredOutput {
+    /// The provider decodes under the schema.
+    #[default]
+    Schema,
+    /// By being made to call one tool whose arguments are the answer (Claude before 4.5).
+    Tool,
+    /// The provider promises a JSON object; the schema is told as an instruction.
+    Object,
+}
+
 /// What an adapter must know of the model that it writes a request for.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -109,9 +193,8 @@ pub struct Target {
     pub profile: WireProfile,
     /// What the model can do.
     pub features: FeatureSet,
-    /// Whether the model refuses `temperature` and `top_p` (Claude Opus 4.7 and later, OpenAI's
-    /// reasoning models).
-    pub refuses_sampling: bool,
+    /// What the model accepts.
+    pub facts: ModelFacts,
     /// Most tokens of an answer; also what Anthropic is sent where the client names no limit,
     /// because it requires one.
     pub max_output_tokens: u64,

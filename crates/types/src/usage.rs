@@ -19,9 +19,21 @@ pub struct Usage {
     pub output: u64,
     /// Tokens of hidden or shown reasoning.
     pub reasoning: u64,
+    /// Whether the provider's own total is another number than the sum of these classes. It is
+    /// shown to operators, never mended.
+    pub disagrees: bool,
 }
 
 impl Usage {
+    /// These classes, marked if the provider's own total is another number. `None` and 0 are no
+    /// total.
+    #[must_use]
+    pub fn checked(mut self, provider_total: Option<u64>) -> Self {
+        let sum = self.total_tokens();
+        self.disagrees |= provider_total.is_some_and(|total| total != 0 && total != sum);
+        self
+    }
+
     /// All tokens of the prompt, cached ones included: OpenAI's `prompt_tokens`.
     #[must_use]
     pub fn prompt_tokens(&self) -> u64 {
@@ -56,6 +68,7 @@ impl Add for Usage {
             cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
             output: self.output.saturating_add(other.output),
             reasoning: self.reasoning.saturating_add(other.reasoning),
+            disagrees: self.disagrees || other.disagrees,
         }
     }
 }

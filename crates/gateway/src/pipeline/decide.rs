@@ -1,8 +1,8 @@
 //! Which models are tried for a request, in which order.
 
 use smallvec::SmallVec;
-use steelyard_policy::{ModelId, Selection};
-use steelyard_provider_adapter::Refusal;
+use steelyard_policy::{Conversion, ModelId, Selection};
+use steelyard_provider_adapter::{Losses, Refusal};
 use steelyard_router::{Demand, Exclusion, Plan, Reason, Scorer, plan};
 use steelyard_types::ChatRequest;
 
@@ -26,11 +26,20 @@ pub(crate) fn decide(
     demand: &mut Demand,
 ) -> Decision {
     let mut refusals = SmallVec::new();
+    let strict = match selection {
+        Selection::Route(id) => snapshot.policy.route(id).conversion == Conversion::Strict,
+        Selection::Model(_) => false,
+    };
     let mut admissible = |model: ModelId, ruled_out: Option<Exclusion>| {
         let target = &snapshot.policy.model(model).target;
         let ruled_out = ruled_out.or_else(|| {
             let carried = snapshot.deployment(model).adapter.carries(request, target);
-            refusals.push(carried.err()?);
+            let refusal = match carried {
+                Ok(losses) if strict => strictly(&losses)?,
+                Ok(_) => return None,
+                Err(refusal) => refusal,
+            };
+            refusals.push(refusal);
             Some(Exclusion::CannotCarry)
         });
         snapshot.candidate(model, ruled_out)
@@ -66,4 +75,12 @@ pub(crate) fn decide(
         reason,
         refusals,
     }
+}
+
+/// The refusal of what is lost where nothing may be.
+fn strictly(losses: &Losses) -> Option<Refusal> {
+    losses.fields().first().map(|field| Refusal {
+        field: (*field).to_owned(),
+        reason: "would not be carried whole, and the route's conversion is strict".to_owned(),
+    })
 }

@@ -121,7 +121,7 @@ fn dominates(better: &Model, model: &Model) -> bool {
             .features
             .difference(better.target.features)
             .is_empty()
-        && (model.target.refuses_sampling || !better.target.refuses_sampling);
+        && (model.target.facts.refuses_sampling || !better.target.facts.refuses_sampling);
     able && always_cheaper(&better.price, &model.price)
 }
 

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use steelyard_types::{Feature, FeatureSet, Target, UnixMillis};
+use steelyard_types::{
+    Delivery, Feature, FeatureSet, ModelFacts, ReasoningStyle, StructuredOutput, Target, UnixMillis,
+};
 
 use super::Names;
 use crate::decode::{Fields, Report, boolean, choice, fraction, integer, list, suggest, text};
@@ -72,9 +74,7 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     let own_features = fields
         .optional("features")
         .map(|node| features(node, report));
-    let refuses_sampling = fields
-        .optional("refuses_sampling")
-        .and_then(|node| boolean(node, report));
+    let facts = decode_facts(&mut fields, report);
     let price = decode_price(fields.optional("price"), entry, place, context, report);
     fields.finish(report);
 
@@ -90,7 +90,7 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
                 provider.profile
             }),
             features: own_features.unwrap_or_else(|| FeatureSet::EMPTY.with(Feature::Streaming)),
-            refuses_sampling: refuses_sampling.unwrap_or(false),
+            facts,
             max_output_tokens: max_output_tokens.unwrap_or(1),
         },
         capability: capability.unwrap_or_default(),
@@ -99,6 +99,45 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         price: price.price,
         price_name: price.name,
         ends: price.ends,
+    }
+}
+
+/// What the model accepts. Where the policy says nothing, it accepts what its provider does.
+fn decode_facts(fields: &mut Fields<'_>, report: &mut Report<'_>) -> ModelFacts {
+    const DELIVERIES: [(&str, Delivery); 3] = [
+        ("both", Delivery::Both),
+        ("stream_only", Delivery::StreamOnly),
+        ("whole_only", Delivery::WholeOnly),
+    ];
+    const REASONING: [(&str, ReasoningStyle); 2] = [
+        ("effort", ReasoningStyle::Effort),
+        ("budget", ReasoningStyle::Budget),
+    ];
+    const STRUCTURED: [(&str, StructuredOutput); 3] = [
+        ("schema", StructuredOutput::Schema),
+        ("tool", StructuredOutput::Tool),
+        ("object", StructuredOutput::Object),
+    ];
+    let mut refuses = |name| {
+        let node = fields.optional(name);
+        node.and_then(|node| boolean(node, report)).unwrap_or(false)
+    };
+    ModelFacts {
+        refuses_sampling: refuses("refuses_sampling"),
+        refuses_prefill: refuses("refuses_prefill"),
+        refuses_forced_tool_choice: refuses("refuses_forced_tool_choice"),
+        delivery: fields
+            .optional("delivery")
+            .and_then(|node| choice(node, &DELIVERIES, report))
+            .unwrap_or_default(),
+        reasoning: fields
+            .optional("reasoning")
+            .and_then(|node| choice(node, &REASONING, report))
+            .unwrap_or_default(),
+        structured_output: fields
+            .optional("structured_output")
+            .and_then(|node| choice(node, &STRUCTURED, report))
+            .unwrap_or_default(),
     }
 }
 

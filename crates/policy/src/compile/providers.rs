@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use steelyard_types::{MaxTokensField, ToolCallIds, UnknownFields, WireFormat, WireProfile};
+use steelyard_types::{
+    MaxTokensField, ReasoningField, ToolCallIds, UnknownFields, WireFormat, WireProfile,
+};
 
 use super::Names;
 use crate::decode::{Fields, Report, boolean, choice, duration_ms, text};
@@ -196,6 +198,12 @@ fn decode_profile(node: &Node, base: WireProfile, report: &mut Report<'_>) -> Wi
         ("forward", UnknownFields::Forward),
         ("refuse", UnknownFields::Refuse),
     ];
+    const REASONING: [(&str, ReasoningField); 4] = [
+        ("effort", ReasoningField::Effort),
+        ("enable_thinking", ReasoningField::EnableThinking),
+        ("thinking", ReasoningField::Thinking),
+        ("none", ReasoningField::None),
+    ];
     let mut fields = Fields::of(node, node.span, "profile", report);
     let profile = WireProfile {
         max_tokens_field: fields
@@ -218,6 +226,10 @@ fn decode_profile(node: &Node, base: WireProfile, report: &mut Report<'_>) -> Wi
             .optional("unknown_fields")
             .and_then(|node| choice(node, &UNKNOWN, report))
             .unwrap_or(base.unknown_fields),
+        reasoning: fields
+            .optional("reasoning")
+            .and_then(|node| choice(node, &REASONING, report))
+            .unwrap_or(base.reasoning),
     };
     fields.finish(report);
     profile

@@ -9,8 +9,8 @@ use crate::decode::{Fields, Report, amount, choice, duration_ms, fraction, integ
 use crate::prices::REGIONS;
 use crate::yaml::{Entry, Node, Span, Value};
 use crate::{
-    CacheSettings, Constraints, ErrorKindSet, Fallback, Model, ModelId, Otherwise, Provider,
-    ProviderId, Route,
+    CacheSettings, Constraints, Conversion, ErrorKindSet, Fallback, Model, ModelId, Otherwise,
+    Provider, ProviderId, Route,
 };
 
 /// What routes refer to.
@@ -24,6 +24,11 @@ pub(super) struct Context<'a> {
 const OTHERWISE: [(&str, Otherwise); 2] = [
     ("strongest", Otherwise::Strongest),
     ("refuse", Otherwise::Refuse),
+];
+
+const CONVERSIONS: [(&str, Conversion); 2] = [
+    ("declared", Conversion::Declared),
+    ("strict", Conversion::Strict),
 ];
 
 /// Most candidates of one route: every request weighs all of them.
@@ -59,6 +64,9 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         .optional("require")
         .map(|node| decode_constraints(node, context, report))
         .unwrap_or_default();
+    let conversion = fields
+        .optional("conversion")
+        .and_then(|node| choice(node, &CONVERSIONS, report));
     let timeouts = fields
         .optional("timeouts")
         .map(|node| providers::timeouts(node, report));
@@ -80,6 +88,7 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         otherwise: otherwise.unwrap_or(Otherwise::Strongest),
         fallback: fallback.unwrap_or_default(),
         require,
+        conversion: conversion.unwrap_or_default(),
         timeouts,
         cache,
         expected_output_tokens,

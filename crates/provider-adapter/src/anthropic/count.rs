@@ -12,7 +12,7 @@ const PATH: &str = "/v1/messages/count_tokens";
 /// # Errors
 /// Messages that have to be rewritten and cannot be.
 pub fn encode_count(request: &ChatRequest<'_>, target: &Target) -> Result<EncodedRequest, Refusal> {
-    own::write(request, target, PATH)
+    own::write(request, target, PATH, crate::Losses::none())
 }
 
 /// Reads the answer to it.

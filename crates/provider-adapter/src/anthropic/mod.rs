@@ -19,7 +19,7 @@ pub(crate) use response::look;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
-use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
+use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 /// The adapter of Anthropic Messages.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +30,7 @@ impl Adapter for AnthropicMessages {
         WireFormat::AnthropicMessages
     }
 
-    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         match request.dialect {
             Dialect::AnthropicMessages => own::check(request, target),
             Dialect::OpenAiChat => request::check(request, target),

@@ -13,23 +13,26 @@ use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::request::RawFields;
 use crate::openai::request::{Fields, string};
-use crate::{EncodedRequest, Refusal};
+use crate::{EncodedRequest, Losses, Refusal};
 
 /// Where answers come from.
 const PATH: &str = "/v1/messages";
 
 /// Only what the model's facts forbid is refused: everything else is the provider's to judge.
-pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     carry::check_limit(request, target)?;
-    carry::sampling(request, target).map(drop)
+    carry::check_forced_choice(request, target)?;
+    let mut lossy = Losses::none();
+    carry::sampling(request, target, &mut lossy);
+    Ok(lossy)
 }
 
 pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    check(request, target)?;
-    write(request, target, PATH)
+    let lossy = check(request, target)?;
+    write(request, target, PATH, lossy)
 }
 
 /// Writes the fields to that path.
@@ -37,6 +40,7 @@ pub(super) fn write(
     request: &ChatRequest<'_>,
     target: &Target,
     path: &str,
+    lossy: Losses,
 ) -> Result<EncodedRequest, Refusal> {
     let fields = request.fields.iter();
     let size: usize = fields
@@ -51,7 +55,7 @@ pub(super) fn write(
                 body.raw("messages", &rewritten(field.value)?);
             }
             // A model that takes none does what these say anyway, or `check` refused them.
-            "temperature" | "top_p" if target.refuses_sampling => {}
+            "temperature" | "top_p" | "top_k" if target.facts.refuses_sampling => {}
             name => body.raw(name, value),
         }
     }
@@ -59,6 +63,7 @@ pub(super) fn write(
         path: path.to_owned(),
         headers: SmallVec::new(),
         body: Bytes::from(body.close()),
+        lossy,
     })
 }
 

@@ -3,13 +3,13 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, Target, Tool, ToolCall, ToolChoice};
+use steelyard_types::{ChatRequest, NumberText, Target, Tool, ToolCall, ToolChoice};
 
-use crate::carry::{self, Sampling, refuse};
+use crate::carry::{self, Sampling, Words, refuse};
 use crate::gemini::call_id;
 use crate::json;
 use crate::turns::{self, Call, Conversation, Manners, Speaker, Turn};
-use crate::{EncodedRequest, Refusal};
+use crate::{EncodedRequest, Losses, Refusal};
 
 const MANNERS: Manners = Manners {
     provider: "Anthropic",
@@ -41,13 +41,22 @@ struct Body<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<&'r RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<&'r RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     stop_sequences: Option<&'r [Cow<'r, str>]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<WireTool<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<WireChoice<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'r>>,
     #[serde(skip_serializing_if = "is_false")]
     stream: bool,
+}
+
+#[derive(Serialize)]
+struct Metadata<'r> {
+    user_id: &'r str,
 }
 
 #[derive(Serialize)]
@@ -118,38 +127,42 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// The sampling parameters to write. The client's dialect goes to 2 and Anthropic's to 1, and
-/// current models take only one of the two: what cannot be sent as it is meant is refused, because
-/// another value would change the answer behind the client's back. A 1 beside another value says
-/// what is so anyway and is left out.
-fn sampling<'a>(request: &ChatRequest<'a>, target: &Target) -> Result<Sampling<'a>, Refusal> {
-    let mut sampling = carry::sampling(request, target)?;
+/// What Anthropic has words for.
+const WORDS: Words = Words {
+    provider: MANNERS.provider,
+    top_k: true,
+    end_user: true,
+    strict_tools: true,
+    parallel_tool_calls: true,
+    prefill: true,
+    ..Words::NONE
+};
+
+/// The sampling parameters to write. Other dialects go to 2 and Anthropic's to 1, and current
+/// models take only one of the two: what is above 1 is sent as 1, and `top_p` stays behind beside
+/// `temperature`, both declared. A 1 beside another value says what is so anyway and is left out.
+fn sampling<'a>(request: &ChatRequest<'a>, target: &Target, lossy: &mut Losses) -> Sampling<'a> {
+    let mut sampling = carry::sampling(request, target, lossy);
     if let Some(number) = sampling.temperature
         && carry::value(number) > 1.0
     {
-        return Err(refuse(
-            "temperature",
-            format!("is {}, and Anthropic takes 0 to 1", number.0),
-        ));
+        lossy.add("temperature");
+        sampling.temperature = Some(NumberText("1"));
     }
     if let (Some(temperature), Some(top_p)) = (sampling.temperature, sampling.top_p) {
-        if carry::is_one(top_p) {
-            sampling.top_p = None;
-        } else if carry::is_one(temperature) {
+        if carry::is_one(temperature) && !carry::is_one(top_p) {
             sampling.temperature = None;
         } else {
-            return Err(refuse(
-                "top_p",
-                "is set beside temperature, and Anthropic takes only one of them",
-            ));
+            lossy.add_if("top_p", !carry::is_one(top_p));
+            sampling.top_p = None;
         }
     }
-    Ok(sampling)
+    sampling
 }
 
-pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
-    carry::check(request, target, MANNERS.provider)?;
-    sampling(request, target)?;
+pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
+    let mut lossy = carry::check(request, target, &WORDS)?;
+    sampling(request, target, &mut lossy);
     let stops = request.stop.iter().flatten();
     for (index, stop) in stops.enumerate() {
         if stop.trim().is_empty() {
@@ -159,16 +172,16 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Re
             ));
         }
     }
-    Ok(())
+    Ok(lossy)
 }
 
 pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    check(request, target)?;
+    let mut lossy = check(request, target)?;
     let conversation = turns::arrange(request, MANNERS)?;
-    let sampling = sampling(request, target)?;
+    let sampling = sampling(request, target, &mut lossy);
     let (least, most) = DEFAULT_MAX_TOKENS;
     let body = Body {
         model: &target.upstream,
@@ -183,6 +196,11 @@ pub(super) fn encode(
             .collect::<Result<_, _>>()?,
         temperature: carry::number("temperature", sampling.temperature)?,
         top_p: carry::number("top_p", sampling.top_p)?,
+        top_k: carry::number("top_k", sampling.top_k)?,
+        metadata: request
+            .end_user
+            .as_deref()
+            .map(|user_id| Metadata { user_id }),
         stop_sequences: request.stop.as_deref(),
         tools: tools(request)?,
         tool_choice: tool_choice(request),
@@ -192,6 +210,7 @@ pub(super) fn encode(
         path: "/v1/messages".to_owned(),
         headers: SmallVec::new(),
         body: carry::write(&body)?,
+        lossy,
     })
 }
 

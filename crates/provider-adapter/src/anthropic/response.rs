@@ -110,6 +110,7 @@ impl WireUsage {
             cache_write_1h: hour,
             output: output - thinking,
             reasoning: thinking,
+            disagrees: false,
         }
     }
 }
@@ -189,7 +190,9 @@ fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<(), serde_json::Er
         }
         "thinking" => {
             let words: Words<'_> = serde_json::from_str(block)?;
-            append(&mut answer.reasoning, words.thinking);
+            if let Some(thinking) = words.thinking {
+                answer.push_reasoning(thinking.as_str());
+            }
         }
         "tool_use" => {
             let call: ToolUse<'_> = serde_json::from_str(block)?;

@@ -14,7 +14,7 @@ mod stream;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
 
-use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
+use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 /// The adapter of DashScope's native generation API.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,7 +25,7 @@ impl Adapter for DashScopeGeneration {
         WireFormat::DashScopeGeneration
     }
 
-    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         request::check(request, target)
     }
 

@@ -5,10 +5,10 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatRequest, Feature, Message, Role, Target, Tool, ToolCall, ToolChoice};
 
-use crate::carry::{self, refuse};
+use crate::carry::{self, Words, refuse};
 use crate::gemini::call_id;
 use crate::turns::told;
-use crate::{EncodedRequest, Refusal};
+use crate::{EncodedRequest, Losses, Refusal};
 
 const PROVIDER: &str = "DashScope";
 
@@ -121,10 +121,16 @@ struct ChosenFunction<'r> {
     name: &'r str,
 }
 
-pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
-    carry::check(request, target, PROVIDER)?;
-    carry::refuse_strict_tools(request, PROVIDER)?;
-    let sampling = carry::sampling(request, target)?;
+/// What DashScope has words for.
+const WORDS: Words = Words {
+    provider: PROVIDER,
+    parallel_tool_calls: true,
+    ..Words::NONE
+};
+
+pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
+    let mut lossy = carry::check(request, target, &WORDS)?;
+    let sampling = carry::sampling(request, target, &mut lossy);
     if let Some(number) = sampling.temperature
         && carry::value(number) >= 2.0
     {
@@ -147,15 +153,15 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Re
             "is required, which cannot be asked of DashScope",
         ));
     }
-    Ok(())
+    Ok(lossy)
 }
 
 pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    check(request, target)?;
-    let sampling = carry::sampling(request, target)?;
+    let mut lossy = check(request, target)?;
+    let sampling = carry::sampling(request, target, &mut lossy);
     let has_tools = !request.tools.is_empty();
     let multimodal = is_multimodal(target);
     let messages = request.messages.iter();
@@ -198,6 +204,7 @@ pub(super) fn encode(
             SmallVec::new()
         },
         body: carry::write(&body)?,
+        lossy,
     })
 }
 

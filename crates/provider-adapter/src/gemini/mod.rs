@@ -22,7 +22,7 @@ mod stream;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
 
-use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
+use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 /// The adapter of Gemini's `generateContent`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,7 +33,7 @@ impl Adapter for GeminiGenerateContent {
         WireFormat::GeminiGenerateContent
     }
 
-    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         request::check(request, target)
     }
 

@@ -7,10 +7,10 @@ use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, Target, ToolChoice};
 
 use super::call_id;
-use crate::carry::{self, refuse};
+use crate::carry::{self, Words, refuse};
 use crate::json;
 use crate::turns::{self, CallResult, Manners, Speaker, Turn};
-use crate::{EncodedRequest, Refusal};
+use crate::{EncodedRequest, Losses, Refusal};
 
 const MANNERS: Manners = Manners {
     provider: "Gemini",
@@ -145,9 +145,14 @@ impl GenerationConfig<'_> {
     }
 }
 
-pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
-    carry::check(request, target, MANNERS.provider)?;
-    carry::refuse_strict_tools(request, MANNERS.provider)?;
+/// What Gemini has words for.
+const WORDS: Words = Words {
+    provider: MANNERS.provider,
+    ..Words::NONE
+};
+
+pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
+    let lossy = carry::check(request, target, &WORDS)?;
     if request
         .stop
         .as_ref()
@@ -158,23 +163,16 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Re
             format!("has more than the {MAX_STOPS} sequences that Gemini takes"),
         ));
     }
-    let may_call = !request.tools.is_empty() && request.tool_choice != Some(ToolChoice::None);
-    if may_call && request.parallel_tool_calls == Some(false) {
-        return Err(refuse(
-            "parallel_tool_calls",
-            "is false, which cannot be asked of Gemini",
-        ));
-    }
-    Ok(())
+    Ok(lossy)
 }
 
 pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    check(request, target)?;
+    let mut lossy = check(request, target)?;
     let conversation = turns::arrange(request, MANNERS)?;
-    let sampling = carry::sampling(request, target)?;
+    let sampling = carry::sampling(request, target, &mut lossy);
     let current = conversation
         .turns
         .iter()
@@ -207,6 +205,7 @@ pub(super) fn encode(
         path: path(&target.upstream, request.stream),
         headers: SmallVec::new(),
         body: carry::write(&body)?,
+        lossy,
     })
 }
 

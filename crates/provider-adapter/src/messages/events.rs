@@ -102,7 +102,11 @@ impl EventWriter {
                 self.say(Kind::Call(*index), None, fragment)?;
             }
             StreamEvent::Finish(reason) => self.end.finish = Some(*reason),
-            StreamEvent::Error(_) | StreamEvent::Done => {}
+            StreamEvent::ReasoningSignature(_)
+            | StreamEvent::RedactedReasoning(_)
+            | StreamEvent::Logprobs(_)
+            | StreamEvent::Error(_)
+            | StreamEvent::Done => {}
         }
         Ok(())
     }
@@ -218,7 +222,7 @@ impl EventWriter {
         self.next += 1;
         let empty = match (block.kind, &block.call) {
             (Kind::Text, _) => text_block(""),
-            (Kind::Thinking, _) => thinking_block(""),
+            (Kind::Thinking, _) => thinking_block("", ""),
             (Kind::Call(_), call) => {
                 let (id, name) = call.as_ref().map_or(("", ""), |(id, name)| (id, name));
                 call_block(id, name, "{}")

@@ -21,8 +21,14 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         }
         content.push_str(&block);
     };
-    if let Some(thoughts) = said(answer.reasoning.as_deref()) {
-        push(thinking_block(thoughts));
+    for thought in &answer.reasoning {
+        push(match &thought.redacted {
+            Some(data) => redacted_block(data),
+            None => {
+                let signature = thought.signature.as_deref().unwrap_or_default();
+                thinking_block(&thought.text, signature)
+            }
+        });
     }
     // A refusal is text that `stop_reason` tells from an answer.
     for text in [&answer.text, &answer.refusal] {
@@ -76,11 +82,19 @@ pub(super) fn text_block(text: &str) -> String {
 
 /// Thoughts of a model that has no signature for them: an empty one tells them from Anthropic's
 /// own when they come back.
-pub(super) fn thinking_block(thoughts: &str) -> String {
-    let mut block = Object::with_capacity(thoughts.len() + 48);
+pub(super) fn thinking_block(thoughts: &str, signature: &str) -> String {
+    let mut block = Object::with_capacity(thoughts.len() + signature.len() + 48);
     block.text("type", "thinking");
     block.text("thinking", thoughts);
-    block.text("signature", "");
+    block.text("signature", signature);
+    block.close()
+}
+
+/// Thoughts that only their provider can read.
+pub(super) fn redacted_block(data: &str) -> String {
+    let mut block = Object::with_capacity(data.len() + 48);
+    block.text("type", "redacted_thinking");
+    block.text("data", data);
     block.close()
 }
 

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use steelyard_types::{AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Usage};
+use steelyard_types::{
+    AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Thought, Usage,
+};
 
 use super::failure;
 use super::shape::{Body, Call, Said};
@@ -62,7 +64,10 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     };
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     answer.text = said.content.text.as_deref().map(str::to_owned);
-    answer.reasoning = given(&reasoning(said));
+    answer.reasoning = given(&reasoning(said))
+        .map(Thought::of_text)
+        .into_iter()
+        .collect();
     answer.refusal = given(said.refusal.as_str());
     for call in said.tool_calls.iter().flatten() {
         answer

@@ -18,12 +18,12 @@ use super::encode::{PATH, limit_name, mapped_id};
 use crate::carry::{self, refuse};
 use crate::json::{Object, push_text};
 use crate::turns::told;
-use crate::{EncodedRequest, Refusal};
+use crate::{EncodedRequest, Losses, Refusal};
 
 const PROVIDER: &str = "a provider of OpenAI's format";
 
 /// Refuses what this format has no place for.
-pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     let not_carried = |field: &str| refuse(field, format!("is not carried to {PROVIDER}"));
     if let Some(field) = request.untranslated.first() {
         return Err(not_carried(field));
@@ -49,7 +49,11 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<(), 
     }
     effort(request, &target.profile)?;
     carry::check_limit(request, target)?;
-    carry::sampling(request, target).map(drop)
+    carry::check_forced_choice(request, target)?;
+    carry::check_prefill(request, target, false)?;
+    let mut lossy = Losses::none();
+    carry::sampling(request, target, &mut lossy);
+    Ok(lossy)
 }
 
 /// The name of a part that a message of that role has no place for.
@@ -96,7 +100,7 @@ pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    carries(request, target)?;
+    let mut lossy = carries(request, target)?;
     let profile = &target.profile;
     let mut body = Object::with_capacity(1_024);
     body.text("model", &target.upstream);
@@ -104,7 +108,7 @@ pub(super) fn encode(
     if let Some(limit) = request.max_output_tokens {
         body.raw(limit_name(profile), &limit.to_string());
     }
-    let sampling = carry::sampling(request, target)?;
+    let sampling = carry::sampling(request, target, &mut lossy);
     for (name, value) in [
         ("temperature", sampling.temperature),
         ("top_p", sampling.top_p),
@@ -136,6 +140,7 @@ pub(super) fn encode(
         path: PATH.to_owned(),
         headers: SmallVec::new(),
         body: Bytes::from(body.close()),
+        lossy,
     })
 }
 

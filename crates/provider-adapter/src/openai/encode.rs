@@ -14,7 +14,7 @@ use steelyard_types::{
 use super::request::{Fields, RawFields, message_field_says_nothing, says_nothing};
 use crate::gemini::call_id;
 use crate::json::Object;
-use crate::{EncodedRequest, Refusal};
+use crate::{EncodedRequest, Losses, Refusal};
 
 /// The endpoint behind the base URL, which ends in the API's version where there is one
 /// (`https://api.openai.com/v1`).
@@ -56,21 +56,21 @@ const STRICT_MESSAGE_FIELDS: [&str; 6] = [
     "prefix",
 ];
 
-pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     if request.dialect != Dialect::OpenAiChat {
         return Err(refusal(
             "messages",
             "are not carried to OpenAI's format yet",
         ));
     }
-    if target.refuses_sampling {
+    if target.facts.refuses_sampling {
         refuse_sampling("temperature", request.temperature)?;
         refuse_sampling("top_p", request.top_p)?;
     }
     if target.profile.unknown_fields == UnknownFields::Refuse {
         refuse_unknown(request)?;
     }
-    Ok(())
+    Ok(Losses::none())
 }
 
 /// A model that takes no sampling parameters takes their default.
@@ -138,7 +138,7 @@ pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    carries(request, target)?;
+    let lossy = carries(request, target)?;
     let profile = &target.profile;
     let strict = profile.unknown_fields == UnknownFields::Refuse;
     let size: usize = request
@@ -171,6 +171,7 @@ pub(super) fn encode(
         path: PATH.to_owned(),
         headers: SmallVec::new(),
         body: Bytes::from(body.close()),
+        lossy,
     })
 }
 

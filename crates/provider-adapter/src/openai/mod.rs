@@ -9,7 +9,7 @@ use steelyard_types::{
 };
 
 use crate::dialect::{ClientDialect, ClientError, ModelEntry};
-use crate::{Adapter, EncodedRequest, FrameDecoder, Refusal, ResponseHead};
+use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 mod answer;
 mod convert;
@@ -44,7 +44,7 @@ impl Adapter for OpenAiChat {
         WireFormat::OpenAiChat
     }
 
-    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         match request.dialect {
             Dialect::OpenAiChat => encode::carries(request, target),
             Dialect::AnthropicMessages => convert::carries(request, target),

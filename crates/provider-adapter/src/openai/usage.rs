@@ -87,14 +87,18 @@ impl UsageShape {
                 reasoning.min(completion),
             )
         };
-        Some(Usage {
-            input_fresh: prompt - cached - written,
-            input_cached: cached,
-            cache_write: written,
-            cache_write_1h: 0,
-            output,
-            reasoning,
-        })
+        Some(
+            Usage {
+                input_fresh: prompt - cached - written,
+                input_cached: cached,
+                cache_write: written,
+                cache_write_1h: 0,
+                output,
+                reasoning,
+                disagrees: false,
+            }
+            .checked(Some(self.total_tokens.get())),
+        )
     }
 }
 
@@ -171,6 +175,7 @@ mod tests {
             cache_write_1h: 0,
             output: 30,
             reasoning: 20,
+            disagrees: false,
         };
         assert_eq!(usage, Some(expected));
     }

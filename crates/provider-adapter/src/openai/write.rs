@@ -17,8 +17,8 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         Some(text) => message.text("content", text),
         None => message.raw("content", "null"),
     }
-    if let Some(reasoning) = &answer.reasoning {
-        message.text("reasoning_content", reasoning);
+    if let Some(reasoning) = answer.reasoning_text() {
+        message.text("reasoning_content", &reasoning);
     }
     match &answer.refusal {
         Some(refusal) => message.text("refusal", refusal),
@@ -158,7 +158,12 @@ impl ChunkWriter {
         }
         if matches!(
             event,
-            StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::Done
+            StreamEvent::ReasoningSignature(_)
+                | StreamEvent::RedactedReasoning(_)
+                | StreamEvent::Logprobs(_)
+                | StreamEvent::Usage(_)
+                | StreamEvent::Error(_)
+                | StreamEvent::Done
         ) {
             return;
         }
@@ -188,6 +193,9 @@ impl ChunkWriter {
             }
             StreamEvent::Finish(reason) => finish = Some(*reason),
             StreamEvent::Start { .. }
+            | StreamEvent::ReasoningSignature(_)
+            | StreamEvent::RedactedReasoning(_)
+            | StreamEvent::Logprobs(_)
             | StreamEvent::Usage(_)
             | StreamEvent::Error(_)
             | StreamEvent::Done => {}

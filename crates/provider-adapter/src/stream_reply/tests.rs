@@ -312,6 +312,7 @@ fn usage_without_the_providers_words_is_written_from_the_classes() {
         cache_write_1h: 8,
         output: 16,
         reasoning: 32,
+        disagrees: false,
     };
     let json: Value = serde_json::from_str(&usage_json(&usage)).unwrap();
     assert_eq!(

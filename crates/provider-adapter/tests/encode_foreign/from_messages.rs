@@ -13,7 +13,7 @@ fn target(wire: WireFormat) -> Target {
         wire,
         profile: WireProfile::OPENAI,
         features: FeatureSet::EMPTY,
-        refuses_sampling: false,
+        facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 0,
     }
 }
@@ -59,21 +59,8 @@ fn thoughts_stay_behind_and_failures_are_told() {
 }
 
 #[test]
-fn refusals_use_the_clients_words() {
-    let cases = [
-        (json!({"metadata": {"user_id": "u"}}), "metadata.user_id"),
-        (
-            json!({"thinking": {"type": "enabled", "budget_tokens": 2000}}),
-            "thinking",
-        ),
-        (
-            json!({"output_config": {"format": {"type": "json_schema", "schema": {}}}}),
-            "output_config.format",
-        ),
-        (json!({"top_k": 3}), "top_k"),
-        (json!({"container": "c"}), "container"),
-    ];
-    for (more, field) in cases {
+fn the_clients_words_name_what_is_lost_or_refused() {
+    let judged = |more: Value| {
         let mut body = json!({"model": "auto", "max_tokens": 5,
             "messages": [{"role": "user", "content": "hi"}]});
         for (name, value) in more.as_object().unwrap() {
@@ -82,7 +69,13 @@ fn refusals_use_the_clients_words() {
         let body = body.to_string();
         let request = parse_messages_request(body.as_bytes()).unwrap();
         let wire = WireFormat::GeminiGenerateContent;
-        let refusal = adapter(wire).carries(&request, &target(wire)).unwrap_err();
-        assert_eq!(refusal.field, field);
-    }
+        adapter(wire).carries(&request, &target(wire))
+    };
+    let user = judged(json!({"metadata": {"user_id": "u"}})).unwrap();
+    assert_eq!(user.fields(), ["metadata.user_id"]);
+    let refusal = judged(json!({"container": "c"})).unwrap_err();
+    assert_eq!(refusal.field, "container");
+    let prefill = judged(json!({"messages": [{"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"}]}));
+    assert_eq!(prefill.unwrap_err().field, "messages[1].role");
 }

@@ -38,7 +38,7 @@ fn target(wire: WireFormat) -> Target {
         wire,
         profile: WireProfile::OPENAI,
         features: FeatureSet::EMPTY,
-        refuses_sampling: false,
+        facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 64_000,
     }
 }
@@ -50,10 +50,17 @@ fn try_encode(target: &Target, request: &Value) -> Result<(EncodedRequest, Value
     let adapter = adapter(target.wire);
     let carries = adapter.carries(&request, target);
     let encoded = adapter.encode(&request, target);
-    if let Err(refusal) = carries {
-        assert_eq!(encoded.as_ref(), Err(&refusal));
-    }
-    let encoded = encoded?;
+    let encoded = match carries {
+        Err(refusal) => {
+            assert_eq!(encoded.as_ref(), Err(&refusal));
+            return Err(refusal);
+        }
+        Ok(lossy) => {
+            let encoded = encoded?;
+            assert_eq!(encoded.lossy, lossy, "what is lost is known beforehand");
+            encoded
+        }
+    };
     let text = std::str::from_utf8(&encoded.body).unwrap();
     let value: Value = serde_json::from_str(text).unwrap();
     schema::check(target.wire, &value);
@@ -119,6 +126,12 @@ fn with(field: &str, value: Value) -> Value {
     let mut request = without("top_p");
     request[field] = value;
     request
+}
+
+/// What is lost of a request on the way to that format.
+fn lost(wire: WireFormat, request: &Value) -> Vec<&'static str> {
+    let (encoded, _) = try_encode(&target(wire), request).unwrap();
+    encoded.lossy.fields().to_vec()
 }
 
 fn refused(wire: WireFormat, request: &Value) -> String {

@@ -6,17 +6,15 @@ use super::*;
 fn what_no_format_carries_is_refused_by_name() {
     for wire in FOREIGN {
         for (field, value) in [
-            ("response_format", json!({"type": "json_object"})),
-            ("seed", json!(7)),
-            ("n", json!(2)),
-            ("logit_bias", json!({"1": 2})),
+            ("modalities", json!(["text", "audio"])),
+            ("web_search_options", json!({"search_context_size": "low"})),
             ("something_new", json!(true)),
         ] {
             assert_eq!(refused(wire, &with(field, value)), field);
         }
-        let image = json!({"type": "image_url", "image_url": {"url": "https://example.org/a"}});
+        let sound = json!({"type": "something_new", "something_new": {}});
         let mut request = everything();
-        request["messages"][1]["content"][1] = image;
+        request["messages"][1]["content"][1] = sound;
         assert_eq!(refused(wire, &request), "messages[1].content[1]");
         assert_eq!(
             refused(wire, &with("max_completion_tokens", json!(64_001))),
@@ -29,22 +27,35 @@ fn what_no_format_carries_is_refused_by_name() {
 }
 
 #[test]
-fn limits_of_one_provider_are_refused_there() {
+fn hints_are_lost_and_declared() {
+    for wire in FOREIGN {
+        for (field, value) in [
+            ("logit_bias", json!({"1": 2})),
+            ("store", json!(true)),
+            ("prompt_cache_key", json!("k")),
+        ] {
+            assert_eq!(lost(wire, &with(field, value)), [field]);
+        }
+    }
+}
+
+#[test]
+fn limits_of_one_provider_are_refused_or_declared_there() {
     let [anthropic, gemini, dashscope] = FOREIGN;
     assert_eq!(
-        refused(anthropic, &with("temperature", json!(1.01))),
-        "temperature"
+        lost(anthropic, &with("temperature", json!(1.01))),
+        ["temperature"]
     );
     assert_eq!(
         refused(anthropic, &with("stop", json!(["a", " \n"]))),
         "stop[1]"
     );
-    assert_eq!(refused(anthropic, &everything()), "top_p");
+    assert_eq!(lost(anthropic, &everything()), ["top_p"]);
     let six = json!(["1", "2", "3", "4", "5", "6"]);
     assert_eq!(refused(gemini, &with("stop", six)), "stop");
     assert_eq!(
-        refused(gemini, &with("parallel_tool_calls", json!(false))),
-        "parallel_tool_calls"
+        lost(gemini, &with("parallel_tool_calls", json!(false))),
+        ["parallel_tool_calls"]
     );
     assert_eq!(
         refused(dashscope, &with("temperature", json!(2))),
@@ -57,8 +68,8 @@ fn limits_of_one_provider_are_refused_there() {
     );
     let mut strict = without("top_p");
     strict["tools"][1]["function"]["strict"] = json!(true);
-    assert_eq!(refused(gemini, &strict), "tools[1].function.strict");
-    assert_eq!(refused(dashscope, &strict), "tools[1].function.strict");
+    assert_eq!(lost(gemini, &strict), ["tools.strict"]);
+    assert_eq!(lost(dashscope, &strict), ["tools.strict"]);
     assert_eq!(encode(anthropic, &strict)["tools"][1]["strict"], true);
 }
 
@@ -80,18 +91,21 @@ fn anthropic_takes_one_of_two_sampling_parameters() {
 fn models_without_sampling_take_only_its_default() {
     for wire in FOREIGN {
         let mut target = target(wire);
-        target.refuses_sampling = true;
-        let refused = try_encode(&target, &everything()).unwrap_err();
-        assert_eq!(refused.field, "temperature");
-        let mut request = with("temperature", json!(1.0));
-        request["top_p"] = json!(0.9);
-        assert_eq!(try_encode(&target, &request).unwrap_err().field, "top_p");
-        request["top_p"] = json!(1);
-        let body = try_encode(&target, &request).unwrap().1.to_string();
-        assert!(
-            !body.contains("\"temperature") && !body.contains("\"top"),
-            "{body}"
-        );
+        target.facts.refuses_sampling = true;
+        let sent = |temperature: Value, top_p: Value| {
+            let mut request = with("temperature", temperature);
+            request["top_p"] = top_p;
+            let (encoded, body) = try_encode(&target, &request).unwrap();
+            let body = body.to_string();
+            assert!(
+                !body.contains("\"temperature") && !body.contains("\"top"),
+                "{body}"
+            );
+            encoded.lossy.fields().to_vec()
+        };
+        assert_eq!(sent(json!(0.7), json!(0.9)), ["temperature", "top_p"]);
+        assert_eq!(sent(json!(1.0), json!(0.9)), ["top_p"]);
+        assert!(sent(json!(1), json!(1)).is_empty());
     }
 }
 

@@ -150,8 +150,16 @@ pub(crate) fn stream_outcome(adapter: &dyn Adapter, body: &str) -> Value {
             }
             StreamEvent::Text(text) => answer.text.get_or_insert_default().push_str(&text),
             StreamEvent::Reasoning(text) => {
-                answer.reasoning.get_or_insert_default().push_str(&text);
+                answer.push_reasoning(&text);
             }
+            StreamEvent::ReasoningSignature(text) => answer.sign_reasoning(&text),
+            StreamEvent::RedactedReasoning(data) => {
+                answer.reasoning.push(steelyard_types::Thought {
+                    redacted: Some(data.into_owned()),
+                    ..Default::default()
+                })
+            }
+            StreamEvent::Logprobs(list) => answer.logprobs = Some(list.into_owned()),
             StreamEvent::Refusal(text) => answer.refusal.get_or_insert_default().push_str(&text),
             StreamEvent::ToolCallStart { id, name, .. } => {
                 answer.tool_calls.push(steelyard_types::AnswerToolCall {
@@ -202,6 +210,9 @@ fn own(event: StreamEvent<'_>) -> StreamEvent<'static> {
         },
         StreamEvent::Text(text) => StreamEvent::Text(own(text)),
         StreamEvent::Reasoning(text) => StreamEvent::Reasoning(own(text)),
+        StreamEvent::ReasoningSignature(text) => StreamEvent::ReasoningSignature(own(text)),
+        StreamEvent::RedactedReasoning(text) => StreamEvent::RedactedReasoning(own(text)),
+        StreamEvent::Logprobs(text) => StreamEvent::Logprobs(own(text)),
         StreamEvent::Refusal(text) => StreamEvent::Refusal(own(text)),
         StreamEvent::ToolCallStart { index, id, name } => StreamEvent::ToolCallStart {
             index,
@@ -226,7 +237,11 @@ pub(crate) fn check_order(events: &[StreamEvent<'_>]) {
     for (position, event) in events.iter().enumerate() {
         match event {
             StreamEvent::Start { .. } => assert_eq!(position, 0, "starts in the middle"),
-            StreamEvent::Text(text) | StreamEvent::Reasoning(text) => assert!(!text.is_empty()),
+            StreamEvent::Text(text)
+            | StreamEvent::Reasoning(text)
+            | StreamEvent::ReasoningSignature(text)
+            | StreamEvent::RedactedReasoning(text)
+            | StreamEvent::Logprobs(text) => assert!(!text.is_empty()),
             StreamEvent::ToolCallStart { index, id, name } => {
                 assert_eq!(*index, calls);
                 assert!(!id.is_empty() && !name.is_empty());
@@ -264,7 +279,7 @@ pub(crate) fn outcome(answer: &ChatAnswer) -> Value {
         "id": answer.id,
         "model": answer.model,
         "text": answer.text.as_deref().unwrap_or_default(),
-        "reasoning": answer.reasoning.as_deref().unwrap_or_default(),
+        "reasoning": answer.reasoning_text().unwrap_or_default(),
         "calls": calls,
         "finish": answer.finish.map(|reason| reason.as_openai()),
         "usage": answer.usage.map(|usage| classes(&usage)),

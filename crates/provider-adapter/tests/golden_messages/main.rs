@@ -283,7 +283,7 @@ fn recorded_requests_are_read_and_passed_on() {
         wire: WireFormat::AnthropicMessages,
         profile: WireProfile::OPENAI,
         features: FeatureSet::EMPTY,
-        refuses_sampling: false,
+        facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 0,
     };
     let (mut messages, mut counts) = (0, 0);

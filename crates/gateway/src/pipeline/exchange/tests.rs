@@ -41,6 +41,7 @@ const USAGE: Usage = Usage {
     cache_write_1h: 0,
     output: 5,
     reasoning: 0,
+    disagrees: false,
 };
 
 struct NoKeys;

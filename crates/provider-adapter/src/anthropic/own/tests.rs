@@ -12,7 +12,7 @@ fn target() -> Target {
         wire: WireFormat::AnthropicMessages,
         profile: WireProfile::OPENAI,
         features: FeatureSet::EMPTY,
-        refuses_sampling: false,
+        facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 1_000,
     }
 }
@@ -73,13 +73,16 @@ fn facts_of_the_model_are_respected() {
         body.to_string()
     };
     let no_sampling = Target {
-        refuses_sampling: true,
+        facts: steelyard_types::ModelFacts {
+            refuses_sampling: true,
+            ..steelyard_types::ModelFacts::default()
+        },
         ..target()
     };
-    let refusal = sent(&body(json!({"temperature": 0.5})), &no_sampling).unwrap_err();
-    assert_eq!(refusal.field, "temperature");
-    let default = sent(&body(json!({"temperature": 1.0})), &no_sampling).unwrap();
-    assert!(!default.contains("temperature"), "{default}");
+    for temperature in [0.5, 1.0] {
+        let sent = sent(&body(json!({"temperature": temperature})), &no_sampling).unwrap();
+        assert!(!sent.contains("temperature"), "{sent}");
+    }
     let refusal = sent(&body(json!({"max_tokens": 1_001})), &target()).unwrap_err();
     assert_eq!(refusal.field, "max_tokens");
 }

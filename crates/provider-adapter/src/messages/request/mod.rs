@@ -145,18 +145,9 @@ fn messages<'a>(value: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a
     if raws.len() > MAX_MESSAGES {
         return Err(too_many(MAX_MESSAGES));
     }
-    let last = raws.len().saturating_sub(1);
     for (index, raw) in raws.into_iter().enumerate() {
         trail.within(Step::Index(index), || {
-            content::message(raw, trail, &mut request.messages)?;
-            // Anthropic goes on from here; every other provider would begin anew.
-            if let Some(message) = request.messages.last_mut().filter(|_| index == last)
-                && message.role == Role::Assistant
-            {
-                let prefill = || trail.path_to("role");
-                message.untranslated.get_or_insert_with(prefill);
-            }
-            Ok(())
+            content::message(raw, trail, &mut request.messages)
         })?;
     }
     Ok(())

@@ -239,11 +239,6 @@ fn what_has_no_word_is_listed() {
                 {"type": "text", "text": "a", "citations": [{"type": "x"}]}]}]}),
             "messages[0].content[0].citations",
         ),
-        (
-            json!({"messages": [{"role": "user", "content": "a"},
-                {"role": "assistant", "content": "b"}]}),
-            "messages[1].role",
-        ),
         (json!({"cache_control": {"type": "new"}}), "cache_control"),
     ];
     for (more, path) in cases {

@@ -12,7 +12,7 @@ fn target(profile: WireProfile) -> Target {
         wire: WireFormat::OpenAiChat,
         profile,
         features: FeatureSet::EMPTY,
-        refuses_sampling: false,
+        facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 4_096,
     }
 }
@@ -199,7 +199,7 @@ fn shown_reasoning_stays_with_servers_of_the_dialect() {
         .unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "messages[0].reasoning_content is not carried to Anthropic yet"
+        "messages[0].reasoning_content is not carried to Anthropic"
     );
 }
 
@@ -207,7 +207,10 @@ fn shown_reasoning_stays_with_servers_of_the_dialect() {
 fn models_without_sampling_take_the_default_only() {
     let body = |extra: &str| format!(r#"{{"model":"a","messages":{HI},{extra}}}"#);
     let reasoner = Target {
-        refuses_sampling: true,
+        facts: steelyard_types::ModelFacts {
+            refuses_sampling: true,
+            ..steelyard_types::ModelFacts::default()
+        },
         ..target(WireProfile::OPENAI)
     };
     assert_eq!(
@@ -220,7 +223,7 @@ fn models_without_sampling_take_the_default_only() {
     );
     let default = body(r#""temperature":1.0,"top_p":1"#);
     let request = parse_chat_request(default.as_bytes()).unwrap();
-    assert_eq!(carries(&request, &reasoner), Ok(()));
+    assert_eq!(carries(&request, &reasoner), Ok(Losses::none()));
 }
 
 proptest::proptest! {

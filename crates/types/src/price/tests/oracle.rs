@@ -110,6 +110,7 @@ proptest! {
             cache_write_1h: tokens[3],
             output: tokens[4],
             reasoning: tokens[5],
+            disagrees: false,
         };
         let or = |rate: Option<PricePerMtok>, other: u64| rate.map_or(other, |price| price.0);
         let answer = if whole && tokens[5] > 0 { or(reasoning, output) } else { output };
