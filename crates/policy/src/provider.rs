@@ -41,6 +41,8 @@ pub enum ProviderKind {
     Mistral,
     /// DeepSeek.
     DeepSeek,
+    /// Cohere.
+    Cohere,
     /// Any other server that speaks OpenAI's dialect: vLLM, Ollama, llama.cpp.
     OpenAiCompatible,
 }
@@ -94,7 +96,7 @@ pub struct TimeoutsOverride {
 
 impl ProviderKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OpenAi,
         Self::Anthropic,
         Self::Gemini,
@@ -102,6 +104,7 @@ impl ProviderKind {
         Self::DashScopeCompatible,
         Self::Mistral,
         Self::DeepSeek,
+        Self::Cohere,
         Self::OpenAiCompatible,
     ];
 
@@ -116,6 +119,7 @@ impl ProviderKind {
             Self::DashScopeCompatible => "dashscope_compatible",
             Self::Mistral => "mistral",
             Self::DeepSeek => "deepseek",
+            Self::Cohere => "cohere",
             Self::OpenAiCompatible => "openai_compatible",
         }
     }
@@ -127,6 +131,7 @@ impl ProviderKind {
             Self::Anthropic => WireFormat::AnthropicMessages,
             Self::Gemini => WireFormat::GeminiGenerateContent,
             Self::DashScope => WireFormat::DashScopeGeneration,
+            Self::Cohere => WireFormat::CohereChat,
             Self::OpenAi
             | Self::DashScopeCompatible
             | Self::Mistral
@@ -143,7 +148,9 @@ impl ProviderKind {
             Self::DashScopeCompatible => WireProfile::DASHSCOPE,
             Self::DeepSeek => WireProfile::DEEPSEEK,
             Self::OpenAiCompatible => WireProfile::COMPATIBLE,
-            Self::OpenAi | Self::Anthropic | Self::Gemini | Self::DashScope => WireProfile::OPENAI,
+            Self::OpenAi | Self::Anthropic | Self::Gemini | Self::DashScope | Self::Cohere => {
+                WireProfile::OPENAI
+            }
         }
     }
 
@@ -162,6 +169,7 @@ impl ProviderKind {
             Self::Gemini => "https://generativelanguage.googleapis.com".to_owned(),
             Self::Mistral => "https://api.mistral.ai/v1".to_owned(),
             Self::DeepSeek => "https://api.deepseek.com".to_owned(),
+            Self::Cohere => "https://api.cohere.com".to_owned(),
             Self::DashScope => region?.dashscope_host().to_owned(),
             Self::DashScopeCompatible => {
                 format!("{}/compatible-mode/v1", region?.dashscope_host())

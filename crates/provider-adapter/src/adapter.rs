@@ -158,5 +158,6 @@ pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
         WireFormat::AnthropicMessages => &crate::anthropic::AnthropicMessages,
         WireFormat::GeminiGenerateContent => &crate::gemini::GeminiGenerateContent,
         WireFormat::DashScopeGeneration => &crate::dashscope::DashScopeGeneration,
+        WireFormat::CohereChat => &crate::cohere::CohereChat,
     }
 }

@@ -19,6 +19,7 @@ mod turns;
 
 pub mod anthropic;
 pub mod classify;
+pub mod cohere;
 pub mod dashscope;
 pub mod gemini;
 pub mod messages;

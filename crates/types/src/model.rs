@@ -13,6 +13,8 @@ pub enum WireFormat {
     GeminiGenerateContent,
     /// Alibaba DashScope's native text generation.
     DashScopeGeneration,
+    /// Cohere's chat, version 2.
+    CohereChat,
 }
 
 impl WireFormat {
@@ -24,6 +26,7 @@ impl WireFormat {
             Self::AnthropicMessages => "anthropic_messages",
             Self::GeminiGenerateContent => "gemini_generate_content",
             Self::DashScopeGeneration => "dashscope_generation",
+            Self::CohereChat => "cohere_chat",
         }
     }
 }

@@ -9,7 +9,7 @@ use steelyard_types::WireFormat;
 /// Panics if the provider's schema does not allow this body. Without the schemas it checks nothing.
 pub(crate) fn check(wire: WireFormat, body: &Value) {
     let checked = match wire {
-        WireFormat::OpenAiChat => Ok(()),
+        WireFormat::OpenAiChat | WireFormat::CohereChat => Ok(()),
         WireFormat::AnthropicMessages => anthropic(body),
         WireFormat::GeminiGenerateContent => gemini(body),
         WireFormat::DashScopeGeneration => dashscope(body),

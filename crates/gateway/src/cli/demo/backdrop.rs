@@ -80,6 +80,8 @@ fn base_path(provider: &Provider) -> String {
         ProviderKind::DashScopeCompatible => format!("{dashscope}/compatible-mode/v1"),
         ProviderKind::Mistral => "/mistral/v1".to_owned(),
         ProviderKind::DeepSeek => "/deepseek".to_owned(),
+        // Not simulated: no shipped model runs there.
+        ProviderKind::Cohere => "/cohere".to_owned(),
         ProviderKind::OpenAiCompatible => "/compatible/v1".to_owned(),
     }
 }

@@ -1,0 +1,583 @@
+//! Cohere's chat API, version 2 (`POST /v2/chat`): one file, as `docs/adding-a-provider.md` tells it.
+//!
+//! No recordings of it were at hand. Facts are those of Cohere's own SDK (PyPI `cohere` 7.3.1) and
+//! reference. Choices: tokens are counted as they are billed (`usage.billed_units`), which leaves out
+//! what Cohere adds to the prompt itself; the plan that a model tells before its calls is reasoning;
+//! citations have no place in the neutral form and stay behind.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use smallvec::{SmallVec, smallvec};
+use steelyard_types::{
+    ChatAnswer, ChatRequest, Effort, ErrorKind, FinishReason, Message, OutputFormat, Part,
+    ProviderError, Role, Source, StreamEvent, Target, ToolChoice, Usage, WireFormat,
+};
+
+use crate::carry::{self, Words};
+use crate::collect::Collected;
+use crate::gemini::call_id;
+use crate::json::{Lenient, Object, Text};
+use crate::masked::provider_error;
+use crate::sse::Frame;
+use crate::turns::told;
+use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead, classify};
+
+/// Most calls in one answer. Keeps a broken stream from growing.
+const MAX_CALLS: u32 = 256;
+
+/// What Cohere has words for. Log probabilities are told for pieces, not tokens; there is no second
+/// answer, no user and no tier.
+const WORDS: Words = Words {
+    provider: "Cohere",
+    top_k: true,
+    seed: true,
+    presence_penalty: true,
+    frequency_penalty: true,
+    strict_tools: true,
+    image_detail: true,
+    json: true,
+    reasoning: true,
+    part: |part, role| matches!(part, Part::Image(_)) && role == Role::User,
+    ..Words::NONE
+};
+
+/// The adapter of Cohere's chat API.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CohereChat;
+
+impl Adapter for CohereChat {
+    fn wire(&self) -> WireFormat {
+        WireFormat::CohereChat
+    }
+
+    fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
+        let mut lossy = carry::check(request, target, &WORDS)?;
+        // Thinking is on or off, with a budget: how hard it is meant to be is not told.
+        let effort = request.reasoning.and_then(|control| control.effort);
+        lossy.add_if(
+            carry::named(request, "reasoning_effort", "output_config.effort"),
+            effort.is_some_and(|effort| effort != Effort::None),
+        );
+        let thoughts = |message: &Message<'_>| {
+            let thought = |part: &Part<'_>| matches!(part, Part::Reasoning(_));
+            message.content.iter().any(thought)
+        };
+        lossy.add_if("messages.reasoning", request.messages.iter().any(thoughts));
+        Ok(lossy)
+    }
+
+    fn encode(
+        &self,
+        request: &ChatRequest<'_>,
+        target: &Target,
+    ) -> Result<EncodedRequest, Refusal> {
+        let mut lossy = self.carries(request, target)?;
+        let sampling = carry::sampling(request, target, &mut lossy);
+        let mut body = Object::with_capacity(1_024);
+        body.text("model", &target.upstream);
+        body.raw("messages", &list(request.messages.iter().map(message)));
+        if let Some(limit) = request.max_output_tokens {
+            body.raw("max_tokens", &limit.to_string());
+        }
+        for (name, number) in [
+            ("temperature", sampling.temperature),
+            ("p", sampling.top_p),
+            ("k", sampling.top_k),
+            ("seed", request.seed),
+            ("presence_penalty", request.presence_penalty),
+            ("frequency_penalty", request.frequency_penalty),
+        ] {
+            if let Some(number) = number {
+                body.raw(name, number.0);
+            }
+        }
+        if let Some(stops) = &request.stop {
+            let stops = stops.iter().map(|stop| quoted(stop));
+            body.raw("stop_sequences", &list(stops));
+        }
+        tools(request, &mut body);
+        if let Some(format) = response_format(&request.format) {
+            body.raw("response_format", &format);
+        }
+        if let Some(thinking) = thinking(request) {
+            body.raw("thinking", &thinking);
+        }
+        body.raw("stream", if request.stream { "true" } else { "false" });
+        Ok(EncodedRequest {
+            path: "/v2/chat".to_owned(),
+            headers: SmallVec::new(),
+            body: Bytes::from(body.close()),
+            lossy,
+        })
+    }
+
+    fn headers(&self, key: Option<&str>) -> SmallVec<[(&'static str, String); 3]> {
+        key.map(|key| smallvec![("authorization", format!("Bearer {key}"))])
+            .unwrap_or_default()
+    }
+
+    fn decode(&self, _head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+        let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| invalid(&error))?;
+        let mut collected = Collected::default();
+        let mut reader = Reader::default();
+        let mut emit = |event: StreamEvent<'_>| collected.push(event);
+        emit(start(answer.id));
+        reader.said(answer.message, &mut emit)?;
+        reader.end(answer.finish_reason, answer.usage.0, &mut emit)?;
+        Ok(collected.answer)
+    }
+
+    fn decode_error(&self, head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
+        #[derive(Deserialize)]
+        struct Body<'a> {
+            #[serde(borrow)]
+            message: Text<'a>,
+        }
+        let error = match serde_json::from_slice::<Body<'_>>(body) {
+            Ok(Body { message }) => {
+                let kind = if classify::says_context_length(message.as_str()) {
+                    ErrorKind::ContextLength
+                } else {
+                    classify::kind_of_status(head.status)
+                };
+                provider_error(kind, message.as_str())
+            }
+            Err(_) => carry::unreadable(head.status, body),
+        };
+        classify::with_head(error, head)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
+        Box::<Decoder>::default()
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    crate::json::push_text(&mut out, text);
+    out
+}
+
+fn message(message: &Message<'_>) -> String {
+    let mut out = Object::with_capacity(256);
+    let role = match message.role {
+        Role::System | Role::Developer => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    };
+    out.text("role", role);
+    if let Some(id) = &message.tool_call_id {
+        out.text("tool_call_id", call_id::unpack(id).id);
+    }
+    if message
+        .content
+        .iter()
+        .any(|it| matches!(it, Part::Image(_)))
+    {
+        out.raw("content", &list(message.content.iter().filter_map(part)));
+    } else if message.texts().next().is_some() || message.tool_calls.is_empty() {
+        out.text("content", &told(message));
+    }
+    if !message.tool_calls.is_empty() {
+        let calls = message.tool_calls.iter().map(|call| {
+            let empty = call.arguments.trim().is_empty();
+            let mut function = Object::with_capacity(call.arguments.len() + 64);
+            function.text("name", &call.name);
+            function.text("arguments", if empty { "{}" } else { &call.arguments });
+            let mut out = Object::with_capacity(call.arguments.len() + 128);
+            out.text("id", call_id::unpack(&call.id).id);
+            out.text("type", "function");
+            out.raw("function", &function.close());
+            out.close()
+        });
+        out.raw("tool_calls", &list(calls));
+    }
+    out.close()
+}
+
+fn part(part: &Part<'_>) -> Option<String> {
+    let mut out = Object::with_capacity(128);
+    match part {
+        Part::Text(text) | Part::Refusal(text) => {
+            out.text("type", "text");
+            out.text("text", text);
+        }
+        Part::Image(image) => {
+            let mut url = Object::with_capacity(128);
+            match &image.source {
+                Source::Url(address) => url.text("url", address),
+                Source::Base64 { media_type, data } => {
+                    url.text("url", &format!("data:{media_type};base64,{data}"));
+                }
+            }
+            if let Some(detail) = &image.detail {
+                url.text("detail", detail);
+            }
+            out.text("type", "image_url");
+            out.raw("image_url", &url.close());
+        }
+        // `carries` has refused or declared these.
+        Part::Document(_) | Part::Reasoning(_) | Part::Other { .. } => return None,
+    }
+    Some(out.close())
+}
+
+fn tools(request: &ChatRequest<'_>, body: &mut Object) {
+    // There is no word for one function out of several: the others are left out instead.
+    let chosen = |name: &str| match &request.tool_choice {
+        Some(ToolChoice::Function(wanted)) => name == wanted,
+        _ => true,
+    };
+    let offered = request.tools.iter().filter(|tool| chosen(&tool.name));
+    let written: Vec<String> = offered
+        .map(|tool| {
+            let mut function = Object::with_capacity(256);
+            function.text("name", &tool.name);
+            if let Some(description) = &tool.description {
+                function.text("description", description);
+            }
+            let none = r#"{"type":"object","properties":{}}"#;
+            function.raw("parameters", tool.parameters.map_or(none, |it| it.get()));
+            let mut out = Object::with_capacity(320);
+            out.text("type", "function");
+            out.raw("function", &function.close());
+            out.close()
+        })
+        .collect();
+    if written.is_empty() {
+        return;
+    }
+    body.raw("tools", &list(written.into_iter()));
+    match request.tool_choice {
+        Some(ToolChoice::Required | ToolChoice::Function(_)) => {
+            body.text("tool_choice", "REQUIRED");
+        }
+        Some(ToolChoice::None) => body.text("tool_choice", "NONE"),
+        Some(ToolChoice::Auto) | None => {}
+    }
+    if request.tools.iter().any(|tool| tool.strict == Some(true)) {
+        body.raw("strict_tools", "true");
+    }
+}
+
+fn response_format(format: &OutputFormat<'_>) -> Option<String> {
+    let mut out = Object::with_capacity(256);
+    out.text("type", "json_object");
+    match format {
+        OutputFormat::Text => return None,
+        OutputFormat::JsonObject => {}
+        OutputFormat::JsonSchema(wanted) => {
+            if let Some(schema) = wanted.schema {
+                out.raw("json_schema", schema.get());
+            }
+        }
+    }
+    Some(out.close())
+}
+
+fn thinking(request: &ChatRequest<'_>) -> Option<String> {
+    let control = request.reasoning?;
+    let mut out = Object::with_capacity(64);
+    if control.effort == Some(Effort::None) {
+        out.text("type", "disabled");
+    } else {
+        out.text("type", "enabled");
+        if let Some(budget) = control.budget_tokens {
+            out.raw("token_budget", &budget.to_string());
+        }
+    }
+    Some(out.close())
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    message: Said<'a>,
+    #[serde(default)]
+    usage: Lenient<WireUsage>,
+}
+
+/// What a message says: whole, or a piece of it.
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow, default)]
+    content: OneOrMany<Block<'a>>,
+    #[serde(borrow)]
+    tool_plan: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    tool_calls: OneOrMany<Call<'a>>,
+}
+
+/// A list in a whole message, the thing itself in a piece of one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(T),
+    Nothing(()),
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self::Nothing(())
+    }
+}
+
+impl<T> OneOrMany<T> {
+    fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::Many(many) => many,
+            Self::One(one) => vec![one],
+            Self::Nothing(()) => Vec::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    #[serde(borrow)]
+    thinking: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Call<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    arguments: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WireUsage {
+    billed_units: Option<Units>,
+    tokens: Option<Units>,
+    cached_tokens: Option<f64>,
+}
+
+/// The SDK declares them as floats.
+#[derive(Deserialize)]
+struct Units {
+    input_tokens: Option<f64>,
+    output_tokens: Option<f64>,
+}
+
+impl WireUsage {
+    fn classes(&self) -> Option<Usage> {
+        let units = self.billed_units.as_ref().or(self.tokens.as_ref())?;
+        let input = whole(units.input_tokens);
+        let cached = whole(self.cached_tokens).min(input);
+        Some(Usage {
+            input_fresh: input - cached,
+            input_cached: cached,
+            output: whole(units.output_tokens),
+            ..Usage::default()
+        })
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, and counts are whole numbers"
+)]
+fn whole(count: Option<f64>) -> u64 {
+    count.unwrap_or(0.0) as u64
+}
+
+/// Where the events of an answer go.
+type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
+
+fn start(id: Option<Text<'_>>) -> StreamEvent<'_> {
+    StreamEvent::Start {
+        id: id.unwrap_or_default().0,
+        model: Cow::Borrowed(""),
+    }
+}
+
+/// Counts the calls of an answer, and knows whether it has ended.
+#[derive(Debug, Default)]
+struct Reader {
+    calls: u32,
+    finished: bool,
+}
+
+impl Reader {
+    fn said(&mut self, said: Said<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        if let Some(Text(plan)) = said.tool_plan.filter(is_said) {
+            emit(StreamEvent::Reasoning(plan));
+        }
+        for block in said.content.into_vec() {
+            if let Some(Text(thought)) = block.thinking.filter(is_said) {
+                emit(StreamEvent::Reasoning(thought));
+            }
+            if let Some(Text(text)) = block.text.filter(is_said) {
+                emit(StreamEvent::Text(text));
+            }
+        }
+        for call in said.tool_calls.into_vec() {
+            self.call(call, emit)?;
+        }
+        Ok(())
+    }
+
+    /// A call, or a piece of the last one: only the first piece has a name.
+    fn call(&mut self, call: Call<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        let function = call.function;
+        let (name, arguments) = function.map_or((None, None), |it| (it.name, it.arguments));
+        if let Some(Text(name)) = name {
+            if self.calls == MAX_CALLS {
+                let message = format!("the answer has more than {MAX_CALLS} calls");
+                return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
+            }
+            let id = call.id.map(|id| id.0).filter(|id| !id.is_empty());
+            emit(StreamEvent::ToolCallStart {
+                index: self.calls,
+                id: id.unwrap_or_else(|| Cow::Owned(format!("call_{}", self.calls))),
+                name,
+            });
+            self.calls += 1;
+        }
+        let fragment = arguments.unwrap_or_default().0;
+        if let (Some(index), false) = (self.calls.checked_sub(1), fragment.is_empty()) {
+            emit(StreamEvent::ToolCallArguments { index, fragment });
+        }
+        Ok(())
+    }
+
+    fn end(
+        &mut self,
+        reason: Option<Text<'_>>,
+        usage: Option<WireUsage>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
+        let reason = reason.unwrap_or_default();
+        let finish = match reason.as_str() {
+            "ERROR" => return Err(failed(ErrorKind::UpstreamServer)),
+            "TIMEOUT" => return Err(failed(ErrorKind::UpstreamTimeout)),
+            "MAX_TOKENS" => FinishReason::Length,
+            "TOOL_CALL" => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        self.finished = true;
+        emit(StreamEvent::Finish(finish));
+        if let Some(usage) = usage.and_then(|usage| usage.classes()) {
+            emit(StreamEvent::Usage(usage));
+        }
+        Ok(())
+    }
+}
+
+fn is_said(text: &Text<'_>) -> bool {
+    !text.as_str().is_empty()
+}
+
+fn failed(kind: ErrorKind) -> ProviderError {
+    ProviderError::new(kind, "the provider ended the answer with a failure")
+}
+
+fn invalid(error: &serde_json::Error) -> ProviderError {
+    let message = format!("the answer is not what Cohere's format allows: {error}");
+    ProviderError::new(ErrorKind::InvalidAnswer, message)
+}
+
+/// One event of a stream.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    delta: Option<Delta<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    message: Option<Said<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+    #[serde(default)]
+    usage: Lenient<WireUsage>,
+    #[serde(borrow)]
+    error: Option<Text<'a>>,
+}
+
+/// Reads the events of one answer.
+#[derive(Debug, Default)]
+struct Decoder {
+    reader: Reader,
+    closed: bool,
+}
+
+impl FrameDecoder for Decoder {
+    fn frame(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        if self.closed || frame.data.is_empty() {
+            return;
+        }
+        if let Err(error) = self.read(frame.data, emit) {
+            self.closed = true;
+            emit(StreamEvent::Error(error));
+        }
+    }
+
+    fn end(&mut self, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        emit(if self.reader.finished {
+            StreamEvent::Done
+        } else {
+            let message = "the stream ended before the answer did";
+            StreamEvent::Error(ProviderError::new(ErrorKind::BrokenStream, message))
+        });
+    }
+}
+
+impl Decoder {
+    fn read(&mut self, data: &str, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        let event: Event<'_> = serde_json::from_str(data).map_err(|error| invalid(&error))?;
+        match (event.kind.as_str(), event.delta) {
+            ("message-start", _) => emit(start(event.id)),
+            ("message-end", Some(delta)) => {
+                if let Some(message) = delta.error {
+                    return Err(provider_error(ErrorKind::StreamError, message.as_str()));
+                }
+                self.reader.end(delta.finish_reason, delta.usage.0, emit)?;
+                self.end(emit);
+            }
+            // Citations have no place; whatever is new may hold nothing of the answer.
+            ("citation-start" | "citation-end" | "debug", _) | (_, None) => {}
+            (_, Some(delta)) => {
+                if let Some(said) = delta.message {
+                    self.reader.said(said, emit)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

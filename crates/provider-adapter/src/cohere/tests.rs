@@ -1,0 +1,187 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use steelyard_types::{FeatureSet, ModelFacts, UnixMillis, WireProfile};
+
+use super::*;
+use crate::openai::parse_chat_request;
+use crate::sse::SseDecoder;
+
+fn target() -> Target {
+    Target {
+        upstream: Arc::from("command-a-03-2025"),
+        wire: WireFormat::CohereChat,
+        profile: WireProfile::OPENAI,
+        features: FeatureSet::EMPTY,
+        facts: ModelFacts::default(),
+        max_output_tokens: 8_000,
+    }
+}
+
+fn sent(request: &Value) -> Result<(Value, Vec<&'static str>), Refusal> {
+    let body = request.to_string();
+    let request = parse_chat_request(body.as_bytes()).unwrap();
+    let encoded = CohereChat.encode(&request, &target())?;
+    assert_eq!(encoded.path, "/v2/chat");
+    let body = serde_json::from_slice(&encoded.body).unwrap();
+    Ok((body, encoded.lossy.fields().to_vec()))
+}
+
+fn head(status: u16) -> ResponseHead<'static> {
+    ResponseHead {
+        status,
+        headers: &[("retry-after", "2")],
+        at: UnixMillis(0),
+    }
+}
+
+#[test]
+fn a_conversation_is_written_in_its_words() {
+    let call = |name: &str| {
+        json!({"id": "call_1", "type": "function",
+            "function": {"name": name, "arguments": "{\"harbour\":\"Emden\"}"}})
+    };
+    let (body, lossy) = sent(&json!({
+        "model": "auto", "stream": true, "max_completion_tokens": 300, "temperature": 0.3,
+        "top_p": 0.9, "stop": ["END"], "parallel_tool_calls": false,
+        "tools": [
+            {"type": "function", "function": {"name": "tide", "parameters": {"type": "object"}}},
+            {"type": "function", "function": {"name": "now", "strict": true}},
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "now"}},
+        "messages": [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": "When is high water?"},
+            {"role": "assistant", "content": null, "tool_calls": [call("tide")]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "ten"},
+        ],
+    }))
+    .unwrap();
+    assert_eq!(lossy, ["parallel_tool_calls"]);
+    let expected = json!({
+        "model": "command-a-03-2025",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "When is high water?"},
+            {"role": "assistant", "tool_calls": [call("tide")]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "ten"},
+        ],
+        "max_tokens": 300, "temperature": 0.3, "p": 0.9, "stop_sequences": ["END"],
+        "tools": [{"type": "function", "function": {"name": "now",
+            "parameters": {"type": "object", "properties": {}}}}],
+        "tool_choice": "REQUIRED", "strict_tools": true, "stream": true,
+    });
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn what_it_has_no_word_for_is_refused() {
+    let sound = json!({"model": "a", "modalities": ["audio"],
+        "messages": [{"role": "user", "content": "Hi"}]});
+    assert_eq!(sent(&sound).unwrap_err().field, "modalities");
+}
+
+#[test]
+fn a_whole_answer_is_read() {
+    let body = json!({
+        "id": "c14c", "finish_reason": "TOOL_CALL",
+        "message": {"role": "assistant", "tool_plan": "I will look.", "tool_calls": [
+            {"id": "tide_1", "type": "function",
+                "function": {"name": "tide", "arguments": "{\"harbour\":\"Emden\"}"}}]},
+        "usage": {"billed_units": {"input_tokens": 20.0, "output_tokens": 7.0},
+            "tokens": {"input_tokens": 220.0, "output_tokens": 9.0}, "cached_tokens": 4.0},
+    });
+    let answer = CohereChat
+        .decode(&head(200), body.to_string().as_bytes())
+        .unwrap();
+    assert_eq!(answer.id, "c14c");
+    assert_eq!(answer.reasoning_text().as_deref(), Some("I will look."));
+    assert_eq!(answer.tool_calls[0].id, "tide_1");
+    assert_eq!(answer.tool_calls[0].arguments, "{\"harbour\":\"Emden\"}");
+    assert_eq!(answer.finish, Some(FinishReason::ToolCalls));
+    let usage = answer.usage.unwrap();
+    assert_eq!(
+        (usage.input_fresh, usage.input_cached, usage.output),
+        (16, 4, 7)
+    );
+    let failed = body.to_string().replace("TOOL_CALL", "ERROR");
+    let error = CohereChat.decode(&head(200), failed.as_bytes());
+    assert_eq!(error.unwrap_err().kind, ErrorKind::UpstreamServer);
+}
+
+/// The events of a stream as text, fed in two pieces cut at every place.
+fn events(stream: &str) -> Vec<String> {
+    let mut all: Option<Vec<String>> = None;
+    for cut in 0..=stream.len() {
+        let mut sse = SseDecoder::default();
+        let mut decoder = CohereChat.stream_decoder();
+        let mut seen = Vec::new();
+        for piece in [&stream.as_bytes()[..cut], &stream.as_bytes()[cut..]] {
+            let mut bytes = Bytes::copy_from_slice(piece);
+            while let Some(frame) = sse.next(&mut bytes).unwrap() {
+                decoder.frame(&frame, &mut |event| seen.push(format!("{event:?}")));
+            }
+        }
+        decoder.end(&mut |event| seen.push(format!("{event:?}")));
+        assert_eq!(
+            all.get_or_insert_with(|| seen.clone()),
+            &seen,
+            "cut at {cut}"
+        );
+    }
+    all.unwrap_or_default()
+}
+
+#[test]
+fn a_stream_is_read_however_it_is_cut() {
+    let frames = [
+        json!({"type": "message-start", "id": "c14c", "delta": {"message": {"role": "assistant",
+            "content": [], "tool_plan": "", "tool_calls": []}}}),
+        json!({"type": "tool-plan-delta", "delta": {"message": {"tool_plan": "Look."}}}),
+        json!({"type": "content-start", "index": 0, "delta": {"message":
+            {"content": {"type": "text", "text": ""}}}}),
+        json!({"type": "content-delta", "index": 0, "delta": {"message":
+            {"content": {"text": "Ten \u{2026}"}}}}),
+        json!({"type": "content-end", "index": 0}),
+        json!({"type": "tool-call-start", "index": 0, "delta": {"message": {"tool_calls":
+            {"id": "tide_1", "type": "function", "function": {"name": "tide", "arguments": ""}}}}}),
+        json!({"type": "tool-call-delta", "index": 0, "delta": {"message": {"tool_calls":
+            {"function": {"arguments": "{}"}}}}}),
+        json!({"type": "tool-call-end", "index": 0}),
+        json!({"type": "message-end", "delta": {"finish_reason": "TOOL_CALL", "usage":
+            {"billed_units": {"input_tokens": 3.0, "output_tokens": 2.0}}}}),
+    ];
+    let frame = |data: &Value| {
+        format!(
+            "event: {}\ndata: {data}\n\n",
+            data["type"].as_str().unwrap()
+        )
+    };
+    let stream: String = frames.iter().map(frame).collect();
+    let seen = events(&stream);
+    let expected = [
+        r#"Start { id: "c14c", model: "" }"#,
+        r#"Reasoning("Look.")"#,
+        r#"Text("Ten …")"#,
+        r#"ToolCallStart { index: 0, id: "tide_1", name: "tide" }"#,
+        r#"ToolCallArguments { index: 0, fragment: "{}" }"#,
+        "Finish(ToolCalls)",
+    ];
+    assert_eq!(seen[..expected.len()], expected);
+    assert!(
+        seen[6].starts_with("Usage(") && seen[7] == "Done",
+        "{seen:?}"
+    );
+    let cut: String = frames[..4].iter().map(frame).collect();
+    assert!(events(&cut).last().unwrap().contains("BrokenStream"));
+}
+
+#[test]
+fn errors_keep_their_words_and_waits() {
+    let error = CohereChat.decode_error(&head(429), br#"{"message": "slow down"}"#);
+    assert_eq!(error.kind, ErrorKind::RateLimited);
+    assert_eq!(error.message, "slow down");
+    assert_eq!(error.retry_after_ms, Some(2_000));
+    let page = CohereChat.decode_error(&head(502), b"<html>");
+    assert_eq!(page.kind, ErrorKind::UpstreamServer);
+}
