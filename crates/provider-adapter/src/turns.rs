@@ -1,33 +1,64 @@
 //! A conversation as turns: instructions apart, the person and the model in alternation, and every
 //! call answered in the turn behind it. Anthropic and Gemini want it so.
 
+#![allow(
+    dead_code,
+    reason = "formats take up marks, pictures and thoughts one by one"
+)]
+
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, Message, Role, ToolCall};
+use steelyard_types::{CacheMark, ChatRequest, Message, Part, ReasoningPart, Role, ToolCall};
 
 use crate::{Refusal, carry::refuse};
 
 /// A conversation in turns.
 #[derive(Debug)]
 pub(crate) struct Conversation<'r, 'a> {
-    /// Instructions, in order, wherever in the conversation they stood. None is empty.
-    pub(crate) system: Vec<&'r str>,
+    /// Instructions, in order, wherever in the conversation they stood. None is blank.
+    pub(crate) system: Vec<Piece<'r, 'a>>,
     /// Turns; neighbours have different speakers, none is empty, the first is the person's.
     pub(crate) turns: Vec<Turn<'r, 'a>>,
 }
 
-/// What one side says before the other speaks.
+/// What one side says before the other speaks: results, pieces and calls, which is the order that
+/// they stood in, because a result behind other words and words behind a call are refused.
 #[derive(Debug)]
 pub(crate) struct Turn<'r, 'a> {
     /// Who speaks.
     pub(crate) speaker: Speaker,
     /// Results of the calls in the turn before: all of them, in the order of the calls.
     pub(crate) results: Vec<CallResult<'r, 'a>>,
-    /// Pieces of text, none empty.
-    pub(crate) texts: SmallVec<[&'r str; 2]>,
+    /// Parts of messages in the order that they stood in, no text of them blank.
+    pub(crate) pieces: SmallVec<[Piece<'r, 'a>; 2]>,
     /// Calls that the model makes.
     pub(crate) calls: Vec<Call<'r, 'a>>,
+}
+
+/// A part of a message, and where it stood in the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece<'r, 'a> {
+    pub(crate) part: &'r Part<'a>,
+    /// What the client wants cached up to here.
+    pub(crate) cache: Option<CacheMark>,
+    message: usize,
+    position: usize,
+}
+
+impl<'r> Piece<'r, '_> {
+    /// The words, if it is text. A refusal is what its model said.
+    pub(crate) fn text(&self) -> Option<&'r str> {
+        match self.part {
+            Part::Text(text) | Part::Refusal(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The part's path in the client's dialect.
+    pub(crate) fn path(&self) -> String {
+        format!("messages[{}].content[{}]", self.message, self.position)
+    }
 }
 
 /// Who speaks.
@@ -43,6 +74,8 @@ pub(crate) enum Speaker {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call<'r, 'a> {
     pub(crate) call: &'r ToolCall<'a>,
+    /// What the client wants cached up to here.
+    pub(crate) cache: Option<CacheMark>,
     message: usize,
     position: usize,
 }
@@ -61,6 +94,10 @@ pub(crate) struct CallResult<'r, 'a> {
     pub(crate) call: &'r ToolCall<'a>,
     /// Its words; pieces of one message are joined with a line break.
     pub(crate) text: Cow<'r, str>,
+    /// The same and everything else that it said, in order.
+    pub(crate) pieces: SmallVec<[Piece<'r, 'a>; 1]>,
+    /// What the client wants cached up to the end of the result.
+    pub(crate) cache: Option<CacheMark>,
     /// Whether the tool failed.
     pub(crate) failed: bool,
 }
@@ -81,25 +118,31 @@ pub(crate) struct Manners {
 
 /// Arranges the request's messages in turns.
 ///
-/// An assistant message without words or calls says nothing and leaves no trace; so does a blank
-/// piece of text beside other words.
+/// An assistant message without words or calls says nothing and leaves no trace; so do a blank
+/// piece of text beside other words and thoughts that are not to be `kept`, such as those of
+/// another model.
 ///
 /// # Errors
-/// A user message without words, a call without a result right behind it, a result without its
+/// A user message without content, a call without a result right behind it, a result without its
 /// call, and what the provider's manners forbid.
 pub(crate) fn arrange<'r, 'a>(
     request: &'r ChatRequest<'a>,
     manners: Manners,
+    kept: &dyn Fn(&ReasoningPart<'_>) -> bool,
 ) -> Result<Conversation<'r, 'a>, Refusal> {
     let mut conversation = Conversation {
         system: Vec::new(),
         turns: Vec::new(),
     };
     for (index, message) in request.messages.iter().enumerate() {
+        let pieces = pieces(index, message).filter(|piece| match piece.part {
+            Part::Reasoning(thought) => kept(thought),
+            _ => !piece.text().is_some_and(manners.blank),
+        });
         match message.role {
-            Role::System | Role::Developer => conversation.system.extend(texts(message, manners)),
-            Role::User => conversation.say(index, message, manners)?,
-            Role::Assistant => conversation.answer(index, message, manners)?,
+            Role::System | Role::Developer => conversation.system.extend(pieces),
+            Role::User => conversation.say(index, pieces.collect(), manners)?,
+            Role::Assistant => conversation.answer(index, message, pieces.collect(), manners)?,
             Role::Tool => conversation.report(index, message)?,
         }
     }
@@ -119,8 +162,24 @@ pub(crate) fn arrange<'r, 'a>(
     }
 }
 
-fn texts<'r>(message: &'r Message<'_>, manners: Manners) -> impl Iterator<Item = &'r str> {
-    message.texts().filter(move |text| !(manners.blank)(text))
+/// The parts of a message, with their places.
+fn pieces<'r, 'a>(
+    index: usize,
+    message: &'r Message<'a>,
+) -> impl Iterator<Item = Piece<'r, 'a>> + use<'r, 'a> {
+    let parts = message.content.iter().enumerate();
+    parts.map(move |(position, part)| Piece {
+        part,
+        cache: mark(message, position),
+        message: index,
+        position,
+    })
+}
+
+/// The mark at that position of a message, its calls counted behind its parts.
+fn mark(message: &Message<'_>, position: usize) -> Option<CacheMark> {
+    let marked = message.cache.iter().find(|one| one.position == position);
+    marked.map(|one| one.mark)
 }
 
 /// A message's words as one text, pieces joined with a line break.
@@ -163,7 +222,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
             self.turns.push(Turn {
                 speaker,
                 results: Vec::new(),
-                texts: SmallVec::new(),
+                pieces: SmallVec::new(),
                 calls: Vec::new(),
             });
         }
@@ -175,17 +234,16 @@ impl<'r, 'a> Conversation<'r, 'a> {
     fn say(
         &mut self,
         index: usize,
-        message: &'r Message<'a>,
+        pieces: SmallVec<[Piece<'r, 'a>; 2]>,
         manners: Manners,
     ) -> Result<(), Refusal> {
-        let mut words = texts(message, manners).peekable();
-        if words.peek().is_none() {
+        if pieces.is_empty() {
             return Err(refuse(
                 format!("messages[{index}].content"),
                 format!("is empty, which {} does not accept", manners.provider),
             ));
         }
-        self.turn(Speaker::User)?.texts.extend(words);
+        self.turn(Speaker::User)?.pieces.extend(pieces);
         Ok(())
     }
 
@@ -193,10 +251,10 @@ impl<'r, 'a> Conversation<'r, 'a> {
         &mut self,
         index: usize,
         message: &'r Message<'a>,
+        pieces: SmallVec<[Piece<'r, 'a>; 2]>,
         manners: Manners,
     ) -> Result<(), Refusal> {
-        let mut words = texts(message, manners).peekable();
-        if words.peek().is_none() && message.tool_calls.is_empty() {
+        if pieces.is_empty() && message.tool_calls.is_empty() {
             return Ok(());
         }
         if manners.user_first && self.turns.is_empty() {
@@ -219,10 +277,11 @@ impl<'r, 'a> Conversation<'r, 'a> {
             // Words or calls behind calls of the same turn: the results are missing between them.
             return Err(unanswered(call));
         }
-        turn.texts.extend(words);
+        turn.pieces.extend(pieces);
         for (position, call) in message.tool_calls.iter().enumerate() {
             let call = Call {
                 call,
+                cache: mark(message, message.content.len() + position),
                 message: index,
                 position,
             };
@@ -243,7 +302,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
             return Err(refuse(field(), "is missing"));
         };
         let turn = self.turn(Speaker::User)?;
-        let in_time = turn.texts.is_empty();
+        let in_time = turn.pieces.is_empty();
         let answered = turn.results.iter().any(|result| result.call.id == id);
         let call = self
             .asking()
@@ -254,6 +313,8 @@ impl<'r, 'a> Conversation<'r, 'a> {
                 let result = CallResult {
                     call,
                     text: joined(message),
+                    pieces: pieces(index, message).collect(),
+                    cache: message.cache.last().map(|last| last.mark),
                     failed: message.is_error,
                 };
                 self.turn(Speaker::User)?.results.push(result);
@@ -313,3 +374,6 @@ fn unanswered(call: &Call<'_, '_>) -> Refusal {
         "is not answered by a tool message right behind it",
     )
 }
+
+#[cfg(test)]
+mod tests;

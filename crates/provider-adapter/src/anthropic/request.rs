@@ -8,7 +8,7 @@ use steelyard_types::{ChatRequest, NumberText, Target, Tool, ToolCall, ToolChoic
 use crate::carry::{self, Sampling, Words, refuse};
 use crate::gemini::call_id;
 use crate::json;
-use crate::turns::{self, Call, Conversation, Manners, Speaker, Turn};
+use crate::turns::{self, Call, Conversation, Manners, Piece, Speaker, Turn};
 use crate::{EncodedRequest, Losses, Refusal};
 
 const MANNERS: Manners = Manners {
@@ -180,7 +180,7 @@ pub(super) fn encode(
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
     let mut lossy = check(request, target)?;
-    let conversation = turns::arrange(request, MANNERS)?;
+    let conversation = turns::arrange(request, MANNERS, &|_| false)?;
     let sampling = sampling(request, target, &mut lossy);
     let (least, most) = DEFAULT_MAX_TOKENS;
     let body = Body {
@@ -215,7 +215,9 @@ pub(super) fn encode(
 }
 
 fn system<'r>(conversation: &Conversation<'r, '_>) -> Option<System<'r>> {
-    match conversation.system.as_slice() {
+    let texts: SmallVec<[&'r str; 2]> =
+        conversation.system.iter().filter_map(Piece::text).collect();
+    match texts.as_slice() {
         [] => None,
         [one] => Some(System::One(one)),
         several => Some(System::Several(
@@ -229,8 +231,9 @@ fn message<'r>(turn: &Turn<'r, '_>) -> Result<WireMessage<'r>, Refusal> {
         Speaker::User => "user",
         Speaker::Model => "assistant",
     };
+    let texts: SmallVec<[&'r str; 2]> = turn.pieces.iter().filter_map(Piece::text).collect();
     if let ([text], [], []) = (
-        turn.texts.as_slice(),
+        texts.as_slice(),
         turn.results.as_slice(),
         turn.calls.as_slice(),
     ) {
@@ -239,7 +242,7 @@ fn message<'r>(turn: &Turn<'r, '_>) -> Result<WireMessage<'r>, Refusal> {
             content: Content::Text(text),
         });
     }
-    let mut blocks = Vec::with_capacity(turn.results.len() + turn.texts.len() + turn.calls.len());
+    let mut blocks = Vec::with_capacity(turn.results.len() + texts.len() + turn.calls.len());
     // Results stand before any text: Anthropic refuses the other order.
     for result in &turn.results {
         blocks.push(Block::ToolResult {
@@ -248,7 +251,7 @@ fn message<'r>(turn: &Turn<'r, '_>) -> Result<WireMessage<'r>, Refusal> {
             is_error: result.failed,
         });
     }
-    blocks.extend(turn.texts.iter().map(|text| Block::Text { text }));
+    blocks.extend(texts.iter().map(|text| Block::Text { text }));
     for call in &turn.calls {
         blocks.push(tool_use(call)?);
     }

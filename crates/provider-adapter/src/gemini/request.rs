@@ -9,7 +9,7 @@ use steelyard_types::{ChatRequest, Target, ToolChoice};
 use super::call_id;
 use crate::carry::{self, Words, refuse};
 use crate::json;
-use crate::turns::{self, CallResult, Manners, Speaker, Turn};
+use crate::turns::{self, CallResult, Manners, Piece, Speaker, Turn};
 use crate::{EncodedRequest, Losses, Refusal};
 
 const MANNERS: Manners = Manners {
@@ -171,12 +171,12 @@ pub(super) fn encode(
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
     let mut lossy = check(request, target)?;
-    let conversation = turns::arrange(request, MANNERS)?;
+    let conversation = turns::arrange(request, MANNERS, &|_| false)?;
     let sampling = carry::sampling(request, target, &mut lossy);
     let current = conversation
         .turns
         .iter()
-        .rposition(|turn| turn.speaker == Speaker::User && !turn.texts.is_empty())
+        .rposition(|turn| turn.speaker == Speaker::User && !turn.pieces.is_empty())
         .unwrap_or(0);
     let wants_signatures = is_gemini_3(&target.upstream);
     let contents = conversation
@@ -185,7 +185,7 @@ pub(super) fn encode(
         .enumerate()
         .map(|(index, turn)| content(turn, wants_signatures && index > current))
         .collect::<Result<_, _>>()?;
-    let system = conversation.system.iter().map(|text| said(text));
+    let system = conversation.system.iter().filter_map(Piece::text).map(said);
     let body = Body {
         contents,
         system_instruction: (!conversation.system.is_empty()).then(|| Content {
@@ -254,9 +254,9 @@ fn content<'r>(turn: &Turn<'r, '_>, sign: bool) -> Result<Content<'r>, Refusal> 
         Speaker::User => "user",
         Speaker::Model => "model",
     };
-    let mut parts = Vec::with_capacity(turn.results.len() + turn.texts.len() + turn.calls.len());
+    let mut parts = Vec::with_capacity(turn.results.len() + turn.pieces.len() + turn.calls.len());
     parts.extend(turn.results.iter().map(response));
-    parts.extend(turn.texts.iter().map(|text| said(text)));
+    parts.extend(turn.pieces.iter().filter_map(Piece::text).map(said));
     for (position, call) in turn.calls.iter().enumerate() {
         let unpacked = call_id::unpack(&call.call.id);
         // Of parallel calls Gemini signs the first; its siblings stay unsigned.
