@@ -14,6 +14,7 @@ mod json;
 mod masked;
 mod origin;
 mod reply;
+mod schema;
 mod stream_reply;
 mod turns;
 
