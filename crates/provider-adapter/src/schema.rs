@@ -16,6 +16,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use steelyard_types::JsonSchema;
 
 use crate::{Refusal, carry::refuse, json};
 
@@ -88,6 +89,18 @@ pub(crate) fn rewrite(schema: &RawValue, subset: Subset) -> Result<Rewritten, Fa
     let json = RawValue::from_string(text)
         .map_err(|error| Fault(format!("cannot be written: {error}")))?;
     Ok(Rewritten { json, loosened })
+}
+
+/// Tells a model the schema of its answer in words, for providers that promise no more than JSON.
+pub(crate) fn instruction(format: &JsonSchema<'_>, schema: &RawValue) -> String {
+    let mut words = String::from("Answer with one JSON value and nothing else.");
+    if let Some(purpose) = &format.description {
+        words.push_str(" What it is: ");
+        words.push_str(purpose);
+    }
+    words.push_str("\nIt must follow this JSON Schema:\n");
+    words.push_str(schema.get());
+    words
 }
 
 /// JSON with numbers and strings as they were written.

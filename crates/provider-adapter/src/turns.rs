@@ -182,6 +182,21 @@ fn mark(message: &Message<'_>, position: usize) -> Option<CacheMark> {
     marked.map(|one| one.mark)
 }
 
+/// Whether the history holds thoughts that their provider signed or keeps to itself, and so can be
+/// sent back to it and to nobody else.
+pub(crate) fn has_signed_thoughts(request: &ChatRequest<'_>) -> bool {
+    let signed = |part: &Part<'_>| match part {
+        Part::Reasoning(thought) => {
+            let given =
+                |proof: &Option<Cow<'_, str>>| proof.as_ref().is_some_and(|it| !it.is_empty());
+            given(&thought.signature) || given(&thought.redacted)
+        }
+        _ => false,
+    };
+    let mut parts = request.messages.iter().flat_map(|message| &message.content);
+    parts.any(signed)
+}
+
 /// A message's words as one text, pieces joined with a line break.
 pub(crate) fn joined<'r>(message: &'r Message<'_>) -> Cow<'r, str> {
     let mut pieces = message.texts();

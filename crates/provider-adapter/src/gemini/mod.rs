@@ -7,13 +7,26 @@
 //! Signatures longer than 16 KiB are not carried. A call of Gemini 3's current turn that has none,
 //! because another model made it, gets the placeholder that Google documents.
 //!
-//! Other choices: instructions are hoisted into `systemInstruction`; answers without a
-//! `finishReason` that a client has a word for (`MALFORMED_FUNCTION_CALL`, `OTHER`...) are errors,
-//! so that another model can be tried; only the first candidate is read.
+//! Signatures of text are not carried: Gemini recommends their return and does without it. The text
+//! of thoughts is not sent back, which is what Google asks for.
+//!
+//! # What is sent
+//! Instructions are hoisted into `systemInstruction`. Pictures, documents and sound are described in
+//! `request/media.rs`, reasoning and the form of the answer in `request/config.rs`. Pictures of a
+//! tool's result stand in the `functionResponse` from Gemini 3 on, before that behind the responses
+//! of the same turn. Several answers (`n`) are asked for without streaming only.
+//!
+//! # What is read
+//! Answers without a `finishReason` that a client has a word for (`MALFORMED_FUNCTION_CALL`,
+//! `OTHER`...) are errors, so that another model can be tried; so are pictures and sound, for which
+//! no client's dialect has a place in an answer. The traces of Gemini's own tools
+//! (`executableCode`, `codeExecutionResult`, `toolCall`, `toolResponse`) are left out: what came of
+//! them is in the text. Of a stream only the first candidate is read.
 
 pub mod call_id;
 
 mod error;
+mod logprobs;
 mod partial_arguments;
 mod request;
 mod response;

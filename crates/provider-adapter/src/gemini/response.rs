@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
 
 use super::partial_arguments::{self, Piece};
-use super::{call_id, error};
+use super::{call_id, error, logprobs};
 use crate::ResponseHead;
 use crate::collect::Collected;
 use crate::json::{Lenient, Text};
@@ -39,6 +39,11 @@ struct PromptFeedback<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Candidate<'a> {
+    /// Its place among the answers that were asked for, the first where it is not said.
+    #[serde(default)]
+    index: Lenient<usize>,
+    #[serde(borrow)]
+    logprobs_result: Option<&'a RawValue>,
     #[serde(borrow)]
     content: Option<Content<'a>>,
     #[serde(borrow)]
@@ -63,6 +68,11 @@ struct Part<'a> {
     thought_signature: Option<Text<'a>>,
     #[serde(borrow)]
     function_call: Option<FunctionCall<'a>>,
+    /// Pictures and sound that the model made.
+    #[serde(borrow)]
+    inline_data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    file_data: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +99,7 @@ struct WireUsage {
     cached_content_token_count: Option<u64>,
     candidates_token_count: Option<u64>,
     thoughts_token_count: Option<u64>,
+    total_token_count: Option<u64>,
 }
 
 impl WireUsage {
@@ -98,13 +109,14 @@ impl WireUsage {
         let prompt = self.prompt_token_count?;
         let cached = self.cached_content_token_count.unwrap_or(0).min(prompt);
         let tools = self.tool_use_prompt_token_count.unwrap_or(0);
-        Some(Usage {
+        let usage = Usage {
             input_fresh: (prompt - cached).saturating_add(tools),
             input_cached: cached,
             output: self.candidates_token_count.unwrap_or(0),
             reasoning: self.thoughts_token_count.unwrap_or(0),
             ..Usage::default()
-        })
+        };
+        Some(usage.checked(self.total_token_count))
     }
 }
 
@@ -133,8 +145,19 @@ fn ending(reason: &str, has_calls: bool) -> Ending {
 pub(super) struct Reader {
     /// What tells this answer from others, known from its first piece.
     answer: Option<String>,
-    calls: u32,
     has_candidate: bool,
+    first: Choice,
+    /// Answers beside the first, by their place after it; `None` where nobody asked for them.
+    further: Option<Vec<(Choice, Collected)>>,
+}
+
+/// Most answers to one request. Gemini gives eight.
+const MAX_CHOICES: usize = 16;
+
+/// One answer of those to a request.
+#[derive(Default)]
+struct Choice {
+    calls: u32,
     /// A call whose arguments come in pieces.
     partial: Option<(u32, Value)>,
     /// The last `finishReason`. Old models repeat it in every piece, so it ends nothing by itself.
@@ -147,10 +170,7 @@ impl Reader {
     /// Reads one piece. An array around it is looked through.
     pub(super) fn read(&mut self, data: &str, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
         let invalid = |error: serde_json::Error| {
-            ProviderError::new(
-                ErrorKind::InvalidAnswer,
-                format!("the answer is not what Gemini's format allows: {error}"),
-            )
+            invalid(&format!("is not what Gemini's format allows: {error}"))
         };
         if data.trim_ascii_start().starts_with('[') {
             let chunks: Vec<Chunk<'_>> = serde_json::from_str(data).map_err(invalid)?;
@@ -183,17 +203,58 @@ impl Reader {
         if let Some(usage) = chunk.usage_metadata.0.and_then(|usage| usage.classes()) {
             emit(StreamEvent::Usage(usage));
         }
-        let candidate = chunk.candidates.into_iter().flatten().next();
-        let Some(candidate) = candidate else {
+        let mut candidates = chunk.candidates.into_iter().flatten().peekable();
+        if candidates.peek().is_none() {
             return chunk
                 .prompt_feedback
                 .and_then(|feedback| feedback.block_reason)
                 .map_or(Ok(()), |reason| Err(blocked(reason.as_str())));
-        };
+        }
         self.has_candidate = true;
+        let answer = self.answer.as_deref().unwrap_or_default();
+        for (position, candidate) in candidates.enumerate() {
+            // Vertex gives the only candidate no index, and a list gives its own.
+            let index = candidate.index.0.unwrap_or(position);
+            let Some(beside) = index.checked_sub(1) else {
+                self.first.read(candidate, answer, emit)?;
+                continue;
+            };
+            let Some(further) = &mut self.further else {
+                continue;
+            };
+            if index >= MAX_CHOICES {
+                return Err(invalid("holds more answers than Gemini gives"));
+            }
+            if further.len() <= beside {
+                further.resize_with(index, Default::default);
+            }
+            if let Some((choice, collected)) = further.get_mut(beside) {
+                let answer = format!("{answer}/{index}");
+                choice.read(candidate, &answer, &mut |event| collected.push(event))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing follows: gives out what was held back, and says why the answer ended if it is known.
+    pub(super) fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
+        self.first.finish(emit)
+    }
+}
+
+impl Choice {
+    fn read(
+        &mut self,
+        candidate: Candidate<'_>,
+        answer: &str,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
         let parts = candidate.content.and_then(|content| content.parts);
         for part in parts.into_iter().flatten() {
-            self.part(part, emit)?;
+            self.part(part, answer, emit)?;
+        }
+        if let Some(list) = candidate.logprobs_result.and_then(logprobs::entries) {
+            emit(StreamEvent::Logprobs(list.into()));
         }
         if let Some(reason) = candidate.finish_reason {
             if matches!(ending(reason.as_str(), false), Ending::Failure) {
@@ -205,7 +266,18 @@ impl Reader {
         Ok(())
     }
 
-    fn part(&mut self, part: Part<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+    fn part(
+        &mut self,
+        part: Part<'_>,
+        answer: &str,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
+        if part.inline_data.is_some() || part.file_data.is_some() {
+            // Nobody asked for it, and no client's dialect has a place for it.
+            return Err(invalid(
+                "holds a picture or sound, which cannot be passed on",
+            ));
+        }
         if let Some(Text(text)) = part.text.filter(|text| !text.as_str().is_empty()) {
             emit(if part.thought == Some(true) {
                 StreamEvent::Reasoning(text)
@@ -214,7 +286,7 @@ impl Reader {
             });
         }
         match part.function_call {
-            Some(call) => self.call(call, part.thought_signature.as_ref(), emit),
+            Some(call) => self.call(call, part.thought_signature.as_ref(), answer, emit),
             None => Ok(()),
         }
     }
@@ -223,6 +295,7 @@ impl Reader {
         &mut self,
         call: FunctionCall<'_>,
         signature: Option<&Text<'_>>,
+        answer: &str,
         emit: &mut Emit<'_>,
     ) -> Result<(), ProviderError> {
         let continues = call.will_continue == Some(true);
@@ -233,7 +306,7 @@ impl Reader {
             let id = call_id::pack(
                 call.id.as_ref().map(Text::as_str),
                 signature.map(Text::as_str),
-                self.answer.as_deref().unwrap_or_default(),
+                answer,
                 index,
             );
             emit(StreamEvent::ToolCallStart {
@@ -250,12 +323,8 @@ impl Reader {
         }
         if let Some((_, arguments)) = &mut self.partial {
             for piece in call.partial_args.iter().flatten() {
-                partial_arguments::apply(arguments, piece).ok_or_else(|| {
-                    ProviderError::new(
-                        ErrorKind::InvalidAnswer,
-                        "the answer holds pieces of arguments that fit nowhere",
-                    )
-                })?;
+                partial_arguments::apply(arguments, piece)
+                    .ok_or_else(|| invalid("holds pieces of arguments that fit nowhere"))?;
             }
         }
         if !continues {
@@ -274,8 +343,7 @@ impl Reader {
         }
     }
 
-    /// Nothing follows: gives out what was held back, and says why the answer ended if it is known.
-    pub(super) fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
+    fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
         self.close_call(emit);
         match self.finish_reason.take() {
             Some(reason) => {
@@ -292,7 +360,10 @@ impl Reader {
 pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let body = std::str::from_utf8(body)
         .map_err(|_| ProviderError::new(ErrorKind::InvalidAnswer, "the answer is not UTF-8"))?;
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        further: Some(Vec::new()),
+        ..Reader::default()
+    };
     let mut collected = Collected::default();
     let mut emit = |event: StreamEvent<'_>| collected.push(event);
     reader.read(body, &mut emit).map_err(|mut error| {
@@ -300,14 +371,19 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer,
         error
     })?;
     reader.finish(&mut emit);
-    if reader.has_candidate {
-        Ok(collected.answer)
-    } else {
-        Err(ProviderError::new(
-            ErrorKind::InvalidAnswer,
-            "the answer has no candidates",
-        ))
+    if !reader.has_candidate {
+        return Err(invalid("has no candidates"));
     }
+    let mut answer = collected.answer;
+    for (mut choice, mut collected) in reader.further.into_iter().flatten() {
+        choice.finish(&mut |event| collected.push(event));
+        answer.further.push(collected.answer);
+    }
+    Ok(answer)
+}
+
+fn invalid(what: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::InvalidAnswer, format!("the answer {what}"))
 }
 
 fn blocked(reason: &str) -> ProviderError {

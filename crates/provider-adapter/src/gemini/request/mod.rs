@@ -1,0 +1,265 @@
+use smallvec::SmallVec;
+use steelyard_types::{ChatRequest, Part as Said, Role, Target, ToolChoice};
+
+use super::call_id;
+use crate::carry::{self, Words, named, refuse};
+use crate::turns::{self, CallResult, Manners, Piece, Speaker, Turn};
+use crate::{EncodedRequest, Losses, Refusal};
+
+mod config;
+mod media;
+mod wire;
+
+use wire::{
+    Body, Content, Function, FunctionCall, FunctionCallingConfig, FunctionResponse, Part, Response,
+    ToolConfig, Tools,
+};
+
+const MANNERS: Manners = Manners {
+    provider: "Gemini",
+    blank: str::is_empty,
+    user_first: false,
+};
+
+/// What Google documents for a call of the current turn whose signature nobody knows, such as one
+/// that another model made.
+const UNKNOWN_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// What Gemini has words for.
+const WORDS: Words = Words {
+    provider: MANNERS.provider,
+    top_k: true,
+    seed: true,
+    presence_penalty: true,
+    frequency_penalty: true,
+    n: true,
+    logprobs: true,
+    service_tier: true,
+    json: true,
+    reasoning: true,
+    part: |part, role| match part {
+        Said::Image(_) | Said::Document(_) => matches!(role, Role::User | Role::Tool),
+        Said::Other { kind, .. } => kind == "input_audio" && role == Role::User,
+        _ => false,
+    },
+    ..Words::NONE
+};
+
+pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
+    let mut lossy = carry::check(request, target, &WORDS)?;
+    check_media(request, &mut lossy)?;
+    config::config(request, target, &mut lossy)?;
+    service_tier(request, &mut lossy);
+    lossy.add_if("messages.reasoning", turns::has_signed_thoughts(request));
+    Ok(lossy)
+}
+
+fn check_media(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refusal> {
+    for (index, message) in request.messages.iter().enumerate() {
+        for (position, part) in message.content.iter().enumerate() {
+            let field = || format!("messages[{index}].content[{position}]");
+            media::media(part).map_err(|reason| refuse(field(), reason))?;
+            if let Said::Document(document) = part {
+                let field = named(request, "file.filename", "document.title");
+                lossy.add_if(field, document.name.is_some());
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn encode(
+    request: &ChatRequest<'_>,
+    target: &Target,
+) -> Result<EncodedRequest, Refusal> {
+    let mut lossy = check(request, target)?;
+    let conversation = turns::arrange(request, MANNERS, &|_| false)?;
+    let (config, words) = config::config(request, target, &mut lossy)?;
+    let current = conversation
+        .turns
+        .iter()
+        .rposition(|turn| turn.speaker == Speaker::User && !turn.pieces.is_empty())
+        .unwrap_or(0);
+    let is_3 = is_gemini_3(&target.upstream);
+    let contents = conversation
+        .turns
+        .iter()
+        .enumerate()
+        .map(|(index, turn)| content(turn, is_3, is_3 && index > current))
+        .collect::<Result<_, _>>()?;
+    let instructions = conversation.system.iter().filter_map(Piece::text);
+    let mut instructions: Vec<Part<'_>> = instructions.map(Part::text).collect();
+    instructions.extend(words.map(Part::text));
+    let body = Body {
+        contents,
+        system_instruction: (!instructions.is_empty()).then_some(Content {
+            role: None,
+            parts: instructions,
+        }),
+        tools: tools(request),
+        tool_config: tool_config(request),
+        generation_config: config.non_empty(),
+        service_tier: service_tier(request, &mut lossy),
+    };
+    Ok(EncodedRequest {
+        path: path(&target.upstream, request.stream),
+        headers: SmallVec::new(),
+        body: carry::write(&body)?,
+        lossy,
+    })
+}
+
+/// The class of service in Gemini's words; one that it does not have is lost.
+fn service_tier(request: &ChatRequest<'_>, lossy: &mut Losses) -> Option<&'static str> {
+    match request.service_tier.as_deref()? {
+        "default" | "standard_only" | "standard" => Some("standard"),
+        "flex" => Some("flex"),
+        "priority" => Some("priority"),
+        "auto" => None,
+        _ => {
+            lossy.add("service_tier");
+            None
+        }
+    }
+}
+
+/// The model stands in the path alone, bare and percent-encoded.
+fn path(model: &str, stream: bool) -> String {
+    let mut path = String::from("/v1beta/models/");
+    for byte in bare(model).bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path.push_str(if stream {
+        ":streamGenerateContent?alt=sse"
+    } else {
+        ":generateContent"
+    });
+    path
+}
+
+fn bare(model: &str) -> &str {
+    model.strip_prefix("models/").unwrap_or(model)
+}
+
+/// Whether the model is Gemini 3 or later. Those refuse a call of the current turn without a
+/// signature, and take pictures within a function's response.
+fn is_gemini_3(model: &str) -> bool {
+    let version = bare(model).strip_prefix("gemini-").unwrap_or("");
+    let digits = version
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(version.len());
+    version[..digits]
+        .parse::<u32>()
+        .is_ok_and(|generation| generation >= 3)
+}
+
+/// A turn: responses first, all in this one turn, then what they could not hold, then what was
+/// said, then calls.
+fn content<'r>(turn: &Turn<'r, '_>, is_3: bool, sign: bool) -> Result<Content<'r>, Refusal> {
+    let role = match turn.speaker {
+        Speaker::User => "user",
+        Speaker::Model => "model",
+    };
+    let mut parts = Vec::with_capacity(turn.results.len() + turn.pieces.len() + turn.calls.len());
+    let mut beside = Vec::new();
+    for result in &turn.results {
+        parts.push(response(result, is_3, &mut beside)?);
+    }
+    parts.append(&mut beside);
+    for piece in &turn.pieces {
+        if let Some(text) = piece.text() {
+            parts.push(Part::text(text));
+        } else if let Some(media) = media_of(piece)? {
+            parts.push(Part::media(media));
+        }
+    }
+    for (position, call) in turn.calls.iter().enumerate() {
+        let unpacked = call_id::unpack(&call.call.id);
+        // Of parallel calls Gemini signs the first; its siblings stay unsigned.
+        let unknown = (sign && position == 0).then_some(UNKNOWN_SIGNATURE);
+        parts.push(Part {
+            function_call: Some(FunctionCall {
+                id: unpacked.id,
+                name: &call.call.name,
+                args: carry::arguments(call, MANNERS.provider)?,
+            }),
+            thought_signature: unpacked.signature.or(unknown),
+            ..Part::default()
+        });
+    }
+    Ok(Content {
+        role: Some(role),
+        parts,
+    })
+}
+
+fn media_of<'r>(piece: &Piece<'r, '_>) -> Result<Option<wire::Media<'r>>, Refusal> {
+    media::media(piece.part).map_err(|reason| refuse(piece.path(), reason))
+}
+
+/// A function's response. Pictures and documents stand in it where the model takes them there, else
+/// `beside` it.
+fn response<'r>(
+    result: &CallResult<'r, '_>,
+    is_3: bool,
+    beside: &mut Vec<Part<'r>>,
+) -> Result<Part<'r>, Refusal> {
+    let mut within = Vec::new();
+    for piece in &result.pieces {
+        if let Some(media) = media_of(piece)? {
+            if is_3 && media::fits_response(&media) {
+                within.push(media);
+            } else {
+                beside.push(Part::media(media));
+            }
+        }
+    }
+    Ok(Part {
+        function_response: Some(FunctionResponse {
+            id: call_id::unpack(&result.call.id).id,
+            name: &result.call.name,
+            response: Response {
+                text: result.text.clone(),
+                failed: result.failed,
+            },
+            parts: within,
+        }),
+        ..Part::default()
+    })
+}
+
+/// All functions in one entry: several entries are refused.
+fn tools<'r>(request: &'r ChatRequest<'_>) -> Option<[Tools<'r>; 1]> {
+    let functions = request.tools.iter().map(|tool| Function {
+        name: &tool.name,
+        description: tool.description.as_deref(),
+        parameters_json_schema: tool.parameters,
+    });
+    (!request.tools.is_empty()).then(|| {
+        [Tools {
+            function_declarations: functions.collect(),
+        }]
+    })
+}
+
+fn tool_config<'r>(request: &'r ChatRequest<'_>) -> Option<ToolConfig<'r>> {
+    if request.tools.is_empty() {
+        return None;
+    }
+    let (mode, name) = match request.tool_choice.as_ref()? {
+        ToolChoice::Auto => ("AUTO", None),
+        ToolChoice::None => ("NONE", None),
+        ToolChoice::Required => ("ANY", None),
+        ToolChoice::Function(name) => ("ANY", Some([name.as_ref()])),
+    };
+    Some(ToolConfig {
+        function_calling_config: FunctionCallingConfig {
+            mode,
+            allowed_function_names: name,
+        },
+    })
+}
