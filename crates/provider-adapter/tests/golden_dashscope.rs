@@ -152,6 +152,18 @@ fn recordings_are_read_as_they_were_meant() {
 }
 
 #[test]
+fn recorded_totals_are_the_sums_of_their_classes() {
+    let mut agreeing = 0;
+    for recording in support::known_recordings("dashscope", 34) {
+        if let Some(usage) = support::usage(&DashScopeGeneration, &recording) {
+            assert!(!usage.disagrees, "{}: {usage:?}", recording.file);
+            agreeing += 1;
+        }
+    }
+    println!("dashscope: {agreeing} totals agree");
+}
+
+#[test]
 fn fixtures_are_read_as_they_were_meant() {
     assert!(support::check_fixtures(&DashScopeGeneration, "dashscope") >= 8);
 }

@@ -5,11 +5,19 @@
 //! features say, only knows the multimodal one. Streaming is switched on by a header;
 //! `incremental_output` asks for pieces instead of the whole text so far. The region and its key
 //! belong to the provider's base URL.
+//!
+//! Pictures of a tool's result follow in a message of the user's. Where a JSON object is asked for,
+//! an instruction says so if nobody else does, because DashScope insists on the word; a schema that
+//! the model does not take is told in an instruction too. Words that the answer is to go on from are
+//! marked `partial`, without thinking. Several answers (`n`) are asked for without streaming only.
+//! Of an answer's content the text is read; what special models put beside it (`ocr_result`) and
+//! reports of DashScope's own searches and tools (`search_info`, `tool_info`) are left out.
 
 mod error;
 mod request;
 mod response;
 mod stream;
+mod usage;
 
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};

@@ -2,9 +2,11 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
-use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
+use serde_json::value::RawValue;
+use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent};
 
 use super::error;
+use super::usage::WireUsage;
 use crate::ResponseHead;
 use crate::collect::Collected;
 use crate::json::{self, Lenient, Text};
@@ -42,10 +44,22 @@ struct Output<'a> {
 
 #[derive(Deserialize)]
 struct Choice<'a> {
+    /// Its place among the answers that were asked for.
+    #[serde(default)]
+    index: Lenient<usize>,
+    #[serde(default, borrow)]
+    logprobs: Lenient<Logprobs<'a>>,
     #[serde(borrow)]
     message: Option<Message<'a>>,
     #[serde(borrow)]
     finish_reason: Option<Text<'a>>,
+}
+
+/// As OpenAI's.
+#[derive(Deserialize)]
+struct Logprobs<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -118,65 +132,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pieces<'a> {
     }
 }
 
-/// Counts as DashScope sends them: `input_tokens` includes cached tokens, `output_tokens` includes
-/// reasoning. Older models say `cached_tokens` beside them.
-#[derive(Deserialize)]
-struct WireUsage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens_details: Lenient<PromptDetails>,
-    #[serde(default)]
-    output_tokens_details: Lenient<OutputDetails>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputDetails {
-    reasoning_tokens: Option<u64>,
-}
-
-impl WireUsage {
-    /// The classes, or nothing where there are no counts: the first event can have an empty usage.
-    fn classes(&self) -> Option<Usage> {
-        if self.input_tokens.is_none() && self.output_tokens.is_none() {
-            return None;
-        }
-        let input = self.input_tokens.unwrap_or(0);
-        let output = self.output_tokens.unwrap_or(0);
-        let details = self.prompt_tokens_details.as_ref();
-        let cached = details
-            .and_then(|details| details.cached_tokens)
-            .or(self.cached_tokens)
-            .unwrap_or(0)
-            .min(input);
-        let written = details
-            .and_then(|details| details.cache_creation_input_tokens)
-            .unwrap_or(0)
-            .min(input - cached);
-        let reasoning = self
-            .output_tokens_details
-            .as_ref()
-            .and_then(|details| details.reasoning_tokens)
-            .unwrap_or(0)
-            .min(output);
-        Some(Usage {
-            input_fresh: input - cached - written,
-            input_cached: cached,
-            cache_write: written,
-            output: output - reasoning,
-            reasoning,
-            ..Usage::default()
-        })
-    }
-}
-
 fn finish(reason: &str) -> Option<FinishReason> {
     match reason {
         // The word, not the value, while there is more to come.
@@ -187,11 +142,22 @@ fn finish(reason: &str) -> Option<FinishReason> {
     }
 }
 
+/// Most answers to one request. DashScope gives four.
+const MAX_CHOICES: usize = 16;
+
 /// Reads an answer, whole or piece by piece.
 #[derive(Default)]
 pub(super) struct Reader {
     started: bool,
     answer: String,
+    first: Answer,
+    /// Answers beside the first, by their place after it; `None` where nobody asked for them.
+    further: Option<Vec<(Answer, Collected)>>,
+}
+
+/// One answer of those to a request.
+#[derive(Default)]
+struct Answer {
     /// Calls in order of opening.
     calls: Vec<OpenCall>,
     finished: bool,
@@ -207,7 +173,7 @@ type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
 
 impl Reader {
     pub(super) fn is_finished(&self) -> bool {
-        self.finished
+        self.first.finished
     }
 
     pub(super) fn read(
@@ -232,21 +198,42 @@ impl Reader {
         if let Some(usage) = chunk.usage.0.and_then(|usage| usage.classes()) {
             emit(StreamEvent::Usage(usage));
         }
-        match output.choices {
-            Some(choices) => {
-                if let Some(choice) = choices.into_iter().next() {
-                    self.choice(choice, emit)?;
-                }
+        let Some(choices) = output.choices else {
+            say(output.text, StreamEvent::Text, emit);
+            self.first.finish(output.finish_reason, emit);
+            return Ok(());
+        };
+        for (position, choice) in choices.into_iter().enumerate() {
+            let index = choice.index.0.unwrap_or(position);
+            let Some(beside) = index.checked_sub(1) else {
+                self.first.choice(choice, &self.answer, emit)?;
+                continue;
+            };
+            let Some(further) = &mut self.further else {
+                continue;
+            };
+            if index >= MAX_CHOICES {
+                return Err(invalid("it has too many answers"));
             }
-            None => {
-                say(output.text, StreamEvent::Text, emit);
-                self.finish(output.finish_reason, emit);
+            if further.len() <= beside {
+                further.resize_with(index, Default::default);
+            }
+            if let Some((answer, collected)) = further.get_mut(beside) {
+                let id = format!("{}/{index}", self.answer);
+                answer.choice(choice, &id, &mut |event| collected.push(event))?;
             }
         }
         Ok(())
     }
+}
 
-    fn choice(&mut self, choice: Choice<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+impl Answer {
+    fn choice(
+        &mut self,
+        choice: Choice<'_>,
+        id: &str,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
         if let Some(message) = choice.message {
             say(message.reasoning_content, StreamEvent::Reasoning, emit);
             match message.content {
@@ -260,8 +247,13 @@ impl Reader {
             }
             let fragments = message.tool_calls.into_iter().flatten();
             for (position, fragment) in fragments.enumerate() {
-                self.fragment(position, fragment, emit)?;
+                self.fragment(position, fragment, id, emit)?;
             }
+        }
+        let list = choice.logprobs.0.and_then(|logprobs| logprobs.content);
+        let list = list.map(RawValue::get).filter(|list| list.starts_with('['));
+        if let Some(list) = list.filter(|list| *list != "[]") {
+            emit(StreamEvent::Logprobs(list.into()));
         }
         self.finish(choice.finish_reason, emit);
         Ok(())
@@ -271,6 +263,7 @@ impl Reader {
         &mut self,
         position: usize,
         fragment: Fragment<'_>,
+        answer: &str,
         emit: &mut Emit<'_>,
     ) -> Result<(), ProviderError> {
         let wire_index = fragment
@@ -302,7 +295,7 @@ impl Reader {
             });
             let mut id = fragment.id.unwrap_or_default().0;
             if id.is_empty() {
-                let hash = json::fnv1a(&[self.answer.as_bytes(), &event_index.to_be_bytes()]);
+                let hash = json::fnv1a(&[answer.as_bytes(), &event_index.to_be_bytes()]);
                 id = format!("call_{hash:016x}").into();
             }
             emit(StreamEvent::ToolCallStart {
@@ -351,14 +344,20 @@ fn say<'a>(
 pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let chunk = serde_json::from_slice(body).map_err(|error| invalid(&error.to_string()))?;
     let mut collected = Collected::default();
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        further: Some(Vec::new()),
+        ..Reader::default()
+    };
     reader
         .read(chunk, &mut |event| collected.push(event))
         .map_err(|mut error| {
             error.status = Some(head.status);
             error
         })?;
-    Ok(collected.answer)
+    let mut answer = collected.answer;
+    let further = reader.further.into_iter().flatten();
+    answer.further.extend(further.map(|(_, one)| one.answer));
+    Ok(answer)
 }
 
 pub(super) fn invalid(reason: &str) -> ProviderError {

@@ -31,6 +31,7 @@ mod partial_arguments;
 mod request;
 mod response;
 mod stream;
+mod usage;
 
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};

@@ -3,9 +3,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
+use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent};
 
 use super::partial_arguments::{self, Piece};
+use super::usage::WireUsage;
 use super::{call_id, error, logprobs};
 use crate::ResponseHead;
 use crate::collect::Collected;
@@ -87,37 +88,6 @@ struct FunctionCall<'a> {
     #[serde(borrow)]
     partial_args: Option<Vec<Piece<'a>>>,
     will_continue: Option<bool>,
-}
-
-/// Counts as Gemini sends them: `promptTokenCount` includes cached tokens but not those of built-in
-/// tools, `candidatesTokenCount` excludes thoughts. A missing field is 0.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireUsage {
-    prompt_token_count: Option<u64>,
-    tool_use_prompt_token_count: Option<u64>,
-    cached_content_token_count: Option<u64>,
-    candidates_token_count: Option<u64>,
-    thoughts_token_count: Option<u64>,
-    total_token_count: Option<u64>,
-}
-
-impl WireUsage {
-    /// The classes, or nothing where there are no counts (Vertex sends only `trafficType` until the
-    /// last piece).
-    fn classes(&self) -> Option<Usage> {
-        let prompt = self.prompt_token_count?;
-        let cached = self.cached_content_token_count.unwrap_or(0).min(prompt);
-        let tools = self.tool_use_prompt_token_count.unwrap_or(0);
-        let usage = Usage {
-            input_fresh: (prompt - cached).saturating_add(tools),
-            input_cached: cached,
-            output: self.candidates_token_count.unwrap_or(0),
-            reasoning: self.thoughts_token_count.unwrap_or(0),
-            ..Usage::default()
-        };
-        Some(usage.checked(self.total_token_count))
-    }
 }
 
 /// What a `finishReason` means.

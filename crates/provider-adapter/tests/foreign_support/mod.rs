@@ -181,6 +181,21 @@ pub(crate) fn stream_outcome(adapter: &dyn Adapter, body: &str) -> Value {
     outcome(&answer)
 }
 
+/// The last usage that a recorded answer of status 200 tells, if it tells any.
+pub(crate) fn usage(adapter: &dyn Adapter, recording: &Recording) -> Option<Usage> {
+    let body = recording.body.as_bytes();
+    if recording.is_stream() {
+        let events = events(adapter, &[body]);
+        return events.into_iter().rev().find_map(|event| match event {
+            StreamEvent::Usage(usage) => Some(usage),
+            _ => None,
+        });
+    }
+    let head = head(recording.status, &recording.headers);
+    let answer = adapter.decode(&head, body).ok();
+    answer.and_then(|answer| answer.usage)
+}
+
 /// The events of a stream that comes in these pieces.
 pub(crate) fn events(adapter: &dyn Adapter, pieces: &[&[u8]]) -> Vec<StreamEvent<'static>> {
     let mut sse = SseDecoder::default();

@@ -157,8 +157,8 @@ const MAX_BUDGET: (u64, u64) = (32_768, 24_576);
 /// How much to think. Effort and tokens are told in the model's way; a model that does not reason
 /// is told nothing.
 ///
-/// Gemini 3 has four levels and cannot be kept from thinking: no effort is the least, all above
-/// high is high, and a number of tokens is the level that Google's table gives for it. Gemini 2.5
+/// Gemini 3 has four levels, of which Pro lacks the least, and cannot be kept from thinking: no
+/// effort is the least that it has, all above high is high, and a number of tokens is the level that Google's table gives for it. Gemini 2.5
 /// takes tokens: the same table in the other direction.
 fn thinking(
     request: &ChatRequest<'_>,
@@ -174,7 +174,7 @@ fn thinking(
     let mut config = ThinkingConfig::default();
     let inexact = match target.facts.reasoning {
         ReasoningStyle::Effort => {
-            let level = control.effort.map(level);
+            let level = control.effort.map(|effort| level(effort, &target.upstream));
             let of_budget = || control.budget_tokens.map(level_of_budget);
             config.thinking_level = level.map(|(name, _)| name).or_else(of_budget);
             control.budget_tokens.is_some() || level.is_some_and(|(_, exact)| !exact)
@@ -191,8 +191,9 @@ fn thinking(
 }
 
 /// The level, and whether it says the same.
-fn level(effort: Effort) -> (&'static str, bool) {
+fn level(effort: Effort, model: &str) -> (&'static str, bool) {
     match effort {
+        Effort::None | Effort::Minimal if is_pro(model) => ("LOW", false),
         Effort::None => ("MINIMAL", false),
         Effort::Minimal => ("MINIMAL", true),
         Effort::Low => ("LOW", true),
@@ -200,6 +201,11 @@ fn level(effort: Effort) -> (&'static str, bool) {
         Effort::High => ("HIGH", true),
         Effort::XHigh | Effort::Max => ("HIGH", false),
     }
+}
+
+/// Whether it is one of the larger models, which always think.
+fn is_pro(model: &str) -> bool {
+    bare(model).contains("-pro")
 }
 
 fn level_of_budget(tokens: u64) -> &'static str {
@@ -214,15 +220,18 @@ fn level_of_budget(tokens: u64) -> &'static str {
 /// its effort. The table is that of Google's OpenAI-compatible endpoint
 /// (<https://ai.google.dev/gemini-api/docs/openai>), which ends at high.
 fn budget(tokens: Option<u64>, effort: Option<Effort>, model: &str) -> (i64, bool) {
-    let is_pro = bare(model).contains("-pro");
-    let most = if is_pro { MAX_BUDGET.0 } else { MAX_BUDGET.1 };
+    let most = if is_pro(model) {
+        MAX_BUDGET.0
+    } else {
+        MAX_BUDGET.1
+    };
     if let Some(tokens) = tokens {
         return (tokens.min(most).try_into().unwrap_or(-1), tokens <= most);
     }
     match effort {
         None => (-1, true),
         // 2.5 Pro cannot be kept from thinking; this is its least.
-        Some(Effort::None) if is_pro => (128, false),
+        Some(Effort::None) if is_pro(model) => (128, false),
         Some(Effort::None) => (0, true),
         Some(Effort::Minimal | Effort::Low) => (1_024, true),
         Some(Effort::Medium) => (8_192, true),

@@ -1,0 +1,64 @@
+//! What comes back: several answers, log probabilities, totals, and what nobody has a place for.
+
+use serde_json::{Value, json};
+use steelyard_provider_adapter::{ChatAnswer, ResponseHead, adapter};
+use steelyard_types::{FinishReason, ProviderError, UnixMillis, WireFormat};
+
+fn decode(body: &Value) -> Result<ChatAnswer, ProviderError> {
+    let none: [(&str, &str); 0] = [];
+    let head = ResponseHead {
+        status: 200,
+        headers: &none,
+        at: UnixMillis(0),
+    };
+    adapter(WireFormat::GeminiGenerateContent).decode(&head, body.to_string().as_bytes())
+}
+
+#[test]
+fn further_candidates_are_further_answers() {
+    let call = json!({"functionCall": {"name": "f", "args": {"a": 1}}});
+    let body = json!({
+        "responseId": "r",
+        "modelVersion": "m",
+        "candidates": [
+            {"index": 0, "content": {"parts": [call]}, "finishReason": "STOP"},
+            {"index": 2, "content": {"parts": [{"text": "two"}]}, "finishReason": "MAX_TOKENS"},
+            {"index": 1, "content": {"parts": [{"text": "t", "thought": true}, call]},
+                "finishReason": "STOP",
+                "logprobsResult": {"chosenCandidates": [{"token": "x", "logProbability": -1}]}},
+        ],
+        "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 9, "totalTokenCount": 12},
+    });
+    let answer = decode(&body).unwrap();
+    assert_eq!(answer.finish, Some(FinishReason::ToolCalls));
+    let [first, second] = answer.further.as_slice() else {
+        panic!("two further answers: {answer:?}");
+    };
+    assert_eq!(first.finish, Some(FinishReason::ToolCalls));
+    assert_eq!(first.reasoning_text().as_deref(), Some("t"));
+    assert_ne!(first.tool_calls[0].id, answer.tool_calls[0].id);
+    assert_eq!(
+        serde_json::from_str::<Value>(first.logprobs.as_deref().unwrap()).unwrap(),
+        json!([{"token": "x", "logprob": -1, "bytes": [120], "top_logprobs": []}])
+    );
+    assert_eq!(second.text.as_deref(), Some("two"));
+    assert_eq!(second.finish, Some(FinishReason::Length));
+    assert_eq!(second.usage, None);
+    assert!(!answer.usage.unwrap().disagrees);
+}
+
+#[test]
+fn a_total_that_is_another_is_marked() {
+    let body = json!({"candidates": [{"content": {"parts": [{"text": "a"}]}}],
+        "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 9, "totalTokenCount": 13}});
+    assert!(decode(&body).unwrap().usage.unwrap().disagrees);
+}
+
+#[test]
+fn pictures_in_answers_are_not_lost_silently() {
+    let picture = json!({"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}});
+    let body = json!({"candidates": [{"content": {"parts": [{"text": "Here:"}, picture]},
+        "finishReason": "STOP"}]});
+    let error = decode(&body).unwrap_err();
+    assert!(error.message.contains("picture"), "{}", error.message);
+}
