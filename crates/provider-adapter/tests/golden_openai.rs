@@ -413,14 +413,13 @@ fn recorded_requests_leave_as_they_came() {
             Ok(request) => request,
             Err(error) => panic!("{}: {error}", recording.file),
         };
-        let mut profile = if provider == "mistral" {
-            WireProfile::MISTRAL
-        } else {
-            WireProfile::OPENAI
+        let profile = match provider {
+            "openai" => WireProfile::OPENAI,
+            "mistral" => WireProfile::MISTRAL,
+            "deepseek" => WireProfile::DEEPSEEK,
+            "dashscope" => WireProfile::DASHSCOPE,
+            _ => WireProfile::COMPATIBLE,
         };
-        if sent.get("max_tokens").is_some() {
-            profile.max_tokens_field = steelyard_types::MaxTokensField::MaxTokens;
-        }
         let encoded = match OpenAiChat.encode(&request, &target(profile)) {
             Ok(encoded) => encoded,
             Err(refusal) => {
@@ -442,7 +441,23 @@ fn recorded_requests_leave_as_they_came() {
         for message in sent["messages"].as_array_mut().unwrap() {
             let message = message.as_object_mut().unwrap();
             message.retain(|name, value| name != "tool_calls" || *value != json!([]));
+            if provider == "deepseek" && message.contains_key("tool_calls") {
+                message
+                    .entry("reasoning_content")
+                    .or_insert_with(|| json!(""));
+            }
         }
+        assert_eq!(encoded.lossy.fields(), [""; 0], "{}", recording.file);
+        let limits = ["max_tokens", "max_completion_tokens"];
+        let limit = |body: &mut Value| {
+            let fields = body.as_object_mut().unwrap();
+            limits
+                .map(|name| fields.remove(name))
+                .into_iter()
+                .flatten()
+                .next()
+        };
+        assert_eq!(limit(&mut left), limit(&mut sent), "{}", recording.file);
         for body in [&mut sent, &mut left] {
             let fields = body.as_object_mut().unwrap();
             fields.remove("model");
