@@ -15,7 +15,7 @@ use steelyard_types::{
 use super::encode::{PATH, limit_name};
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
-use crate::carry::{self, Sampling, Words};
+use crate::carry::{self, Sampling, Words, refuse};
 use crate::json::{Object, push_text};
 use crate::{EncodedRequest, Losses, Refusal};
 
@@ -96,8 +96,20 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
         lossy.add_if(field, strict_schema::is_loosened(wanted));
     }
     messages::declare(request, profile, &mut lossy);
+    let stops = request.stop.as_ref().map_or(0, |stop| stop.len());
+    if stops > MAX_STOP
+        && !takes_extensions(profile)
+        && profile.unknown_fields != UnknownFields::Refuse
+    {
+        let field = carry::named(request, "stop", "stop_sequences");
+        let reason = format!("holds more than {MAX_STOP} entries");
+        return Err(refuse(field, reason));
+    }
     Ok(lossy)
 }
+
+/// Most stop sequences that OpenAI takes.
+const MAX_STOP: usize = 4;
 
 /// The class of service in OpenAI's words, if it has one for it.
 fn service_tier<'r>(request: &'r ChatRequest<'_>) -> Option<&'r str> {

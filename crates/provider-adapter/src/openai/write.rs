@@ -299,3 +299,6 @@ impl ChunkWriter {
         out.extend_from_slice(b"}\n\n");
     }
 }
+
+#[cfg(test)]
+mod tests;

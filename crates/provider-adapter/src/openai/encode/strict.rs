@@ -157,10 +157,9 @@ pub(super) fn write(
     body: &mut Object,
 ) -> Result<(), Refusal> {
     match name {
+        "seed" if says_nothing(value) => {}
         "seed" if !request.fields.iter().any(|field| field.name == SEED) => {
-            if !says_nothing(value) {
-                body.raw(SEED, value.get());
-            }
+            body.raw(SEED, value.get());
         }
         "tools" if request.tools.iter().any(|tool| tool.cache.is_some()) => {
             body.raw("tools", &unmarked_tools(value)?);
