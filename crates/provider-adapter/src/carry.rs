@@ -74,7 +74,7 @@ impl Words {
 
 /// Fields that the neutral form has no word for and that change nothing in what is asked: hints,
 /// bookkeeping, and nudges of the sampling. Everything else that it has no word for is refused.
-const HINTS: [&str; 12] = [
+const HINTS: [&str; 13] = [
     "logit_bias",
     "store",
     "prompt_cache_key",
@@ -87,7 +87,13 @@ const HINTS: [&str; 12] = [
     "service_tier",
     "metadata",
     "output_config.task_budget",
+    "messages.name",
 ];
+
+/// The name of a field that changes nothing in what is asked, if it is one.
+pub(crate) fn hint(field: &str) -> Option<&'static str> {
+    HINTS.into_iter().find(|hint| *hint == field)
+}
 
 /// The sampling parameters that are to be written: those that the client set, unless the model
 /// refuses them.
@@ -114,7 +120,7 @@ pub(crate) fn check(
 ) -> Result<Losses, Refusal> {
     let mut lossy = Losses::none();
     for field in &request.untranslated {
-        match HINTS.into_iter().find(|hint| *hint == field) {
+        match hint(field) {
             Some(hint) => lossy.add(hint),
             None => return Err(not_carried(field.as_ref(), words)),
         }

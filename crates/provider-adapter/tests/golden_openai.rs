@@ -252,6 +252,97 @@ fn recorded_answers_are_understood() {
     }
 }
 
+/// What becomes of the errors that people quote most: whose they are, how long to wait, and what the
+/// client is told.
+#[test]
+fn recorded_errors_keep_what_clients_act_upon() {
+    use steelyard_provider_adapter::openai::error_body;
+    use steelyard_provider_adapter::{ClientError, openai::status};
+
+    let cases = [
+        ("quoted__429_tpm", 429, Some(18_642), "rate_limit_exceeded"),
+        (
+            "quoted__429_request_too_large",
+            429,
+            None,
+            "rate_limit_exceeded",
+        ),
+        (
+            "quoted__429_insufficient_quota",
+            429,
+            None,
+            "insufficient_quota",
+        ),
+        (
+            "quoted__400_azure_content_filter",
+            400,
+            None,
+            "content_filter",
+        ),
+        (
+            "quoted__400_compat_data_inspection",
+            400,
+            None,
+            "content_filter",
+        ),
+        (
+            "chat__404__test_model_name_suggestion_groq",
+            404,
+            None,
+            "model_not_found",
+        ),
+        (
+            "chat__400__chat_real_error_scenarios_deepseek",
+            400,
+            None,
+            "context_length_exceeded",
+        ),
+        (
+            "chat__400__chat_real_error_scenarios_ollama",
+            400,
+            None,
+            "context_length_exceeded",
+        ),
+        (
+            "chat__400__chat_real_error_scenarios_openrouter",
+            400,
+            None,
+            "context_length_exceeded",
+        ),
+        (
+            "chat__400__test_tool_use_failed_error__0",
+            400,
+            None,
+            "tool_use_failed",
+        ),
+    ];
+    let recordings = recordings();
+    for (file, client_status, retry_after_ms, code) in cases {
+        let Some((_, recording)) = recordings
+            .iter()
+            .find(|(_, one)| one.file.starts_with(file))
+        else {
+            assert!(recordings.is_empty(), "{file} is missing");
+            continue;
+        };
+        let head = support::head(recording.status, &recording.headers);
+        let error = OpenAiChat.decode_error(&head, recording.body.as_bytes());
+        assert_eq!(error.retry_after_ms, retry_after_ms, "{file}");
+        assert_eq!(status(error.kind), client_status, "{file}");
+        // As the gateway does: a caller's own mistake keeps the provider's code.
+        let own = error.code.as_deref();
+        let told = ClientError {
+            kind: error.kind,
+            message: &error.message,
+            param: None,
+            code: own.filter(|_| error.kind == steelyard_types::ErrorKind::BadRequest),
+            request_id: "req-1",
+        };
+        let body: Value = serde_json::from_slice(&error_body(&told)).unwrap();
+        assert_eq!(body["error"]["code"], code, "{file}");
+    }
+}
+
 fn custom_call_is_kept(recording: &Recording, body: &Value) {
     let head = support::head(200, &recording.headers);
     let answer = OpenAiChat.decode(&head, recording.body.as_bytes()).unwrap();
@@ -413,14 +504,13 @@ fn recorded_requests_leave_as_they_came() {
             Ok(request) => request,
             Err(error) => panic!("{}: {error}", recording.file),
         };
-        let mut profile = if provider == "mistral" {
-            WireProfile::MISTRAL
-        } else {
-            WireProfile::OPENAI
+        let profile = match provider {
+            "openai" => WireProfile::OPENAI,
+            "mistral" => WireProfile::MISTRAL,
+            "deepseek" => WireProfile::DEEPSEEK,
+            "dashscope" => WireProfile::DASHSCOPE,
+            _ => WireProfile::COMPATIBLE,
         };
-        if sent.get("max_tokens").is_some() {
-            profile.max_tokens_field = steelyard_types::MaxTokensField::MaxTokens;
-        }
         let encoded = match OpenAiChat.encode(&request, &target(profile)) {
             Ok(encoded) => encoded,
             Err(refusal) => {
@@ -442,7 +532,23 @@ fn recorded_requests_leave_as_they_came() {
         for message in sent["messages"].as_array_mut().unwrap() {
             let message = message.as_object_mut().unwrap();
             message.retain(|name, value| name != "tool_calls" || *value != json!([]));
+            if provider == "deepseek" && message.contains_key("tool_calls") {
+                message
+                    .entry("reasoning_content")
+                    .or_insert_with(|| json!(""));
+            }
         }
+        assert_eq!(encoded.lossy.fields(), [""; 0], "{}", recording.file);
+        let limits = ["max_tokens", "max_completion_tokens"];
+        let limit = |body: &mut Value| {
+            let fields = body.as_object_mut().unwrap();
+            limits
+                .map(|name| fields.remove(name))
+                .into_iter()
+                .flatten()
+                .next()
+        };
+        assert_eq!(limit(&mut left), limit(&mut sent), "{}", recording.file);
         for body in [&mut sent, &mut left] {
             let fields = body.as_object_mut().unwrap();
             fields.remove("model");

@@ -7,7 +7,7 @@ use steelyard_types::{
 };
 
 use super::failure;
-use super::shape::{Body, Call, Said};
+use super::shape::{Body, Call, Choice, Said};
 
 /// What the gateway must know of an answer that it passes through.
 pub(crate) struct Seen {
@@ -49,18 +49,37 @@ pub(crate) fn look(body: &[u8]) -> Result<Seen, ProviderError> {
 /// As [`look`].
 pub(super) fn decode(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let body = parse(body)?;
+    let id = body.id.as_str();
+    let mut answer = body
+        .first_choice()
+        .map(|choice| said_in(choice, id))
+        .unwrap_or_default();
+    let mut further: Vec<_> = body
+        .choices
+        .iter()
+        .flatten()
+        .filter(|choice| choice.index.get() != 0)
+        .collect();
+    further.sort_by_key(|choice| choice.index.get());
+    answer.further = further
+        .into_iter()
+        .map(|choice| said_in(choice, &format!("{id}/{}", choice.index.get())))
+        .collect();
+    answer.id = id.to_owned();
+    answer.model = body.model.as_str().to_owned();
+    answer.usage = body.usage();
+    Ok(answer)
+}
+
+/// One choice as an answer. `answer_id` is what ids of calls that came without one are made from.
+fn said_in(choice: &Choice<'_>, answer_id: &str) -> ChatAnswer {
     let mut answer = ChatAnswer {
-        id: body.id.as_str().to_owned(),
-        model: body.model.as_str().to_owned(),
-        usage: body.usage(),
+        finish: finish_reason(choice.finish_reason.as_str()),
+        logprobs: choice.logprobs().map(str::to_owned),
         ..ChatAnswer::default()
     };
-    let Some(choice) = body.first_choice() else {
-        return Ok(answer);
-    };
-    answer.finish = finish_reason(choice.finish_reason.as_str());
     let Some(said) = choice.message.as_ref() else {
-        return Ok(answer);
+        return answer;
     };
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     answer.text = said.content.text.as_deref().map(str::to_owned);
@@ -72,16 +91,16 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     for call in said.tool_calls.iter().flatten() {
         answer
             .tool_calls
-            .push(tool_call(call, &answer.id, answer.tool_calls.len()));
+            .push(tool_call(call, answer_id, answer.tool_calls.len()));
     }
     if let Some(function) = &said.function_call {
         answer.tool_calls.push(AnswerToolCall {
-            id: made_up_id(&answer.id, answer.tool_calls.len()),
+            id: made_up_id(answer_id, answer.tool_calls.len()),
             name: function.name.as_str().to_owned(),
             arguments: function.arguments.as_str().to_owned(),
         });
     }
-    Ok(answer)
+    answer
 }
 
 fn parse(bytes: &[u8]) -> Result<Body<'_>, ProviderError> {

@@ -1,99 +1,124 @@
 //! Requests of clients that speak another dialect, written from the neutral form.
 //!
 //! Choices where the formats differ: pieces of text are joined with a line break where a message
-//! holds nothing else; thoughts in the history are another provider's and stay behind, as there is
-//! no place for them; a failed tool's words begin with `Error: `; a budget of reasoning becomes the
-//! effort whose usual length it is.
-
-use std::borrow::Cow;
+//! holds nothing else; a failed tool's words begin with `Error: `; what a tool shows (a picture, a
+//! document) stands in the user message behind the results, because results are text alone; thoughts
+//! stay behind, as there is no place for them, but for those that DeepSeek wants back beside calls.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, Effort, Image, MaxTokensField, Message, OutputFormat, Part, Role, Source, Target,
-    Tool, ToolChoice, UnknownFields, WireProfile,
+    ChatRequest, Dialect, OutputFormat, Part, Role, Source, Target, Tool, ToolChoice,
+    UnknownFields, WireProfile,
 };
 
-use super::encode::{PATH, limit_name, mapped_id};
-use crate::carry::{self, refuse};
+use super::encode::{PATH, limit_name};
+use super::reasoning::{Wish, takes_extensions};
+use super::{format, strict_schema};
+use crate::carry::{self, Sampling, Words, refuse};
 use crate::json::{Object, push_text};
-use crate::turns::told;
 use crate::{EncodedRequest, Losses, Refusal};
 
-const PROVIDER: &str = "a provider of OpenAI's format";
+mod messages;
 
-/// Refuses what this format has no place for.
+/// What OpenAI has words for.
+const OPENAI: Words = Words {
+    provider: "a provider of OpenAI's format",
+    seed: true,
+    presence_penalty: true,
+    frequency_penalty: true,
+    n: true,
+    logprobs: true,
+    end_user: true,
+    metadata: true,
+    service_tier: true,
+    strict_tools: true,
+    parallel_tool_calls: true,
+    image_detail: true,
+    json: true,
+    // Judged by profile.
+    reasoning: true,
+    part: |part, role| match part {
+        Part::Image(_) => matches!(role, Role::User | Role::Tool),
+        Part::Document(document) => {
+            matches!(role, Role::User | Role::Tool)
+                && matches!(document.source, Source::Base64 { .. })
+        }
+        _ => false,
+    },
+    ..Words::NONE
+};
+
+/// What its copies have words for: they differ in classes of service and books that they keep.
+const COMPATIBLE: Words = Words {
+    metadata: false,
+    service_tier: false,
+    ..OPENAI
+};
+
+/// What Mistral has words for.
+const STRICT: Words = Words {
+    logprobs: false,
+    end_user: false,
+    service_tier: false,
+    part: |part, role| matches!(part, Part::Image(_)) && matches!(role, Role::User | Role::Tool),
+    ..OPENAI
+};
+
+fn words(profile: &WireProfile) -> &'static Words {
+    if profile.unknown_fields == UnknownFields::Refuse {
+        &STRICT
+    } else if takes_extensions(profile) {
+        &COMPATIBLE
+    } else {
+        &OPENAI
+    }
+}
+
+/// Refuses what this format has no place for, and says what is lost.
 pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
-    let not_carried = |field: &str| refuse(field, format!("is not carried to {PROVIDER}"));
-    if let Some(field) = request.untranslated.first() {
-        return Err(not_carried(field));
+    let profile = &target.profile;
+    let words = words(profile);
+    let mut lossy = carry::check(request, target, words)?;
+    if let Some(control) = request.reasoning {
+        Wish::new(control, profile).declare(request, &mut lossy);
     }
-    if request.top_k.is_some() {
-        return Err(not_carried("top_k"));
+    let tier_is_lost = words.service_tier && service_tier(request).is_none();
+    lossy.add_if(
+        "service_tier",
+        tier_is_lost && request.service_tier.is_some(),
+    );
+    format::declare(request, target, &mut lossy);
+    if format::told(request, target).is_none()
+        && let OutputFormat::JsonSchema(wanted) = &request.format
+    {
+        let field = carry::named(request, "response_format", "output_config.format");
+        lossy.add_if(field, strict_schema::is_loosened(wanted));
     }
-    for (index, message) in request.messages.iter().enumerate() {
-        if let Some(field) = &message.untranslated {
-            return Err(not_carried(field));
-        }
-        for (position, part) in message.content.iter().enumerate() {
-            if let Some(kind) = homeless(part, message.role) {
-                return Err(refuse(
-                    format!("messages[{index}].content[{position}]"),
-                    format!("of type {kind} is not carried to {PROVIDER}"),
-                ));
-            }
-        }
+    messages::declare(request, profile, &mut lossy);
+    let stops = request.stop.as_ref().map_or(0, |stop| stop.len());
+    if stops > MAX_STOP
+        && !takes_extensions(profile)
+        && profile.unknown_fields != UnknownFields::Refuse
+    {
+        let field = carry::named(request, "stop", "stop_sequences");
+        let reason = format!("holds more than {MAX_STOP} entries");
+        return Err(refuse(field, reason));
     }
-    if request.end_user.is_some() && target.profile.unknown_fields == UnknownFields::Refuse {
-        return Err(not_carried("metadata.user_id"));
-    }
-    effort(request, &target.profile)?;
-    carry::check_limit(request, target)?;
-    carry::check_forced_choice(request, target)?;
-    carry::check_prefill(request, target, false)?;
-    let mut lossy = Losses::none();
-    carry::sampling(request, target, &mut lossy);
     Ok(lossy)
 }
 
-/// The name of a part that a message of that role has no place for.
-fn homeless<'p>(part: &'p Part<'_>, role: Role) -> Option<&'p str> {
-    match part {
-        Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) => None,
-        Part::Image(_) if role == Role::User => None,
-        Part::Document(document) if role == Role::User => match document.source {
-            Source::Base64 { .. } => None,
-            Source::Url(_) => Some("document with a url"),
-        },
-        Part::Image(_) => Some("image"),
-        Part::Document(_) => Some("document"),
-        Part::Other { kind, .. } => Some(kind),
-    }
-}
+/// Most stop sequences that OpenAI takes.
+const MAX_STOP: usize = 4;
 
-/// The `reasoning_effort` to ask for.
-fn effort(
-    request: &ChatRequest<'_>,
-    profile: &WireProfile,
-) -> Result<Option<&'static str>, Refusal> {
-    let Some(control) = request.reasoning else {
-        return Ok(None);
-    };
-    // A CHOICE: providers publish no lengths of their efforts.
-    let of_budget = |tokens| match tokens {
-        0..4_096 => Effort::Low,
-        4_096..16_384 => Effort::Medium,
-        _ => Effort::High,
-    };
-    let effort = control.effort.or(control.budget_tokens.map(of_budget));
-    match (effort, profile.max_tokens_field) {
-        (None, _) => Ok(None),
-        (Some(effort), MaxTokensField::MaxCompletionTokens) => Ok(Some(effort.as_str())),
-        (Some(_), MaxTokensField::MaxTokens) => Err(refuse(
-            "thinking",
-            "is not carried to an OpenAI-compatible server, each of which has its own word for it",
-        )),
+/// The class of service in OpenAI's words, if it has one for it.
+fn service_tier<'r>(request: &'r ChatRequest<'_>) -> Option<&'r str> {
+    let tier = request.service_tier.as_deref()?;
+    if request.dialect == Dialect::AnthropicMessages {
+        // Anthropic's word for no more than what everybody gets.
+        return (tier == "standard_only").then_some("default");
     }
+    Some(tier)
 }
 
 pub(super) fn encode(
@@ -102,33 +127,39 @@ pub(super) fn encode(
 ) -> Result<EncodedRequest, Refusal> {
     let mut lossy = carries(request, target)?;
     let profile = &target.profile;
+    let words = words(profile);
     let mut body = Object::with_capacity(1_024);
     body.text("model", &target.upstream);
-    body.raw("messages", &messages(request, profile));
+    let instruction = format::instruction(request, target);
+    body.raw(
+        "messages",
+        &messages::written(request, profile, instruction.as_deref()),
+    );
     if let Some(limit) = request.max_output_tokens {
         body.raw(limit_name(profile), &limit.to_string());
     }
     let sampling = carry::sampling(request, target, &mut lossy);
-    for (name, value) in [
-        ("temperature", sampling.temperature),
-        ("top_p", sampling.top_p),
-    ] {
-        if let Some(value) = carry::number(name, value)? {
-            body.raw(name, value.get());
-        }
-    }
+    numbers(request, sampling, profile, &mut body)?;
     if let Some(stop) = request.stop.as_ref().filter(|stop| !stop.is_empty()) {
         body.raw("stop", &list(stop.iter(), |out, text| push_text(out, text)));
     }
-    if let Some(effort) = effort(request, profile)? {
-        body.text("reasoning_effort", effort);
+    if let Some(control) = request.reasoning {
+        Wish::new(control, profile).write(profile, &mut body);
     }
-    if let Some(format) = response_format(&request.format) {
+    if instruction.is_some() {
+        body.raw("response_format", format::ANY_OBJECT);
+    } else if let Some(format) = response_format(&request.format) {
         body.raw("response_format", &format);
     }
     tools(request, &mut body);
-    if let Some(user) = &request.end_user {
+    if let Some(user) = request.end_user.as_ref().filter(|_| words.end_user) {
         body.text("user", user);
+    }
+    if let Some(metadata) = request.metadata.filter(|_| words.metadata) {
+        body.raw("metadata", metadata.get());
+    }
+    if let Some(tier) = service_tier(request).filter(|_| words.service_tier) {
+        body.text("service_tier", tier);
     }
     if request.stream {
         body.raw("stream", "true");
@@ -144,6 +175,39 @@ pub(super) fn encode(
     })
 }
 
+fn numbers(
+    request: &ChatRequest<'_>,
+    sampling: Sampling<'_>,
+    profile: &WireProfile,
+    body: &mut Object,
+) -> Result<(), Refusal> {
+    let seed = match profile.unknown_fields {
+        UnknownFields::Refuse => "random_seed",
+        UnknownFields::Forward => "seed",
+    };
+    for (name, value) in [
+        ("temperature", sampling.temperature),
+        ("top_p", sampling.top_p),
+        (seed, request.seed),
+        ("presence_penalty", request.presence_penalty),
+        ("frequency_penalty", request.frequency_penalty),
+    ] {
+        if let Some(value) = carry::number(name, value)? {
+            body.raw(name, value.get());
+        }
+    }
+    if let Some(n) = request.n.filter(|n| *n != 1) {
+        body.raw("n", &n.to_string());
+    }
+    if request.logprobs == Some(true) {
+        body.raw("logprobs", "true");
+        if let Some(top) = request.top_logprobs {
+            body.raw("top_logprobs", &top.to_string());
+        }
+    }
+    Ok(())
+}
+
 fn list<T>(items: impl Iterator<Item = T>, mut write: impl FnMut(&mut String, T)) -> String {
     let mut out = String::from("[");
     for item in items {
@@ -156,114 +220,28 @@ fn list<T>(items: impl Iterator<Item = T>, mut write: impl FnMut(&mut String, T)
     out
 }
 
-fn messages(request: &ChatRequest<'_>, profile: &WireProfile) -> String {
-    list(request.messages.iter(), |out, one| {
-        out.push_str(&message(one, profile));
-    })
-}
-
-fn message(message: &Message<'_>, profile: &WireProfile) -> String {
-    let mut out = Object::with_capacity(256);
-    let role = match message.role {
-        Role::Developer if profile.developer_role => "developer",
-        Role::System | Role::Developer => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-    };
-    out.text("role", role);
-    if let Some(id) = &message.tool_call_id {
-        out.text("tool_call_id", &mapped_id(id, profile));
-    }
-    let only_text = |part: &Part<'_>| !matches!(part, Part::Image(_) | Part::Document(_));
-    if !message.content.iter().all(only_text) {
-        let parts = message.content.iter().filter_map(part);
-        out.raw("content", &list(parts, |out, part| out.push_str(&part)));
-    } else if message.texts().next().is_none() && !message.tool_calls.is_empty() {
-        out.raw("content", "null");
-    } else {
-        out.text("content", &told(message));
-    }
-    if !message.tool_calls.is_empty() {
-        let calls = list(message.tool_calls.iter(), |out, call| {
-            let mut function = Object::with_capacity(call.arguments.len() + 64);
-            function.text("name", &call.name);
-            let empty = call.arguments.trim().is_empty();
-            function.text("arguments", if empty { "{}" } else { &call.arguments });
-            let mut written = Object::with_capacity(call.arguments.len() + 128);
-            written.text("id", &mapped_id(&call.id, profile));
-            written.text("type", "function");
-            written.raw("function", &function.close());
-            out.push_str(&written.close());
-        });
-        out.raw("tool_calls", &calls);
-    }
-    out.close()
-}
-
-fn part(part: &Part<'_>) -> Option<String> {
-    let mut out = Object::with_capacity(128);
-    match part {
-        Part::Text(text) | Part::Refusal(text) => {
-            out.text("type", "text");
-            out.text("text", text);
-        }
-        Part::Image(image) => {
-            out.text("type", "image_url");
-            out.raw("image_url", &image_url(image));
-        }
-        Part::Document(document) => {
-            let mut file = Object::with_capacity(128);
-            file.text("filename", document.name.as_deref().unwrap_or("document"));
-            file.text("file_data", &url(&document.source));
-            out.text("type", "file");
-            out.raw("file", &file.close());
-        }
-        Part::Reasoning(_) | Part::Other { .. } => return None,
-    }
-    Some(out.close())
-}
-
-fn image_url(image: &Image<'_>) -> String {
-    let mut out = Object::with_capacity(128);
-    out.text("url", &url(&image.source));
-    if let Some(detail) = &image.detail {
-        out.text("detail", detail);
-    }
-    out.close()
-}
-
-fn url<'s>(source: &'s Source<'_>) -> Cow<'s, str> {
-    match source {
-        Source::Url(url) => Cow::Borrowed(url),
-        Source::Base64 { media_type, data } => {
-            Cow::Owned(format!("data:{media_type};base64,{data}"))
-        }
-    }
-}
-
 fn response_format(format: &OutputFormat<'_>) -> Option<String> {
-    let mut out = Object::with_capacity(256);
-    match format {
+    let wanted = match format {
         OutputFormat::Text => return None,
-        OutputFormat::JsonObject => out.text("type", "json_object"),
-        OutputFormat::JsonSchema(wanted) => {
-            let mut schema = Object::with_capacity(256);
-            // The name is required here, and other dialects have none.
-            schema.text("name", wanted.name.as_deref().unwrap_or("answer"));
-            if let Some(description) = &wanted.description {
-                schema.text("description", description);
-            }
-            if let Some(raw) = wanted.schema {
-                schema.raw("schema", raw.get());
-            }
-            if let Some(strict) = wanted.strict {
-                schema.raw("strict", if strict { "true" } else { "false" });
-            }
-            out.text("type", "json_schema");
-            out.raw("json_schema", &schema.close());
-        }
+        OutputFormat::JsonObject => return Some(format::ANY_OBJECT.to_owned()),
+        OutputFormat::JsonSchema(wanted) => wanted,
+    };
+    let mut schema = Object::with_capacity(256);
+    // The name is required here, and other dialects have none.
+    schema.text("name", wanted.name.as_deref().unwrap_or("answer"));
+    if let Some(description) = &wanted.description {
+        schema.text("description", description);
     }
+    if let Some(raw) = wanted.schema {
+        schema.raw("schema", raw.get());
+    }
+    if let Some(strict) = wanted.strict {
+        let strict = strict && !strict_schema::is_loosened(wanted);
+        schema.raw("strict", if strict { "true" } else { "false" });
+    }
+    let mut out = Object::with_capacity(256);
+    out.text("type", "json_schema");
+    out.raw("json_schema", &schema.close());
     Some(out.close())
 }
 

@@ -13,15 +13,19 @@ use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead
 
 mod answer;
 mod convert;
+mod details;
 mod encode;
 mod error_body;
 mod failure;
+mod format;
 mod known_shape;
 mod models;
 mod passed;
+mod reasoning;
 pub(crate) mod request;
 mod shape;
 mod stream;
+mod strict_schema;
 mod usage;
 mod write;
 

@@ -31,7 +31,7 @@ pub(super) struct Body<'a> {
 }
 
 impl Body<'_> {
-    /// The choice that clients look at. Further ones (`n` above 1) are only passed through.
+    /// The choice that clients look at. Further ones (`n` above 1) have no events in a stream.
     pub(super) fn first_choice(&self) -> Option<&Choice<'_>> {
         let choices = self.choices.as_deref().unwrap_or_default();
         choices.iter().find(|choice| choice.index.get() == 0)
@@ -82,6 +82,27 @@ pub(super) struct Choice<'a> {
     pub(super) finish_reason: Loose<'a>,
     #[serde(default)]
     usage: Lenient<UsageShape>,
+    #[serde(borrow)]
+    logprobs: Option<&'a RawValue>,
+}
+
+impl Choice<'_> {
+    /// How likely the tokens of the text were, as a JSON list that holds something.
+    pub(super) fn logprobs(&self) -> Option<&str> {
+        #[derive(Deserialize)]
+        struct Logprobs<'a> {
+            #[serde(borrow)]
+            content: Option<&'a RawValue>,
+        }
+        let raw = self.logprobs?.get();
+        if !raw.starts_with('{') {
+            return None;
+        }
+        let Logprobs { content } = serde_json::from_str(raw).ok()?;
+        let list = content?.get();
+        let inner = list.strip_prefix('[')?.strip_suffix(']')?;
+        (!inner.trim().is_empty()).then_some(list)
+    }
 }
 
 /// A message or the next piece of one.

@@ -185,6 +185,9 @@ impl ChunkDecoder {
         if let Some(said) = said(choice) {
             self.said(said, emit);
         }
+        if let Some(list) = choice.logprobs() {
+            emit(StreamEvent::Logprobs(Cow::Borrowed(list)));
+        }
         let word = choice.finish_reason.as_str();
         if word.is_empty() || self.finished || self.closed {
             return;

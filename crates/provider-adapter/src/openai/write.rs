@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use steelyard_types::{ChatAnswer, FinishReason, StreamEvent, Usage};
 
+use super::details::Details;
 use crate::ReplyContext;
 use crate::json::{Object, push_text};
 
@@ -11,6 +12,39 @@ pub(crate) const DONE_FRAME: &[u8] = b"data: [DONE]\n\n";
 
 /// Writes a whole answer.
 pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes {
+    let mut choices = String::from("[");
+    for (index, one) in std::iter::once(answer).chain(&answer.further).enumerate() {
+        if index > 0 {
+            choices.push(',');
+        }
+        choices.push_str(&choice(index, one));
+    }
+    choices.push(']');
+    let mut body = envelope("chat.completion", &answer.model, context);
+    body.raw("choices", &choices);
+    if let Some(usage) = &answer.usage {
+        body.raw("usage", &usage_json(usage));
+    }
+    Bytes::from(body.close())
+}
+
+fn choice(index: usize, answer: &ChatAnswer) -> String {
+    let mut choice = Object::with_capacity(512);
+    choice.raw("index", &index.to_string());
+    choice.raw("message", &message(answer));
+    match &answer.logprobs {
+        Some(list) => choice.raw("logprobs", &logprobs(list)),
+        None => choice.raw("logprobs", "null"),
+    }
+    match answer.finish {
+        Some(finish) => choice.text("finish_reason", finish.as_openai()),
+        // Whether the answer is whole is not known, and nothing is made up.
+        None => choice.raw("finish_reason", "null"),
+    }
+    choice.close()
+}
+
+fn message(answer: &ChatAnswer) -> String {
     let mut message = Object::with_capacity(256);
     message.text("role", "assistant");
     match &answer.text {
@@ -19,6 +53,9 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
     }
     if let Some(reasoning) = answer.reasoning_text() {
         message.text("reasoning_content", &reasoning);
+    }
+    if let Some(details) = Details::of(&answer.reasoning) {
+        message.raw("reasoning_details", &details);
     }
     match &answer.refusal {
         Some(refusal) => message.text("refusal", refusal),
@@ -35,21 +72,14 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         calls.push(']');
         message.raw("tool_calls", &calls);
     }
-    let mut choice = Object::with_capacity(512);
-    choice.raw("index", "0");
-    choice.raw("message", &message.close());
-    choice.raw("logprobs", "null");
-    match answer.finish {
-        Some(finish) => choice.text("finish_reason", finish.as_openai()),
-        // Whether the answer is whole is not known, and nothing is made up.
-        None => choice.raw("finish_reason", "null"),
-    }
-    let mut body = envelope("chat.completion", &answer.model, context);
-    body.raw("choices", &format!("[{}]", choice.close()));
-    if let Some(usage) = &answer.usage {
-        body.raw("usage", &usage_json(usage));
-    }
-    Bytes::from(body.close())
+    message.close()
+}
+
+fn logprobs(list: &str) -> String {
+    let mut logprobs = Object::with_capacity(list.len() + 32);
+    logprobs.raw("content", list);
+    logprobs.raw("refusal", "null");
+    logprobs.close()
 }
 
 /// The fields that every object of this dialect begins with.
@@ -134,6 +164,7 @@ pub(crate) struct ChunkWriter {
     head: String,
     buffer: BytesMut,
     scratch: String,
+    details: Details,
     began: bool,
     finished: bool,
 }
@@ -145,6 +176,7 @@ impl ChunkWriter {
             head: String::new(),
             buffer: BytesMut::new(),
             scratch: String::new(),
+            details: Details::default(),
             began: false,
             finished: false,
         }
@@ -158,16 +190,25 @@ impl ChunkWriter {
         }
         if matches!(
             event,
-            StreamEvent::ReasoningSignature(_)
-                | StreamEvent::RedactedReasoning(_)
-                | StreamEvent::Logprobs(_)
-                | StreamEvent::Usage(_)
-                | StreamEvent::Error(_)
-                | StreamEvent::Done
+            StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::Done
         ) {
             return;
         }
         self.begin("");
+        if let StreamEvent::Logprobs(list) = event {
+            self.chunk("{}", Some(&logprobs(list)), None);
+            return;
+        }
+        let details = self.details.event(event);
+        if !details.is_empty() {
+            self.chunk(&details, None, None);
+        }
+        if matches!(
+            event,
+            StreamEvent::ReasoningSignature(_) | StreamEvent::RedactedReasoning(_)
+        ) {
+            return;
+        }
         let mut delta = std::mem::take(&mut self.scratch);
         delta.clear();
         delta.push('{');
@@ -204,7 +245,7 @@ impl ChunkWriter {
         // One finish reason to an answer, whatever a decoder says.
         if finish.is_none() || !self.finished {
             self.finished |= finish.is_some();
-            self.chunk(&delta, finish);
+            self.chunk(&delta, None, finish);
         }
         self.scratch = delta;
     }
@@ -230,17 +271,19 @@ impl ChunkWriter {
         self.name_model(model);
         if !self.began {
             self.began = true;
-            self.chunk("{\"role\":\"assistant\",\"content\":\"\"}", None);
+            self.chunk("{\"role\":\"assistant\",\"content\":\"\"}", None, None);
         }
     }
 
-    fn chunk(&mut self, delta: &str, finish: Option<FinishReason>) {
+    fn chunk(&mut self, delta: &str, logprobs: Option<&str>, finish: Option<FinishReason>) {
         let out = &mut self.buffer;
         out.extend_from_slice(b"data: ");
         out.extend_from_slice(self.head.as_bytes());
         out.extend_from_slice(b",\"choices\":[{\"index\":0,\"delta\":");
         out.extend_from_slice(delta.as_bytes());
-        out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":");
+        out.extend_from_slice(b",\"logprobs\":");
+        out.extend_from_slice(logprobs.unwrap_or("null").as_bytes());
+        out.extend_from_slice(b",\"finish_reason\":");
         match finish {
             Some(reason) => {
                 out.extend_from_slice(b"\"");
@@ -256,3 +299,6 @@ impl ChunkWriter {
         out.extend_from_slice(b"}\n\n");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,9 @@ fn sent(wire: WireFormat, body: &Value) -> Value {
     let body = body.to_string();
     let request = parse_messages_request(body.as_bytes()).unwrap();
     let encoded = adapter(wire).encode(&request, &target).unwrap();
-    serde_json::from_slice(&encoded.body).unwrap()
+    let body = serde_json::from_slice(&encoded.body).unwrap();
+    crate::schema::check(wire, &body);
+    body
 }
 
 #[test]

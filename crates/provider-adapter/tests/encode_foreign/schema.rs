@@ -9,7 +9,8 @@ use steelyard_types::WireFormat;
 /// Panics if the provider's schema does not allow this body. Without the schemas it checks nothing.
 pub(crate) fn check(wire: WireFormat, body: &Value) {
     let checked = match wire {
-        WireFormat::OpenAiChat | WireFormat::CohereChat => Ok(()),
+        WireFormat::OpenAiChat => openai(body),
+        WireFormat::CohereChat => Ok(()),
         WireFormat::AnthropicMessages => anthropic(body),
         WireFormat::GeminiGenerateContent => gemini(body),
         WireFormat::DashScopeGeneration => dashscope(body),
@@ -29,6 +30,33 @@ pub(crate) fn load(file: &str) -> Option<Value> {
         return None;
     };
     Some(serde_json::from_slice(&text).unwrap())
+}
+
+fn openai(body: &Value) -> Result<(), String> {
+    static SCHEMA: OnceLock<Option<Value>> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(|| {
+        let mut root = load("openai.openapi.trimmed.json")?;
+        // The fields of a request are spread over three schemas.
+        let schemas = &root["components"]["schemas"];
+        let mut all = serde_json::json!({"type": "object", "properties": {}});
+        let spread = [
+            &schemas["CreateChatCompletionRequest"]["allOf"][1],
+            &schemas["CreateModelResponseProperties"]["allOf"][1],
+            &schemas["ModelResponseProperties"],
+        ];
+        for part in spread {
+            for (name, schema) in part["properties"].as_object().unwrap() {
+                all["properties"][name] = schema.clone();
+            }
+        }
+        all["required"] = serde_json::json!(["model", "messages"]);
+        root["request"] = all;
+        Some(root)
+    });
+    match schema {
+        Some(root) => conforms(root, &root["request"], body, "body"),
+        None => Ok(()),
+    }
 }
 
 fn anthropic(body: &Value) -> Result<(), String> {
@@ -159,6 +187,17 @@ fn kind(kind: &Value, value: &Value, at: &str) -> Result<(), String> {
 }
 
 fn members(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+    if let Some(list) = value.as_array() {
+        let bound = |word: &str| {
+            schema[word]
+                .as_u64()
+                .and_then(|bound| usize::try_from(bound).ok())
+        };
+        let too_few = bound("minItems").is_some_and(|least| list.len() < least);
+        if too_few || bound("maxItems").is_some_and(|most| list.len() > most) {
+            return Err(format!("{at}: {} entries", list.len()));
+        }
+    }
     if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
         for (index, value) in list.iter().enumerate() {
             conforms(root, items, value, &format!("{at}[{index}]"))?;

@@ -30,6 +30,23 @@ fn sent(more: &Value, profile: WireProfile) -> Result<Value, Refusal> {
     Ok(serde_json::from_slice(&encoded.body).unwrap())
 }
 
+/// What is lost on the way, which is known beforehand.
+fn lost(more: &Value, profile: WireProfile) -> Vec<&'static str> {
+    let mut body = json!({"model": "auto", "max_tokens": 7,
+        "messages": [{"role": "user", "content": "hi"}]});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let body = body.to_string();
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let encoded = encode(&request, &target(profile)).unwrap();
+    assert_eq!(
+        carries(&request, &target(profile)).as_ref(),
+        Ok(&encoded.lossy)
+    );
+    encoded.lossy.fields().to_vec()
+}
+
 #[test]
 fn the_least_request_stays_small() {
     let expected = json!({"model": "gpt-x", "max_completion_tokens": 7,
@@ -51,7 +68,7 @@ fn parameters_are_carried() {
         "stream_options": {"include_usage": true}, "temperature": 0, "top_p": 0.25,
         "stop": ["a\n"], "user": "u", "reasoning_effort": "medium",
         "response_format": {"type": "json_schema",
-            "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": true}},
+            "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": false}},
         "messages": [{"role": "system", "content": "one\ntwo"}, {"role": "user", "content": "hi"}],
     });
     assert_eq!(sent(&more, WireProfile::OPENAI).unwrap(), expected);
@@ -59,19 +76,205 @@ fn parameters_are_carried() {
 
 #[test]
 fn compatible_servers_get_what_they_know() {
-    let more = json!({"metadata": {"user_id": "u"}});
-    let refusal = sent(&more, WireProfile::MISTRAL).unwrap_err();
-    assert_eq!(refusal.field, "metadata.user_id");
-    let more = json!({"stream": true});
-    let body = sent(&more, WireProfile::MISTRAL).unwrap();
+    let user = json!({"metadata": {"user_id": "u"}});
+    assert_eq!(lost(&user, WireProfile::MISTRAL), ["metadata.user_id"]);
+    assert_eq!(sent(&user, WireProfile::COMPATIBLE).unwrap()["user"], "u");
+    let stream = json!({"stream": true});
+    let body = sent(&stream, WireProfile::MISTRAL).unwrap();
     let expected = json!({"model": "gpt-x", "max_tokens": 7, "stream": true,
         "messages": [{"role": "user", "content": "hi"}]});
     assert_eq!(body, expected);
-    let more = json!({"thinking": {"type": "enabled", "budget_tokens": 5000}});
-    let refusal = sent(&more, WireProfile::COMPATIBLE).unwrap_err();
-    assert_eq!(refusal.field, "thinking");
+    let budget = json!({"thinking": {"type": "enabled", "budget_tokens": 5000}});
+    let thinking = |profile| {
+        let body = sent(&budget, profile).unwrap();
+        let fields = [
+            "reasoning_effort",
+            "enable_thinking",
+            "thinking_budget",
+            "thinking",
+        ];
+        let given = fields.into_iter().filter(|field| body.get(field).is_some());
+        given.collect::<Vec<_>>()
+    };
+    assert_eq!(thinking(WireProfile::COMPATIBLE), ["reasoning_effort"]);
+    assert_eq!(lost(&budget, WireProfile::COMPATIBLE), ["thinking"]);
+    assert_eq!(
+        thinking(WireProfile::DASHSCOPE),
+        ["enable_thinking", "thinking_budget"]
+    );
+    assert_eq!(lost(&budget, WireProfile::DASHSCOPE), [""; 0]);
+    assert_eq!(thinking(WireProfile::DEEPSEEK), ["thinking"]);
+    assert_eq!(lost(&budget, WireProfile::DEEPSEEK), ["thinking"]);
     let adaptive = json!({"thinking": {"type": "adaptive"}});
-    assert!(sent(&adaptive, WireProfile::COMPATIBLE).is_ok());
+    assert_eq!(lost(&adaptive, WireProfile::COMPATIBLE), [""; 0]);
+}
+
+#[test]
+fn what_only_nudges_is_lost_and_declared() {
+    let mark = json!({"type": "ephemeral"});
+    for (more, field) in [
+        (json!({"top_k": 5}), "top_k"),
+        (
+            json!({"thinking": {"type": "enabled", "budget_tokens": 5000}}),
+            "thinking",
+        ),
+        (
+            json!({"system": [{"type": "text", "text": "a", "cache_control": mark}]}),
+            "cache_control",
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": "a"},
+                {"role": "assistant", "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": "s"},
+                    {"type": "text", "text": "b"}]},
+                {"role": "user", "content": "c"}]}),
+            "messages.reasoning",
+        ),
+        (
+            json!({"output_config": {"format": {"type": "json_schema",
+                "schema": {"type": "object"}}}}),
+            "output_config.format",
+        ),
+    ] {
+        assert_eq!(lost(&more, WireProfile::OPENAI), [field]);
+    }
+}
+
+#[test]
+fn classes_of_service_have_other_words() {
+    let body = json!({"model": "auto", "max_tokens": 7,
+        "messages": [{"role": "user", "content": "hi"}]})
+    .to_string();
+    let mut request = parse_messages_request(body.as_bytes()).unwrap();
+    let mut sent = |tier: &'static str, profile| {
+        request.service_tier = Some(tier.into());
+        let encoded = encode(&request, &target(profile)).unwrap();
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        (body["service_tier"].clone(), encoded.lossy.fields().len())
+    };
+    assert_eq!(
+        sent("standard_only", WireProfile::OPENAI),
+        (json!("default"), 0)
+    );
+    assert_eq!(sent("odd", WireProfile::OPENAI), (Value::Null, 1));
+    assert_eq!(
+        sent("standard_only", WireProfile::COMPATIBLE),
+        (Value::Null, 1)
+    );
+}
+
+#[test]
+fn what_tools_show_stands_behind_their_results() {
+    let image = |data: &str| {
+        json!({"type": "image", "source":
+            {"type": "base64", "media_type": "image/png", "data": data}})
+    };
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "look", "input": {}});
+    let result = |id: &str, content: Value| json!({"type": "tool_result", "tool_use_id": id, "content": content});
+    let shows = |data: &str| json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{data}")}});
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let more = json!({"messages": [
+        {"role": "user", "content": "look twice"},
+        {"role": "assistant", "content": [call("a"), call("b")]},
+        {"role": "user", "content": [
+            result("a", json!([image("AAAA")])),
+            result("b", json!([text("words"), image("BBBB")])),
+            text("and now?"),
+        ]},
+        {"role": "assistant", "content": [call("c")]},
+        {"role": "user", "content": [result("c", json!([image("CCCC")]))]},
+    ]});
+    let body = sent(&more, WireProfile::OPENAI).unwrap();
+    assert_eq!(lost(&more, WireProfile::OPENAI), [""; 0]);
+    let expected = json!([
+        {"role": "tool", "tool_call_id": "a", "content": "The result is in the user message below."},
+        {"role": "tool", "tool_call_id": "b", "content": "words"},
+        {"role": "user", "content": [
+            text("Result of the tool call a (look):"), shows("AAAA"),
+            text("Result of the tool call b (look):"), shows("BBBB"),
+            text("and now?"),
+        ]},
+    ]);
+    assert_eq!(
+        body["messages"].as_array().unwrap()[2..5],
+        *expected.as_array().unwrap()
+    );
+    let last = json!([
+        {"role": "tool", "tool_call_id": "c", "content": "The result is in the user message below."},
+        {"role": "user", "content": [text("Result of the tool call c (look):"), shows("CCCC")]},
+    ]);
+    assert_eq!(
+        body["messages"].as_array().unwrap()[6..],
+        *last.as_array().unwrap()
+    );
+    let mistral = sent(&more, WireProfile::MISTRAL).unwrap();
+    let id = mistral["messages"][2]["tool_call_id"].as_str().unwrap();
+    let told = mistral["messages"][4]["content"][0]["text"]
+        .as_str()
+        .unwrap();
+    assert_eq!(told, format!("Result of the tool call {id} (look):"));
+}
+
+#[test]
+fn documents_go_where_they_are_known() {
+    let document = |source: Value| {
+        json!({"messages": [{"role": "user", "content": [
+            {"type": "document", "title": "a.pdf", "source": source}]}]})
+    };
+    let bytes =
+        document(json!({"type": "base64", "media_type": "application/pdf", "data": "aGk="}));
+    let body = sent(&bytes, WireProfile::OPENAI).unwrap();
+    let file = json!({"type": "file", "file":
+        {"filename": "a.pdf", "file_data": "data:application/pdf;base64,aGk="}});
+    assert_eq!(body["messages"][0]["content"][0], file);
+    let url = document(json!({"type": "url", "url": "https://e.com/a.pdf"}));
+    for (more, profile) in [(&url, WireProfile::OPENAI), (&bytes, WireProfile::MISTRAL)] {
+        let refusal = sent(more, profile).unwrap_err();
+        assert_eq!(refusal.field, "messages[0].content[0]");
+    }
+}
+
+#[test]
+fn deepseek_is_told_its_thoughts_beside_calls() {
+    let more = |thinking: Value| {
+        json!({"messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [thinking,
+                {"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]},
+        ]})
+    };
+    let own = more(json!({"type": "thinking", "thinking": "hm", "signature": ""}));
+    let body = sent(&own, WireProfile::DEEPSEEK).unwrap();
+    assert_eq!(body["messages"][1]["reasoning_content"], "hm");
+    assert_eq!(lost(&own, WireProfile::DEEPSEEK), [""; 0]);
+    let foreign = more(json!({"type": "thinking", "thinking": "hm", "signature": "s"}));
+    let body = sent(&foreign, WireProfile::DEEPSEEK).unwrap();
+    assert_eq!(body["messages"][1]["reasoning_content"], "");
+    assert_eq!(
+        lost(&foreign, WireProfile::DEEPSEEK),
+        ["messages.reasoning"]
+    );
+}
+
+#[test]
+fn a_schema_is_told_where_it_is_not_enforced() {
+    let mut teller = target(WireProfile::COMPATIBLE);
+    teller.facts.structured_output = steelyard_types::StructuredOutput::Object;
+    let body = json!({"model": "auto", "max_tokens": 7, "system": "Be brief.",
+        "messages": [{"role": "user", "content": "hi"}],
+        "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}})
+    .to_string();
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let encoded = encode(&request, &teller).unwrap();
+    assert_eq!(encoded.lossy.fields(), ["output_config.format"]);
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["response_format"], json!({"type": "json_object"}));
+    let told = body["messages"][0]["content"].as_str().unwrap();
+    assert!(
+        told.starts_with("Be brief.\n\n") && told.ends_with("{\"type\":\"object\"}"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -124,7 +327,6 @@ fn conversations_with_tools_are_carried() {
 fn what_has_no_place_is_refused_by_name() {
     let image = json!({"type": "image", "source": {"type": "url", "url": "https://e.com/a"}});
     let cases = [
-        (json!({"top_k": 5}), "top_k"),
         (json!({"container": "c"}), "container"),
         (
             json!({"messages": [{"role": "user", "content": "a"},
@@ -136,9 +338,9 @@ fn what_has_no_place_is_refused_by_name() {
             "messages[0].content[0]",
         ),
         (
-            json!({"messages": [{"role": "user", "content": [{"type": "tool_result",
-                "tool_use_id": "a", "content": [image]}]}]}),
-            "messages[0].content[0]",
+            json!({"messages": [{"role": "user", "content": "a"},
+                {"role": "assistant", "content": [image]}, {"role": "user", "content": "b"}]}),
+            "messages[1].content[0]",
         ),
     ];
     for (more, field) in cases {

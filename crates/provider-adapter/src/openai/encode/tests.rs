@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use steelyard_types::{FeatureSet, WireFormat};
 
+use super::ids::is_nine_alphanumerics;
 use super::*;
 use crate::json::push_text;
 use crate::openai::parse_chat_request;
@@ -28,6 +29,14 @@ fn refused(body: &str, target: &Target) -> String {
     let refusal = encode(&request, target).unwrap_err();
     assert_eq!(carries(&request, target), Err(refusal.clone()));
     refusal.to_string()
+}
+
+/// What is lost on the way, which is known beforehand.
+fn lost(body: &str, target: &Target) -> Vec<&'static str> {
+    let request = parse_chat_request(body.as_bytes()).unwrap();
+    let encoded = encode(&request, target).unwrap();
+    assert_eq!(carries(&request, target).as_ref(), Ok(&encoded.lossy));
+    encoded.lossy.fields().to_vec()
 }
 
 const HI: &str = r#"[ {"role":"user","content":"h\u0069"} ]"#;
@@ -66,9 +75,10 @@ fn streams_ask_for_usage_where_that_is_understood() {
     let body = format!(r#"{{"model":"a","messages":{HI},{options},"stream":true}}"#);
     let asks = r#","stream_options":{"include_usage":true,"include_obfuscation":true}}"#;
     assert!(sent(&body, WireProfile::OPENAI).ends_with(asks));
+    assert!(sent(&body, WireProfile::MISTRAL).ends_with(r#","stream":true}"#));
     assert_eq!(
-        refused(&body, &target(WireProfile::MISTRAL)),
-        "stream_options.include_obfuscation is not known to this provider, which refuses unknown fields"
+        lost(&body, &target(WireProfile::MISTRAL)),
+        ["stream_options.include_obfuscation"]
     );
 }
 
@@ -111,23 +121,62 @@ fn strict_servers_are_sent_nothing_unknown() {
     let body = |extra: &str| format!(r#"{{"model":"a","messages":{HI},{extra}}}"#);
     let mistral = target(WireProfile::MISTRAL);
     let why = "is not known to this provider, which refuses unknown fields";
-    assert_eq!(
-        refused(&body(r#""seed":1"#), &mistral),
-        format!("seed {why}")
-    );
+    for (extra, name) in [
+        (r#""logprobs":true"#, "logprobs"),
+        (r#""web_search_options":{"a":1}"#, "web_search_options"),
+        (r#""functions":[{"name":"f"}]"#, "functions"),
+        (r#""something_new":0"#, "something_new"),
+    ] {
+        assert_eq!(refused(&body(extra), &mistral), format!("{name} {why}"));
+    }
+    for (extra, name) in [
+        (r#""user":"u""#, "user"),
+        (r#""logit_bias":{"1":2}"#, "logit_bias"),
+        (r#""store":true"#, "store"),
+        (r#""service_tier":"flex""#, "service_tier"),
+        (r#""top_k":4"#, "top_k"),
+        (r#""seed":1,"random_seed":2"#, "seed"),
+    ] {
+        assert_eq!(lost(&body(extra), &mistral), [name]);
+        assert!(!sent(&body(extra), WireProfile::MISTRAL).contains(&format!("\"{name}\":")));
+    }
     let silent = sent(&body(r#""seed":null,"store":false"#), WireProfile::MISTRAL);
     assert!(!silent.contains("seed") && !silent.contains("store"));
-    assert!(
-        sent(&body(r#""random_seed":1"#), WireProfile::MISTRAL).ends_with(r#""random_seed":1}"#)
-    );
-    let thinking =
-        r#"{"model":"a","messages":[{"role":"assistant","content":"x","reasoning_content":"y"}]}"#;
-    assert_eq!(
-        refused(thinking, &mistral),
-        format!("messages[0].reasoning_content {why}")
-    );
+    for seed in [r#""random_seed":0"#, r#""seed":0"#] {
+        assert!(sent(&body(seed), WireProfile::MISTRAL).ends_with(r#","random_seed":0}"#));
+        assert!(lost(&body(seed), &mistral).is_empty());
+    }
     let prefix = r#"{"model":"a","messages":[{"role":"assistant","content":"x","prefix":true}]}"#;
     assert!(sent(prefix, WireProfile::MISTRAL).contains(r#""prefix":true"#));
+}
+
+#[test]
+fn strict_servers_are_sent_no_marks_and_no_refusals() {
+    let mark = r#""cache_control":{"type":"ephemeral"}"#;
+    let body = format!(
+        r#"{{"model":"a","tools":[{{"type":"function",{mark},"function":{{"name":"f",{mark}}}}}],"messages":[
+            {{"role":"user","content":[{{"type":"text","text":"x",{mark}}}]}},
+            {{"role":"assistant","content":null,"refusal":"no"}},
+            {{"role":"assistant","content":[{{"type":"refusal","refusal":"never"}}]}},
+            {{"role":"user","content":"y",{mark}}}]}}"#
+    );
+    let mistral = target(WireProfile::MISTRAL);
+    assert_eq!(lost(&body, &mistral), ["cache_control"]);
+    let json: serde_json::Value = serde_json::from_str(&sent(&body, WireProfile::MISTRAL)).unwrap();
+    let expected = serde_json::json!({
+        "model": "up/\"stream\"",
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "x"}]},
+            {"role": "assistant", "content": "no"},
+            {"role": "assistant", "content": [{"type": "text", "text": "never"}]},
+            {"role": "user", "content": "y"},
+        ],
+    });
+    assert_eq!(json, expected);
+    // Others get them as they came.
+    assert_eq!(lost(&body, &target(WireProfile::COMPATIBLE)), [""; 0]);
+    assert!(sent(&body, WireProfile::COMPATIBLE).contains(mark));
 }
 
 #[test]
@@ -138,9 +187,11 @@ fn no_unknown_field_hides_behind_a_known_one() {
         )
     };
     let mistral = target(WireProfile::MISTRAL);
+    let thinks = body(r#""prefix":true,"reasoning_content":"hm""#);
+    assert_eq!(lost(&thinks, &mistral), ["messages.reasoning"]);
     assert!(
-        refused(&body(r#""prefix":true,"reasoning_content":"hm""#), &mistral)
-            .starts_with("messages[1].reasoning_content is not known")
+        sent(&thinks, WireProfile::MISTRAL)
+            .ends_with(r#"{"role":"assistant","content":"y","prefix":true}]}"#)
     );
     assert!(
         refused(
@@ -186,21 +237,232 @@ fn answers_sent_back_lose_only_what_says_nothing() {
     // What says something stays, to the byte.
     let said = r#"[{"role":"assistant","content": null,"refusal":"no","reasoning_content":"hm"},{"role":"user","content":"the \"audio\" of"}]"#;
     let body = format!(r#"{{"model":"a","messages":{said}}}"#);
-    assert!(sent(&body, WireProfile::OPENAI).contains(said));
+    assert!(sent(&body, WireProfile::COMPATIBLE).contains(said));
 }
 
 #[test]
-fn shown_reasoning_stays_with_servers_of_the_dialect() {
+fn shown_reasoning_stays_with_servers_that_know_it() {
     let body = r#"{"model":"a","messages":[{"role":"assistant","content":"y","reasoning_content":"hm"},{"role":"user","content":"z"}]}"#;
     assert!(sent(body, WireProfile::COMPATIBLE).contains(r#""reasoning_content":"hm""#));
-    let request = parse_chat_request(body.as_bytes()).unwrap();
-    let refusal = crate::adapter(WireFormat::AnthropicMessages)
-        .carries(&request, &target(WireProfile::OPENAI))
-        .unwrap_err();
-    assert_eq!(
-        refusal.to_string(),
-        "messages[0].reasoning_content is not carried to Anthropic"
+    assert_eq!(lost(body, &target(WireProfile::COMPATIBLE)), [""; 0]);
+    for profile in [WireProfile::OPENAI, WireProfile::MISTRAL] {
+        assert!(sent(body, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
+        assert_eq!(lost(body, &target(profile)), ["messages.reasoning"]);
+    }
+}
+
+#[test]
+fn proofs_go_to_nobody_but_their_own_server() {
+    let body = |proof: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"assistant","content":"y","reasoning_content":"hm","reasoning_details":[{{"type":"reasoning.text","text":"hm","signature":"{proof}","index":0}}]}},{{"role":"user","content":"z"}}]}}"#
+        )
+    };
+    // Another gateway's (OpenRouter's) go back as they came.
+    let own = body("EqQB");
+    assert!(sent(&own, WireProfile::COMPATIBLE).contains(r#""signature":"EqQB""#));
+    assert!(lost(&own, &target(WireProfile::COMPATIBLE)).is_empty());
+    // What this one has marked is from a model behind another format.
+    let marked = crate::origin::seal(WireFormat::AnthropicMessages, "claude", "EqQB");
+    let marked = body(&marked);
+    let compatible = sent(&marked, WireProfile::COMPATIBLE);
+    assert!(
+        compatible.contains(r#""reasoning_content":"hm"}"#),
+        "{compatible}"
     );
+    for profile in [WireProfile::OPENAI, WireProfile::MISTRAL] {
+        assert!(sent(&marked, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
+        assert!(sent(&own, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
+    }
+    for profile in [
+        WireProfile::COMPATIBLE,
+        WireProfile::OPENAI,
+        WireProfile::MISTRAL,
+    ] {
+        assert_eq!(lost(&marked, &target(profile)), ["messages.reasoning"]);
+    }
+}
+
+#[test]
+fn thinking_parts_stay_with_the_strict() {
+    let body = r#"{"model":"a","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"y"}]},{"role":"user","content":"z"}]}"#;
+    assert!(sent(body, WireProfile::MISTRAL).contains(r#""thinking":[{"#));
+    assert!(lost(body, &target(WireProfile::MISTRAL)).is_empty());
+    for profile in [WireProfile::OPENAI, WireProfile::DEEPSEEK] {
+        let sent = sent(body, profile);
+        assert!(
+            sent.contains(r#""content":[{"type":"text","text":"y"}]"#),
+            "{sent}"
+        );
+        assert_eq!(lost(body, &target(profile)), ["messages.reasoning"]);
+    }
+}
+
+#[test]
+fn deepseek_gets_thoughts_beside_every_call() {
+    let body = |more: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"assistant","content":null,"tool_calls":[{{"id":"c","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]{more}}},{{"role":"tool","tool_call_id":"c","content":"1"}}]}}"#
+        )
+    };
+    let sent = |more: &str| {
+        let text = sent(&body(more), WireProfile::DEEPSEEK);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["messages"][0].clone()
+    };
+    let without = sent("");
+    assert_eq!(without["reasoning_content"], "");
+    assert!(without["content"].is_null());
+    let with = sent(r#","reasoning_content":"hm""#);
+    assert_eq!(with["reasoning_content"], "hm");
+    assert!(lost(&body(""), &target(WireProfile::DEEPSEEK)).is_empty());
+}
+
+#[test]
+fn every_server_is_asked_to_reason_in_its_own_words() {
+    let body = |extra: &str| format!(r#"{{"model":"a","messages":{HI},{extra}}}"#);
+    let cases = [
+        (
+            r#""reasoning_effort":"low""#,
+            WireProfile::OPENAI,
+            r#""reasoning_effort":"low""#,
+            "",
+        ),
+        (
+            r#""reasoning_effort":"low""#,
+            WireProfile::MISTRAL,
+            r#""reasoning_effort":"low""#,
+            "",
+        ),
+        (
+            r#""reasoning_effort":"low""#,
+            WireProfile::DASHSCOPE,
+            r#""enable_thinking":true,"thinking_budget":2048"#,
+            "reasoning_effort",
+        ),
+        (
+            r#""reasoning_effort":"none""#,
+            WireProfile::DASHSCOPE,
+            r#""enable_thinking":false"#,
+            "",
+        ),
+        (
+            r#""reasoning_effort":"none""#,
+            WireProfile::DEEPSEEK,
+            r#""thinking":{"type":"disabled"}"#,
+            "",
+        ),
+        (
+            r#""reasoning":{"max_tokens":2000}"#,
+            WireProfile::COMPATIBLE,
+            r#""reasoning":{"max_tokens":2000}"#,
+            "",
+        ),
+        (
+            r#""reasoning":{"max_tokens":2000}"#,
+            WireProfile::OPENAI,
+            r#""reasoning_effort":"low""#,
+            "reasoning",
+        ),
+        (
+            r#""reasoning":{"effort":"high"}"#,
+            WireProfile::MISTRAL,
+            r#""reasoning_effort":"high""#,
+            "",
+        ),
+        (
+            r#""enable_thinking":false"#,
+            WireProfile::OPENAI,
+            r#""reasoning_effort":"none""#,
+            "",
+        ),
+        (
+            r#""enable_thinking":true,"thinking_budget":9"#,
+            WireProfile::DASHSCOPE,
+            r#""enable_thinking":true,"thinking_budget":9"#,
+            "",
+        ),
+        (
+            r#""enable_thinking":true,"thinking_budget":9"#,
+            WireProfile::DEEPSEEK,
+            r#""thinking":{"type":"enabled"}"#,
+            "enable_thinking",
+        ),
+        (
+            r#""thinking":{"type":"disabled"}"#,
+            WireProfile::DEEPSEEK,
+            r#""thinking":{"type":"disabled"}"#,
+            "",
+        ),
+        // A word that only its server understands is left to it.
+        (
+            r#""reasoning_effort":"auto""#,
+            WireProfile::DASHSCOPE,
+            r#""reasoning_effort":"auto""#,
+            "",
+        ),
+    ];
+    for (asked, profile, expected, inexact) in cases {
+        let body = body(asked);
+        let start = r#"{"model":"up/\"stream\"","messages":"#;
+        // The strict are sent messages without the white space.
+        let sent = sent(&body, profile);
+        assert!(
+            sent.starts_with(start) && sent.ends_with(&format!("],{expected}}}")),
+            "{sent}"
+        );
+        let lost = lost(&body, &target(profile));
+        assert_eq!(
+            lost.first().copied().unwrap_or_default(),
+            inexact,
+            "{asked}"
+        );
+    }
+}
+
+#[test]
+fn a_schema_is_told_where_it_is_not_enforced() {
+    let asked = r#""response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type": "object"}}}"#;
+    let teller = Target {
+        facts: steelyard_types::ModelFacts {
+            structured_output: steelyard_types::StructuredOutput::Object,
+            ..steelyard_types::ModelFacts::default()
+        },
+        ..target(WireProfile::COMPATIBLE)
+    };
+    let sent = |messages: &str| -> serde_json::Value {
+        let body = format!(r#"{{"model":"a","messages":{messages},{asked}}}"#);
+        assert_eq!(lost(&body, &teller), ["response_format"]);
+        let request = parse_chat_request(body.as_bytes()).unwrap();
+        serde_json::from_slice(&encode(&request, &teller).unwrap().body).unwrap()
+    };
+    let plain = sent(r#"[{"role":"user","content":"hi"}]"#);
+    assert_eq!(
+        plain["response_format"],
+        serde_json::json!({"type": "json_object"})
+    );
+    assert_eq!(plain["messages"][0]["role"], "system");
+    let told = plain["messages"][0]["content"].as_str().unwrap();
+    assert!(
+        told.contains("JSON") && told.ends_with("{\"type\": \"object\"}"),
+        "{told}"
+    );
+    assert_eq!(plain["messages"][1]["content"], "hi");
+    let joined =
+        sent(r#"[{"role":"developer","content":"Be brief."},{"role":"user","content":"hi"}]"#);
+    assert_eq!(joined["messages"].as_array().unwrap().len(), 2);
+    assert_eq!(joined["messages"][0]["role"], "system");
+    assert_eq!(
+        joined["messages"][0]["content"],
+        format!("Be brief.\n\n{told}")
+    );
+    let parts = sent(
+        r#"[{"role":"system","content":[{"type":"text","text":"Be brief."}]},{"role":"user","content":"hi"}]"#,
+    );
+    assert_eq!(parts["messages"][0]["content"][0]["text"], "Be brief.");
+    assert_eq!(parts["messages"][0]["content"][1]["text"], told);
+    let schema = format!(r#"{{"model":"a","messages":{HI},{asked}}}"#);
+    assert!(lost(&schema, &target(WireProfile::COMPATIBLE)).is_empty());
 }
 
 #[test]
@@ -213,17 +475,39 @@ fn models_without_sampling_take_the_default_only() {
         },
         ..target(WireProfile::OPENAI)
     };
-    assert_eq!(
-        refused(&body(r#""temperature":0.5"#), &reasoner),
-        "temperature other than 1 is not accepted by this model"
-    );
-    assert_eq!(
-        refused(&body(r#""top_p":0"#), &reasoner),
-        "top_p other than 1 is not accepted by this model"
-    );
+    let warm = body(r#""temperature":0.5,"top_p":0,"top_k":3"#);
+    assert_eq!(lost(&warm, &reasoner), ["temperature", "top_p", "top_k"]);
     let default = body(r#""temperature":1.0,"top_p":1"#);
-    let request = parse_chat_request(default.as_bytes()).unwrap();
-    assert_eq!(carries(&request, &reasoner), Ok(Losses::none()));
+    assert!(lost(&default, &reasoner).is_empty());
+    for body in [warm, default] {
+        let request = parse_chat_request(body.as_bytes()).unwrap();
+        let sent = encode(&request, &reasoner).unwrap().body;
+        let sent = std::str::from_utf8(&sent).unwrap();
+        assert!(
+            !sent.contains("temperature") && !sent.contains("top_"),
+            "{sent}"
+        );
+    }
+}
+
+#[test]
+fn what_a_model_refuses_is_refused_beforehand() {
+    let stubborn = Target {
+        facts: steelyard_types::ModelFacts {
+            refuses_prefill: true,
+            refuses_forced_tool_choice: true,
+            ..steelyard_types::ModelFacts::default()
+        },
+        ..target(WireProfile::OPENAI)
+    };
+    let prefill = r#"{"model":"a","messages":[{"role":"assistant","content":"I"}]}"#;
+    assert!(refused(prefill, &stubborn).starts_with("messages[0].role is assistant"));
+    assert!(lost(prefill, &target(WireProfile::OPENAI)).is_empty());
+    let forced = format!(
+        r#"{{"model":"a","messages":{HI},"tools":[{{"type":"function","function":{{"name":"f"}}}}],"tool_choice":"required"}}"#
+    );
+    assert!(refused(&forced, &stubborn).starts_with("tool_choice forces a call"));
+    assert!(lost(&forced, &target(WireProfile::OPENAI)).is_empty());
 }
 
 proptest::proptest! {

@@ -109,10 +109,20 @@ impl<'de> Visitor<'de> for CallSeed<'_> {
     }
 }
 
-struct Called<'a> {
-    name: Cow<'a, str>,
-    arguments: Cow<'a, str>,
-    untranslated: Option<String>,
+/// What is called.
+pub(super) struct Called<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) arguments: Cow<'a, str>,
+    /// Path of the first field without a word in the neutral form.
+    pub(super) untranslated: Option<String>,
+}
+
+/// Reads a `function_call`, the deprecated form of a call.
+pub(super) fn called<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+) -> Result<Called<'a>, serde_json::Error> {
+    CalledSeed(trail).deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
 }
 
 struct CalledSeed<'t>(&'t Trail);

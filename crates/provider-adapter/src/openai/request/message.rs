@@ -1,22 +1,42 @@
 //! The `messages` list.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{Message, Part, Role};
+use steelyard_types::{CachedPart, Message, Part, ReasoningPart, Role, ToolCall};
 
-use super::call::{Calls, CallsSeed};
-use super::trail::{Once, Step, Trail, message_field_says_nothing, says_nothing};
+use super::call::{Calls, CallsSeed, called};
+use super::part::{PartRead, PartSeed, cache_mark};
+use super::thoughts::{Thoughts, thoughts};
+use super::tool::string;
+use super::trail::{Once, Step, Trail, message_field_says_nothing};
 use crate::json::Text;
 
 /// Most messages of a conversation, and most parts of one.
 const MAX_MESSAGES: usize = 20_000;
 
+/// The beginning of the ids that are given to calls in the deprecated form, which has none.
+pub(in crate::openai) const FUNCTION_CALL_ID: &str = "function_call_";
+
+/// What is noted over all messages.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// Whether a speaker has a name.
+    pub(super) named: Cell<bool>,
+    /// Calls in the deprecated form so far.
+    function_calls: Cell<usize>,
+}
+
 /// Reads the list of messages.
-pub(super) struct Messages<'t>(pub(super) &'t Trail);
+#[derive(Clone, Copy)]
+pub(super) struct Messages<'t> {
+    pub(super) trail: &'t Trail,
+    pub(super) notes: &'t Notes,
+}
 
 impl<'de> DeserializeSeed<'de> for Messages<'_> {
     type Value = Vec<Message<'de>>;
@@ -32,14 +52,14 @@ impl<'de> Visitor<'de> for Messages<'_> {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
         let mut messages = Vec::new();
-        let one = |_| OneMessage(self.0);
-        self.0
+        let one = |_| OneMessage(self);
+        self.trail
             .list(list, MAX_MESSAGES, one, |message| messages.push(message))?;
         Ok(messages)
     }
 }
 
-struct OneMessage<'t>(&'t Trail);
+struct OneMessage<'t>(Messages<'t>);
 
 impl<'de> DeserializeSeed<'de> for OneMessage<'_> {
     type Value = Message<'de>;
@@ -55,13 +75,13 @@ impl<'de> Visitor<'de> for OneMessage<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let trail = self.0;
+        let Messages { trail, notes } = self.0;
         let mut seen = Once::default();
         let mut role = None;
         let mut content = Content::default();
         let mut tool_calls = Calls::default();
         let mut tool_call_id = None;
-        let mut untranslated = None;
+        let mut others = Vec::new();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
                 "role" => role = trail.once::<_, Text<'_>>("role", &mut map, &mut seen)?,
@@ -79,31 +99,168 @@ impl<'de> Visitor<'de> for OneMessage<'_> {
                         .map(|Text(id)| id);
                 }
                 _ => {
-                    let value: &RawValue = map.next_value()?;
-                    if untranslated.is_none() && !message_field_says_nothing(&key, value) {
-                        untranslated = Some(trail.path_to(&key));
+                    let value: &'de RawValue = map.next_value()?;
+                    if !message_field_says_nothing(&key, value) {
+                        others.push((key, value));
                     }
                 }
             }
         }
-        let (role, odd_role) = match role.as_ref().map(|Text(role)| role.as_ref()) {
+        let name = match role.as_ref() {
             None => return trail.wrong("role", "is required"),
-            Some(name) => known_role(name, trail)?,
+            Some(Text(name)) => name.as_ref(),
         };
-        let message = Message {
+        let (role, odd_role) = known_role(name, trail)?;
+        let mut message = Message {
             role,
             content: content.parts,
             tool_calls: tool_calls.calls,
             tool_call_id,
             is_error: false,
-            cache: SmallVec::new(),
-            untranslated: odd_role
-                .or(untranslated)
-                .or(content.untranslated)
-                .or(tool_calls.untranslated),
+            cache: content.cache,
+            untranslated: None,
         };
-        complete(message, content.given, trail)
+        let untranslated = if others.is_empty() {
+            None
+        } else {
+            Others { trail, notes }.read(others, &mut message)?
+        };
+        let odd_role = odd_role.filter(|_| !answers_function_call(&mut message, notes));
+        message.untranslated = odd_role
+            .or(untranslated)
+            .or(content.untranslated)
+            .or(tool_calls.untranslated);
+        // Only a model has thoughts to be handed on.
+        let odd_part = message
+            .content
+            .iter()
+            .any(|part| matches!(part, Part::Reasoning(_)));
+        if odd_part && role != Role::Assistant {
+            note(&mut message.untranslated, trail, "content");
+        }
+        let has_content = content.given || !message.content.is_empty();
+        complete(message, has_content, trail)
     }
+}
+
+/// Pairs a result in the deprecated form, which has no id, with the call before it. Says whether
+/// there is one.
+fn answers_function_call(message: &mut Message<'_>, notes: &Notes) -> bool {
+    let calls = notes.function_calls.get();
+    if calls == 0 || message.role != Role::Tool || message.tool_call_id.is_some() {
+        return false;
+    }
+    message.tool_call_id = Some(format!("{FUNCTION_CALL_ID}{calls}").into());
+    true
+}
+
+/// Reads the fields that few messages have.
+struct Others<'t> {
+    trail: &'t Trail,
+    notes: &'t Notes,
+}
+
+impl Others<'_> {
+    /// Puts what they say into the message; returns the path of the first one that has no word in
+    /// the neutral form.
+    fn read<'a, E: Error>(
+        &self,
+        fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+        message: &mut Message<'a>,
+    ) -> Result<Option<String>, E> {
+        let (mut words, mut blocks, mut refusal) = (None, None, None);
+        let mut untranslated = None;
+        let by_model = message.role == Role::Assistant;
+        for (position, (name, value)) in fields.iter().enumerate() {
+            if fields
+                .iter()
+                .take(position)
+                .any(|(earlier, _)| earlier == name)
+            {
+                let what = format_args!("the field `{name}` is there twice");
+                return Err(E::custom(what));
+            }
+            let is_text = value.get().starts_with('"');
+            let read = || string(value).map_err(E::custom);
+            match name.as_ref() {
+                // Servers that send both send the same twice.
+                "reasoning_content" if by_model && is_text => {
+                    words = self.trail.within(Step::Field("reasoning_content"), read)?;
+                }
+                "reasoning" if by_model && is_text => {
+                    let given = self.trail.within(Step::Field("reasoning"), read)?;
+                    words = words.or(given);
+                }
+                "reasoning_details" | "thinking_blocks" if by_model => match thoughts(value) {
+                    Some(read) if blocks.is_none() => blocks = Some(read),
+                    Some(_) => {}
+                    None => note(&mut untranslated, self.trail, name),
+                },
+                "refusal" if by_model && is_text => {
+                    refusal = self.trail.within(Step::Field("refusal"), read)?;
+                }
+                "function_call" if by_model && message.tool_calls.is_empty() => {
+                    self.function_call(value, message, &mut untranslated)?;
+                }
+                // A result's name is that of its call.
+                "name" if is_text => self
+                    .notes
+                    .named
+                    .set(self.notes.named.get() || message.role != Role::Tool),
+                "cache_control" if !message.content.is_empty() => {
+                    match cache_mark(value).map_err(E::custom)? {
+                        Some(mark) => message.cache.push(CachedPart {
+                            position: message.content.len() - 1,
+                            mark,
+                        }),
+                        None => note(&mut untranslated, self.trail, name),
+                    }
+                }
+                _ => note(&mut untranslated, self.trail, name),
+            }
+        }
+        put_thoughts(message, words, blocks.unwrap_or_default());
+        message.content.extend(refusal.map(Part::Refusal));
+        Ok(untranslated)
+    }
+
+    fn function_call<'a, E: Error>(
+        &self,
+        value: &'a RawValue,
+        message: &mut Message<'a>,
+        untranslated: &mut Option<String>,
+    ) -> Result<(), E> {
+        let read = || called(value, self.trail).map_err(E::custom);
+        let called = self.trail.within(Step::Field("function_call"), read)?;
+        let number = self.notes.function_calls.get() + 1;
+        self.notes.function_calls.set(number);
+        *untranslated = untranslated.take().or(called.untranslated);
+        message.tool_calls.push(ToolCall {
+            id: format!("{FUNCTION_CALL_ID}{number}").into(),
+            name: called.name,
+            arguments: called.arguments,
+        });
+        Ok(())
+    }
+}
+
+fn note(untranslated: &mut Option<String>, trail: &Trail, name: &str) {
+    untranslated.get_or_insert_with(|| trail.path_to(name));
+}
+
+/// Puts thoughts in front of what was said. Blocks repeat the plain words, unless they hold none.
+fn put_thoughts<'a>(message: &mut Message<'a>, words: Option<Cow<'a, str>>, blocks: Thoughts<'a>) {
+    let repeated = blocks.iter().any(|block| !block.text.is_empty());
+    let plain = words.filter(|_| !repeated).map(|text| ReasoningPart {
+        text,
+        ..ReasoningPart::default()
+    });
+    let thoughts: Thoughts<'a> = plain.into_iter().chain(blocks).collect();
+    for cached in &mut message.cache {
+        cached.position += thoughts.len();
+    }
+    let parts = thoughts.into_iter().map(Part::Reasoning);
+    message.content.insert_many(0, parts);
 }
 
 /// The role of that name, and the path of the field if the neutral form has no word for it.
@@ -156,6 +313,7 @@ fn complete<'a, E: Error>(
 struct Content<'a> {
     given: bool,
     parts: SmallVec<[Part<'a>; 1]>,
+    cache: SmallVec<[CachedPart; 1]>,
     untranslated: Option<String>,
 }
 
@@ -189,9 +347,12 @@ impl<'de> Visitor<'de> for ContentSeed<'_> {
         };
         let one = |_| PartSeed(self.0);
         self.0
-            .list(list, MAX_MESSAGES, one, |(part, untranslated)| {
-                content.parts.push(part);
-                content.untranslated = content.untranslated.take().or(untranslated);
+            .list(list, MAX_MESSAGES, one, |read: PartRead<'de>| {
+                let position = content.parts.len();
+                let mark = read.mark.map(|mark| CachedPart { position, mark });
+                content.cache.extend(mark);
+                content.parts.push(read.part);
+                content.untranslated = content.untranslated.take().or(read.untranslated);
             })?;
         Ok(content)
     }
@@ -202,74 +363,6 @@ fn one_text(text: Cow<'_, str>) -> Content<'_> {
     Content {
         given: true,
         parts,
-        untranslated: None,
-    }
-}
-
-/// Reads one part, and the path of its first field without a word here.
-struct PartSeed<'t>(&'t Trail);
-
-impl<'de> DeserializeSeed<'de> for PartSeed<'_> {
-    type Value = (Part<'de>, Option<String>);
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        // Kept whole first: what is not text is handed on as received.
-        let raw: &'de RawValue = serde::Deserialize::deserialize(deserializer)?;
-        if !raw.get().starts_with('{') {
-            return Err(D::Error::custom("must be an object with a type"));
-        }
-        let mut fields = serde_json::Deserializer::from_str(raw.get());
-        let read = fields.deserialize_map(PartFields { trail: self.0, raw });
-        read.map_err(D::Error::custom)
-    }
-}
-
-struct PartFields<'t, 'de> {
-    trail: &'t Trail,
-    raw: &'de RawValue,
-}
-
-impl<'de> Visitor<'de> for PartFields<'_, 'de> {
-    type Value = (Part<'de>, Option<String>);
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a part object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let trail = self.trail;
-        let mut seen = Once::default();
-        let (mut kind, mut text, mut untranslated) = (None, None, None);
-        while let Some(Text(key)) = map.next_key()? {
-            match key.as_ref() {
-                "type" => kind = trail.once::<_, Text<'_>>("type", &mut map, &mut seen)?,
-                "text" => {
-                    seen.mark("text")?;
-                    let raw: &'de RawValue = map.next_value()?;
-                    text = Some(raw);
-                }
-                _ => {
-                    let value: &RawValue = map.next_value()?;
-                    if untranslated.is_none() && !says_nothing(value) {
-                        untranslated = Some(trail.path_to(&key));
-                    }
-                }
-            }
-        }
-        let Some(Text(kind)) = kind else {
-            return trail.wrong("type", "is required");
-        };
-        if kind != "text" {
-            return Ok((
-                Part::Other {
-                    kind,
-                    raw: self.raw,
-                },
-                None,
-            ));
-        }
-        let Some(text) = text else {
-            return trail.wrong("text", "is required");
-        };
-        let read = || serde_json::from_str::<Text<'de>>(text.get()).map_err(A::Error::custom);
-        let Text(text) = trail.within(Step::Field("text"), read)?;
-        Ok((Part::Text(text), untranslated))
+        ..Content::default()
     }
 }

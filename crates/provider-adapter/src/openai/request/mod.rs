@@ -15,11 +15,16 @@ use steelyard_types::{ChatRequest, ErrorKind, Field, NumberText};
 use crate::json::Text;
 use trail::{Step, Trail};
 
+pub(super) use message::FUNCTION_CALL_ID;
+pub(super) use rare::{REASONING_FIELDS, is_default};
 pub(crate) use tool::{list, object, string};
 pub(super) use trail::{message_field_says_nothing, says_nothing};
 
 mod call;
 mod message;
+mod part;
+mod rare;
+mod thoughts;
 mod tool;
 pub(crate) mod trail;
 
@@ -114,6 +119,7 @@ pub fn parse_chat_request(body: &[u8]) -> Result<ChatRequest<'_>, RequestError> 
         trail: &trail,
         request: ChatRequest::default(),
         limits: [None; 2],
+        rare: rare::Rare::default(),
     };
     for (name, value) in &fields {
         reader
@@ -192,6 +198,8 @@ struct Reader<'t, 'a> {
     request: ChatRequest<'a>,
     /// `max_tokens` and `max_completion_tokens`.
     limits: [Option<u64>; 2],
+    /// What can only be judged with all fields seen.
+    rare: rare::Rare<'a>,
 }
 
 impl<'a> Reader<'_, 'a> {
@@ -213,8 +221,16 @@ impl<'a> Reader<'_, 'a> {
             }
             "messages" => {
                 let mut json = serde_json::Deserializer::from_str(value.get());
-                let read = || message::Messages(trail).deserialize(&mut json);
-                request.messages = trail.within(place("messages"), read)?;
+                let notes = message::Notes::default();
+                let seed = message::Messages {
+                    trail,
+                    notes: &notes,
+                };
+                request.messages =
+                    trail.within(place("messages"), || seed.deserialize(&mut json))?;
+                if notes.named.get() {
+                    request.untranslated.push(Cow::Borrowed("messages.name"));
+                }
             }
             "stream" => {
                 request.stream = trail.within(place("stream"), || typed(value))?;
@@ -254,7 +270,7 @@ impl<'a> Reader<'_, 'a> {
                 request.parallel_tool_calls = Some(parallel);
             }
             _ if says_nothing(value) || is_default(name, value) => {}
-            _ => request.untranslated.push(name.clone()),
+            _ => self.rare.field(name, value, trail, request)?,
         }
         Ok(())
     }
@@ -286,28 +302,11 @@ impl<'a> Reader<'_, 'a> {
             let what = "is allowed only where stream is true";
             return Err(RequestError::field("stream_options", what));
         }
+        self.rare
+            .finish(self.trail, &mut self.request)
+            .map_err(|error| located(self.trail, &error))?;
         Ok(self.request)
     }
-}
-
-/// Whether a field without a word in the neutral form has the value that its absence means, after
-/// OpenAI's reference.
-fn is_default(name: &str, value: &RawValue) -> bool {
-    const LONGEST: usize = 64;
-    if value.get().len() > LONGEST {
-        return false;
-    }
-    let compact: String = value.get().split_ascii_whitespace().collect();
-    matches!(
-        (name, compact.as_str()),
-        ("n", "1")
-            | ("store" | "logprobs", "false")
-            | ("top_logprobs", "0")
-            | ("presence_penalty" | "frequency_penalty", "0" | "0.0")
-            | ("service_tier", "\"auto\"")
-            | ("modalities", "[\"text\"]")
-            | ("response_format", "{\"type\":\"text\"}")
-    )
 }
 
 fn stream_options<'a>(

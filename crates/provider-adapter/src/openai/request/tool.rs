@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use serde::de::Error as _;
 use serde_json::value::RawValue;
-use steelyard_types::{Tool, ToolChoice};
+use steelyard_types::{CacheMark, Tool, ToolChoice};
 
+use super::part::cache_mark;
 use super::trail::{Step, Trail, says_nothing};
 use crate::json::Text;
 
@@ -41,12 +42,12 @@ fn tool<'a>(
     let before = untranslated.len();
     let mut function = None;
     let mut kind = None;
+    let mut mark = None;
     for (name, value) in fields {
         match name.as_ref() {
             "type" => kind = trail.within(Step::Field("type"), || string(value))?,
             "function" => function = Some(value),
-            _ if says_nothing(value) => {}
-            _ => untranslated.push(trail.path_to(&name).into()),
+            _ => mark = other(&name, value, trail, untranslated)?.or(mark),
         }
     }
     let Some(function) = function.filter(|_| kind.as_deref().is_none_or(|kind| kind == "function"))
@@ -63,7 +64,63 @@ fn tool<'a>(
         };
     };
     let read = || declared(function, trail, untranslated);
-    trail.within(Step::Field("function"), read).map(Some)
+    let mut tool = trail.within(Step::Field("function"), read)?;
+    tool.cache = mark.or(tool.cache);
+    Ok(Some(tool))
+}
+
+/// A field that has no word of its own: a mark for the cache, or one to be named.
+fn other(
+    name: &str,
+    value: &RawValue,
+    trail: &Trail,
+    untranslated: &mut Vec<Cow<'_, str>>,
+) -> Result<Option<CacheMark>, serde_json::Error> {
+    if says_nothing(value) {
+        return Ok(None);
+    }
+    let mark = match name {
+        "cache_control" => trail.within(Step::Field("cache_control"), || cache_mark(value))?,
+        _ => None,
+    };
+    if mark.is_none() {
+        untranslated.push(trail.path_to(name).into());
+    }
+    Ok(mark)
+}
+
+/// Reads the deprecated `functions`, which are tools without their wrapping.
+pub(super) fn functions<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+    untranslated: &mut Vec<Cow<'a, str>>,
+) -> Result<Vec<Tool<'a>>, serde_json::Error> {
+    let raws: Vec<&'a RawValue> = list(raw, "a list of functions")?;
+    if raws.len() > MAX_TOOLS {
+        let what = format_args!("holds more than {MAX_TOOLS} entries");
+        return Err(serde_json::Error::custom(what));
+    }
+    let mut tools = Vec::with_capacity(raws.len());
+    for (index, raw) in raws.into_iter().enumerate() {
+        let one = || declared(raw, trail, untranslated);
+        tools.push(trail.within(Step::Index(index), one)?);
+    }
+    Ok(tools)
+}
+
+/// Reads the deprecated `function_call`: how to choose among `functions`.
+pub(super) fn function_choice<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+) -> Result<ToolChoice<'a>, serde_json::Error> {
+    match raw.get() {
+        "\"auto\"" => Ok(ToolChoice::Auto),
+        "\"none\"" => Ok(ToolChoice::None),
+        text if text.starts_with('{') => chosen(raw, trail).map(ToolChoice::Function),
+        _ => Err(serde_json::Error::custom(
+            "expected auto, none or an object that names a function",
+        )),
+    }
 }
 
 fn declared<'a>(
@@ -72,6 +129,7 @@ fn declared<'a>(
     untranslated: &mut Vec<Cow<'a, str>>,
 ) -> Result<Tool<'a>, serde_json::Error> {
     let (mut name, mut description, mut parameters, mut strict) = (None, None, None, None);
+    let mut cache = None;
     for (key, value) in object(raw)? {
         match key.as_ref() {
             "name" => name = trail.within(Step::Field("name"), || string(value))?,
@@ -85,8 +143,7 @@ fn declared<'a>(
             "parameters" if value.get() == "null" => {}
             "parameters" if value.get().starts_with('{') => parameters = Some(value),
             "parameters" => return trail.wrong("parameters", "must be a JSON Schema object"),
-            _ if says_nothing(value) => {}
-            _ => untranslated.push(trail.path_to(&key).into()),
+            _ => cache = other(&key, value, trail, untranslated)?.or(cache),
         }
     }
     let Some(name) = name.filter(|name| !name.is_empty()) else {
@@ -97,7 +154,7 @@ fn declared<'a>(
         description,
         parameters,
         strict,
-        cache: None,
+        cache,
     })
 }
 
@@ -134,8 +191,7 @@ pub(super) fn tool_choice<'a>(
             "auto" => Ok(Some(ToolChoice::Auto)),
             "none" => Ok(Some(ToolChoice::None)),
             // `any` is Mistral's word for it.
-            "required" => Ok(Some(ToolChoice::Required)),
-            "any" => Ok(None),
+            "required" | "any" => Ok(Some(ToolChoice::Required)),
             _ => Err(serde_json::Error::custom(wrong)),
         },
         _ => Err(serde_json::Error::custom(wrong)),

@@ -151,8 +151,11 @@ pub(crate) fn says_nothing(value: &RawValue) -> bool {
 }
 
 /// As [`says_nothing`] for a field of a message. Clients that send an answer back as they got it
-/// repeat its texts too, empty ones included.
+/// repeat its texts too, empty ones included; Mistral's SDK says of every message that it is no
+/// prefix.
 pub(in crate::openai) fn message_field_says_nothing(name: &str, value: &RawValue) -> bool {
     let is_text = matches!(name, "refusal" | "reasoning_content" | "reasoning");
-    says_nothing(value) || is_text && value.get() == "\"\""
+    says_nothing(value)
+        || is_text && value.get() == "\"\""
+        || name == "prefix" && value.get() == "false"
 }

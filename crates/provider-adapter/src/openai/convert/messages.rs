@@ -1,0 +1,253 @@
+//! The messages of a converted request.
+
+use std::borrow::Cow;
+
+use steelyard_types::{ChatRequest, Image, Message, Part, Role, Source, WireProfile};
+
+use super::list;
+use crate::Losses;
+use crate::json::{Object, push_text};
+use crate::openai::encode::mapped_id;
+use crate::openai::format;
+use crate::openai::reasoning::{has_thoughts, wants_thoughts};
+use crate::turns::told;
+
+/// What a tool is said to have answered if it only shows something.
+const SHOWN_BELOW: &str = "The result is in the user message below.";
+
+/// Declares thoughts that stay behind.
+pub(super) fn declare(request: &ChatRequest<'_>, profile: &WireProfile, lossy: &mut Losses) {
+    let lost = |message: &Message<'_>| {
+        has_thoughts(message)
+            && (!wants_thoughts(message, profile) || plain_thoughts(message).is_none())
+    };
+    lossy.add_if("messages.reasoning", request.messages.iter().any(lost));
+}
+
+/// The thoughts of a message as one text. `None` where another model's proof is with them: words
+/// that one model signed are of no use to another.
+fn plain_thoughts<'r>(message: &'r Message<'_>) -> Option<Cow<'r, str>> {
+    let mut all = Cow::Borrowed("");
+    for part in &message.content {
+        match part {
+            Part::Reasoning(thought)
+                if thought.signature.is_some() || thought.redacted.is_some() =>
+            {
+                return None;
+            }
+            Part::Reasoning(thought) if all.is_empty() => all = Cow::Borrowed(&thought.text),
+            Part::Reasoning(thought) => all.to_mut().push_str(&thought.text),
+            _ => {}
+        }
+    }
+    Some(all)
+}
+
+/// The list of messages, with an instruction in front where there is one.
+pub(super) fn written(
+    request: &ChatRequest<'_>,
+    profile: &WireProfile,
+    instruction: Option<&str>,
+) -> String {
+    let joins = format::joins_first(request);
+    let mut all = Vec::with_capacity(request.messages.len() + 1);
+    if let Some(instruction) = instruction.filter(|_| !joins) {
+        all.push(format::message(instruction));
+    }
+    // What tools have shown since the last message that is no result.
+    let mut shown: Vec<String> = Vec::new();
+    for (index, message) in request.messages.iter().enumerate() {
+        if message.role != Role::Tool && message.role != Role::User && !shown.is_empty() {
+            all.push(showing(&mut shown));
+        }
+        if message.role == Role::Tool {
+            show(request, message, profile, &mut shown);
+        }
+        let one = One {
+            message,
+            profile,
+            instruction: instruction.filter(|_| joins && index == 0),
+        };
+        // A user message that follows holds it too: some servers want the two in alternation.
+        let before = match message.role {
+            Role::User => std::mem::take(&mut shown),
+            _ => Vec::new(),
+        };
+        all.push(one.written(before));
+    }
+    if !shown.is_empty() {
+        all.push(showing(&mut shown));
+    }
+    list(all.iter(), |out, one| out.push_str(one))
+}
+
+/// The user message that shows what tools have shown.
+fn showing(shown: &mut Vec<String>) -> String {
+    let mut out = Object::with_capacity(256);
+    out.text("role", "user");
+    out.raw(
+        "content",
+        &list(shown.drain(..), |out, part| out.push_str(&part)),
+    );
+    out.close()
+}
+
+/// Collects what a tool shows, behind words that say which call it belongs to.
+fn show(
+    request: &ChatRequest<'_>,
+    result: &Message<'_>,
+    profile: &WireProfile,
+    shown: &mut Vec<String>,
+) {
+    let mut parts = result
+        .content
+        .iter()
+        .filter(|part| !is_words(part))
+        .peekable();
+    if parts.peek().is_none() {
+        return;
+    }
+    let id = result.tool_call_id.as_deref().unwrap_or_default();
+    let mut calls = request
+        .messages
+        .iter()
+        .flat_map(|message| &message.tool_calls);
+    let name = calls
+        .find(|call| call.id == id)
+        .map(|call| call.name.as_ref());
+    let id = mapped_id(id, profile);
+    let told = match name {
+        Some(name) => format!("Result of the tool call {id} ({name}):"),
+        None => format!("Result of the tool call {id}:"),
+    };
+    shown.push(text_part(&told));
+    shown.extend(parts.filter_map(part));
+}
+
+fn is_words(part: &Part<'_>) -> bool {
+    !matches!(part, Part::Image(_) | Part::Document(_))
+}
+
+/// A message to be written.
+struct One<'r, 'a> {
+    message: &'r Message<'a>,
+    profile: &'r WireProfile,
+    /// What is to stand at its end.
+    instruction: Option<&'r str>,
+}
+
+impl One<'_, '_> {
+    /// `before` are parts that are to stand at its beginning.
+    fn written(&self, before: Vec<String>) -> String {
+        let Self {
+            message, profile, ..
+        } = self;
+        let mut out = Object::with_capacity(256);
+        let role = match message.role {
+            Role::Developer if profile.developer_role => "developer",
+            Role::System | Role::Developer => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+        };
+        out.text("role", role);
+        if let Some(id) = &message.tool_call_id {
+            out.text("tool_call_id", &mapped_id(id, profile));
+        }
+        if wants_thoughts(message, profile) {
+            out.text(
+                "reasoning_content",
+                &plain_thoughts(message).unwrap_or_default(),
+            );
+        }
+        out.raw("content", &self.content(before));
+        if !message.tool_calls.is_empty() {
+            out.raw("tool_calls", &self.calls());
+        }
+        out.close()
+    }
+
+    fn content(&self, before: Vec<String>) -> String {
+        let message = self.message;
+        let all_words = message.content.iter().all(is_words);
+        if message.role != Role::Tool && (!all_words || !before.is_empty()) {
+            let own = message.content.iter().filter_map(part);
+            let parts = before.into_iter().chain(own);
+            return list(parts, |out, part| out.push_str(&part));
+        }
+        let mut content = String::new();
+        if let Some(instruction) = self.instruction {
+            push_text(&mut content, &format!("{}\n\n{instruction}", told(message)));
+            return content;
+        }
+        let says_nothing = message.texts().next().is_none();
+        if says_nothing && !message.tool_calls.is_empty() {
+            return "null".to_owned();
+        }
+        if says_nothing && !all_words && !message.is_error {
+            push_text(&mut content, SHOWN_BELOW);
+        } else {
+            push_text(&mut content, &told(message));
+        }
+        content
+    }
+
+    fn calls(&self) -> String {
+        list(self.message.tool_calls.iter(), |out, call| {
+            let mut function = Object::with_capacity(call.arguments.len() + 64);
+            function.text("name", &call.name);
+            let empty = call.arguments.trim().is_empty();
+            function.text("arguments", if empty { "{}" } else { &call.arguments });
+            let mut written = Object::with_capacity(call.arguments.len() + 128);
+            written.text("id", &mapped_id(&call.id, self.profile));
+            written.text("type", "function");
+            written.raw("function", &function.close());
+            out.push_str(&written.close());
+        })
+    }
+}
+
+fn text_part(text: &str) -> String {
+    let mut out = Object::with_capacity(text.len() + 32);
+    out.text("type", "text");
+    out.text("text", text);
+    out.close()
+}
+
+fn part(part: &Part<'_>) -> Option<String> {
+    let mut out = Object::with_capacity(128);
+    match part {
+        Part::Text(text) | Part::Refusal(text) => return Some(text_part(text)),
+        Part::Image(image) => {
+            out.text("type", "image_url");
+            out.raw("image_url", &image_url(image));
+        }
+        Part::Document(document) => {
+            let mut file = Object::with_capacity(128);
+            file.text("filename", document.name.as_deref().unwrap_or("document"));
+            file.text("file_data", &url(&document.source));
+            out.text("type", "file");
+            out.raw("file", &file.close());
+        }
+        Part::Reasoning(_) | Part::Other { .. } => return None,
+    }
+    Some(out.close())
+}
+
+fn image_url(image: &Image<'_>) -> String {
+    let mut out = Object::with_capacity(128);
+    out.text("url", &url(&image.source));
+    if let Some(detail) = &image.detail {
+        out.text("detail", detail);
+    }
+    out.close()
+}
+
+fn url<'s>(source: &'s Source<'_>) -> Cow<'s, str> {
+    match source {
+        Source::Url(url) => Cow::Borrowed(url),
+        Source::Base64 { media_type, data } => {
+            Cow::Owned(format!("data:{media_type};base64,{data}"))
+        }
+    }
+}

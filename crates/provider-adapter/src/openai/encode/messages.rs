@@ -1,0 +1,295 @@
+//! The messages of a request to a server of the same dialect.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target};
+
+use super::{elements, fields, is_strict, mapped, mapped_id, strict};
+use crate::carry::refuse;
+use crate::json::Object;
+use crate::openai::format;
+use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
+use crate::openai::request::{RawFields, message_field_says_nothing, says_nothing};
+use crate::origin::{self, Origin};
+use crate::{Losses, Refusal};
+
+/// The fields in which a message tells thoughts.
+pub(super) const THOUGHTS: [&str; 4] = [
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "thinking_blocks",
+];
+
+/// The type of the parts in which Mistral alone tells them.
+const THINKING: &str = "thinking";
+
+/// Those of them that hold signatures.
+const SIGNED: [&str; 2] = ["reasoning_details", "thinking_blocks"];
+
+/// What official SDKs write into an assistant message when a client sends an answer back as it got
+/// it, said or not. OpenAI answers 400 to a `tool_calls` that is `null` or empty, and servers differ
+/// on the others. Empty reasoning is not among them: DeepSeek wants it back beside tool calls.
+const ECHOED: [&str; 5] = [
+    "refusal",
+    "annotations",
+    "audio",
+    "function_call",
+    "tool_calls",
+];
+
+/// Which thoughts of a message stay behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    All,
+    /// Words, but no signatures: another model's are of no use.
+    Words,
+    Nothing,
+}
+
+impl Kept {
+    /// OpenAI and the strict know no such fields. Other servers take them as they gave them; what
+    /// this gateway has marked is from a model behind another format.
+    fn of(message: &Message<'_>, target: &Target) -> Self {
+        if !has_thoughts(message) {
+            return Self::All;
+        }
+        if !takes_extensions(&target.profile) {
+            return Self::Nothing;
+        }
+        let marked = |proof: &Option<Cow<'_, str>>| {
+            let proof = proof.as_deref();
+            proof.is_some_and(|proof| !matches!(origin::open(proof, target), Origin::Unmarked(_)))
+        };
+        let is_marked = |part: &Part<'_>| match part {
+            Part::Reasoning(ReasoningPart {
+                signature,
+                redacted,
+                ..
+            }) => marked(signature) || marked(redacted),
+            _ => false,
+        };
+        if message.content.iter().any(is_marked) {
+            Self::Words
+        } else {
+            Self::All
+        }
+    }
+
+    fn drops(self, name: &str) -> bool {
+        match self {
+            Self::All => false,
+            Self::Words => SIGNED.contains(&name),
+            Self::Nothing => THOUGHTS.contains(&name),
+        }
+    }
+}
+
+/// Declares thoughts that stay behind. What strict servers know of them shows in the bytes alone,
+/// which their own check reads.
+pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Losses) {
+    if is_strict(&target.profile) || !request.messages.iter().any(has_thoughts) {
+        return;
+    }
+    let stays = |message: &Message<'_>| Kept::of(message, target) != Kept::All;
+    let all = request.fields.iter().find(|field| field.name == "messages");
+    let in_content = all.is_some_and(|all| mentions(all.value, THINKING));
+    let lost = in_content || request.messages.iter().any(stays);
+    lossy.add_if("messages.reasoning", lost);
+}
+
+/// The messages as this server wants them; `None` where it takes them as they are.
+pub(super) fn rewritten(
+    request: &ChatRequest<'_>,
+    raw: &RawValue,
+    target: &Target,
+    instruction: Option<&str>,
+) -> Result<Option<String>, Refusal> {
+    let echoes = ECHOED.iter().any(|name| mentions(raw, name));
+    let must =
+        |message: &Message<'_>| echoes || needs_rewriting(message, target) || has_thoughts(message);
+    if instruction.is_none() && !request.messages.iter().any(must) {
+        return Ok(None);
+    }
+    let joins = format::joins_first(request);
+    let mut changed = instruction.is_some();
+    let mut out = String::with_capacity(raw.get().len() + 64);
+    out.push('[');
+    if let Some(instruction) = instruction.filter(|_| !joins) {
+        out.push_str(&format::message(instruction));
+        out.push(',');
+    }
+    let raws = elements(raw, "messages")?;
+    for (index, (message, raw)) in request.messages.iter().zip(raws).enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let one = One {
+            message,
+            target,
+            path: format!("messages[{index}]"),
+            instruction: instruction.filter(|_| joins && index == 0),
+        };
+        let needed = one.instruction.is_some()
+            || needs_rewriting(message, target)
+            || has_thoughts(message) && mentions(raw, THINKING);
+        let may_echo = echoes && message.role == Role::Assistant;
+        let found = if needed || may_echo {
+            Some(fields(raw, &one.path)?)
+        } else {
+            None
+        };
+        match found.filter(|fields| needed || fields.iter().any(is_echo_of_nothing)) {
+            Some(fields) => {
+                changed = true;
+                out.push_str(&one.rewritten(&fields)?);
+            }
+            None => out.push_str(raw.get()),
+        }
+    }
+    out.push(']');
+    Ok(changed.then_some(out))
+}
+
+/// Whether the name stands between quotes somewhere in the JSON. A name that is spelt with escapes
+/// is not found, and then goes on as it is.
+fn mentions(raw: &RawValue, name: &str) -> bool {
+    memchr::memmem::find_iter(raw.get().as_bytes(), name).any(|at| {
+        let byte = |at: usize| raw.get().as_bytes().get(at).copied();
+        byte(at.wrapping_sub(1)) == Some(b'"') && byte(at + name.len()) == Some(b'"')
+    })
+}
+
+fn is_echo_of_nothing((name, value): &(Cow<'_, str>, &RawValue)) -> bool {
+    ECHOED.contains(&name.as_ref()) && says_nothing(value)
+}
+
+fn needs_rewriting(message: &Message<'_>, target: &Target) -> bool {
+    let profile = &target.profile;
+    let developer = message.role == Role::Developer && !profile.developer_role;
+    let mut ids = message
+        .tool_calls
+        .iter()
+        .map(|call| call.id.as_ref())
+        .chain(message.tool_call_id.as_deref());
+    let foreign_ids = ids.any(|id| mapped_id(id, profile) != id);
+    // Only the bytes show what a strict server would stumble over (`"refusal": null`), and whether
+    // there are empty thoughts already.
+    developer
+        || foreign_ids
+        || is_strict(profile)
+        || Kept::of(message, target) != Kept::All
+        || wants_thoughts(message, profile) && !has_thoughts(message)
+}
+
+/// A message to be rewritten.
+struct One<'r, 'a> {
+    message: &'r Message<'a>,
+    target: &'r Target,
+    path: String,
+    /// What is to stand at its end.
+    instruction: Option<&'r str>,
+}
+
+impl One<'_, '_> {
+    fn rewritten(&self, fields: &RawFields<'_>) -> Result<String, Refusal> {
+        let Self {
+            message, target, ..
+        } = self;
+        let profile = &target.profile;
+        let kept = Kept::of(message, target);
+        let find = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
+        let mut out = Object::with_capacity(256);
+        for field in fields {
+            let (name, value) = field;
+            match name.as_ref() {
+                _ if is_echo_of_nothing(field) => {}
+                "role" if message.role == Role::Developer && !profile.developer_role => {
+                    out.text("role", "system");
+                }
+                "content" => out.raw("content", &self.content(value, find("refusal"))?),
+                "tool_calls" if !message.tool_calls.is_empty() => {
+                    out.raw("tool_calls", &self.calls(value)?);
+                }
+                "tool_call_id" => match message.tool_call_id.as_deref() {
+                    Some(id) => out.text("tool_call_id", &mapped_id(id, profile)),
+                    None => out.raw("tool_call_id", value.get()),
+                },
+                name if kept.drops(name) => {}
+                // `carries` has refused those that say something.
+                name if is_strict(profile) && !strict::MESSAGE_FIELDS.contains(&name) => {}
+                name => out.raw(name, value.get()),
+            }
+        }
+        if is_strict(profile)
+            && find("content").is_none()
+            && let Some((_, refusal)) = find("refusal")
+        {
+            out.raw("content", refusal.get());
+        }
+        if wants_thoughts(message, profile) && find("reasoning_content").is_none() {
+            out.text("reasoning_content", "");
+        }
+        Ok(out.close())
+    }
+
+    fn content(
+        &self,
+        value: &RawValue,
+        refusal: Option<&(Cow<'_, str>, &RawValue)>,
+    ) -> Result<String, Refusal> {
+        if let Some(instruction) = self.instruction {
+            return Ok(format::appended(value.get(), instruction));
+        }
+        let profile = &self.target.profile;
+        let is_empty = matches!(value.get(), "null" | "\"\"");
+        let refusal = refusal.filter(|(name, value)| !message_field_says_nothing(name, value));
+        if let Some((_, refusal)) = refusal.filter(|_| is_empty && is_strict(profile)) {
+            return Ok(refusal.get().to_owned());
+        }
+        if is_strict(profile) {
+            return strict::parts(self.message, value, &self.path);
+        }
+        if value.get().starts_with('[') && has_thoughts(self.message) {
+            return without_thinking(value, &self.path);
+        }
+        Ok(value.get().to_owned())
+    }
+
+    /// Tool calls with their ids mapped, and otherwise as received.
+    fn calls(&self, raw: &RawValue) -> Result<String, Refusal> {
+        let path = format!("{}.tool_calls", self.path);
+        let raws: Vec<&RawValue> =
+            serde_json::from_str(raw.get()).map_err(|_| refuse(&path, "cannot be read"))?;
+        let known = |id: &str| self.message.tool_calls.iter().any(|call| call.id == id);
+        mapped(raws, |_, raw| {
+            let mut call = Object::with_capacity(raw.get().len() + 16);
+            for (name, value) in fields(raw, &path)? {
+                let id = || serde_json::from_str::<Cow<'_, str>>(value.get()).ok();
+                match name.as_ref() {
+                    "id" => match id().filter(|id| known(id)) {
+                        Some(id) => call.text("id", &mapped_id(&id, &self.target.profile)),
+                        None => call.raw("id", value.get()),
+                    },
+                    name => call.raw(name, value.get()),
+                }
+            }
+            Ok(call.close())
+        })
+    }
+}
+
+/// The parts of a content but those in which Mistral tells thoughts.
+fn without_thinking(value: &RawValue, path: &str) -> Result<String, Refusal> {
+    let mut kept = Vec::new();
+    for raw in elements(value, path)? {
+        let kind = fields(raw, path)?
+            .into_iter()
+            .find(|(name, _)| name == "type");
+        if kind.is_none_or(|(_, kind)| kind.get() != "\"thinking\"") {
+            kept.push(raw);
+        }
+    }
+    mapped(kept, |_, raw| Ok(raw.get().to_owned()))
+}

@@ -1,0 +1,264 @@
+//! How much to reason, in the words of each server of this format.
+
+use steelyard_types::{
+    ChatRequest, Dialect, Effort, MaxTokensField, Message, Part, ReasoningControl, ReasoningField,
+    UnknownFields, WireProfile,
+};
+
+use super::request::{REASONING_FIELDS, says_nothing};
+use crate::json::Object;
+use crate::{Losses, carry};
+
+/// What a server is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Wish {
+    effort: Option<Effort>,
+    /// Whether there is to be reasoning.
+    on: Option<bool>,
+    budget: Option<u64>,
+    /// Whether it says less, or something else, than the client did.
+    inexact: bool,
+}
+
+impl Wish {
+    /// The wish in the server's words.
+    pub(super) fn new(control: ReasoningControl, profile: &WireProfile) -> Self {
+        let ReasoningControl {
+            effort,
+            budget_tokens: budget,
+        } = control;
+        let off = effort == Some(Effort::None);
+        match profile.reasoning {
+            ReasoningField::Effort => Self {
+                effort: effort.or(budget.map(effort_of)),
+                inexact: budget.is_some(),
+                ..Self::default()
+            },
+            ReasoningField::EnableThinking => {
+                let of_effort = effort.and_then(budget_of);
+                Self {
+                    on: Some(!off),
+                    budget: budget.or(of_effort).filter(|_| !off),
+                    inexact: effort.is_some_and(|effort| effort != Effort::Max) && !off,
+                    ..Self::default()
+                }
+            }
+            ReasoningField::Thinking => Self {
+                on: Some(!off),
+                inexact: !off && (effort.is_some() || budget.is_some()),
+                ..Self::default()
+            },
+            ReasoningField::None => Self {
+                inexact: true,
+                ..Self::default()
+            },
+        }
+    }
+
+    pub(super) fn write(self, profile: &WireProfile, body: &mut Object) {
+        if let Some(effort) = self.effort {
+            body.text("reasoning_effort", effort.as_str());
+        }
+        match (self.on, profile.reasoning) {
+            (Some(on), ReasoningField::Thinking) => {
+                let word = if on { "enabled" } else { "disabled" };
+                body.raw("thinking", &format!("{{\"type\":\"{word}\"}}"));
+            }
+            (Some(on), _) => body.raw("enable_thinking", if on { "true" } else { "false" }),
+            (None, _) => {}
+        }
+        if let Some(budget) = self.budget {
+            body.raw("thinking_budget", &budget.to_string());
+        }
+    }
+
+    pub(super) fn declare(self, request: &ChatRequest<'_>, lossy: &mut Losses) {
+        lossy.add_if(name(request), self.inexact);
+    }
+}
+
+/// The effort whose usual length a budget is. A CHOICE: providers publish no lengths.
+fn effort_of(budget: u64) -> Effort {
+    match budget {
+        0 => Effort::None,
+        1..4_096 => Effort::Low,
+        4_096..16_384 => Effort::Medium,
+        _ => Effort::High,
+    }
+}
+
+/// The usual length of an effort; none for those that know no bound but the model's.
+fn budget_of(effort: Effort) -> Option<u64> {
+    match effort {
+        Effort::None | Effort::XHigh | Effort::Max => None,
+        Effort::Minimal => Some(1_024),
+        Effort::Low => Some(2_048),
+        Effort::Medium => Some(8_192),
+        Effort::High => Some(24_576),
+    }
+}
+
+/// The client's name for what it wished.
+fn name(request: &ChatRequest<'_>) -> &'static str {
+    let given = |name: &&str| {
+        let mut fields = request.fields.iter();
+        fields.any(|field| field.name == *name && !says_nothing(field.value))
+    };
+    let own = REASONING_FIELDS.into_iter().find(|name| given(name));
+    match own.filter(|_| request.dialect == Dialect::OpenAiChat) {
+        Some(own) => own,
+        None => carry::named(request, "reasoning_effort", "thinking"),
+    }
+}
+
+/// The wish of a client of this dialect, if its own words are none that the server knows. `None`
+/// where they go through as received.
+pub(super) fn translated(request: &ChatRequest<'_>, profile: &WireProfile) -> Option<Wish> {
+    let control = request.reasoning?;
+    let known: &[&str] = match profile.reasoning {
+        // OpenRouter and others have words of their own beside this one.
+        ReasoningField::Effort if takes_extensions(profile) => return None,
+        ReasoningField::Effort => &["reasoning_effort"],
+        ReasoningField::EnableThinking => &["enable_thinking", "thinking_budget"],
+        ReasoningField::Thinking => &["thinking"],
+        ReasoningField::None => &[],
+    };
+    let unknown = request.fields.iter().any(|field| {
+        let name = field.name.as_ref();
+        is_word(name) && !known.contains(&name) && !says_nothing(field.value)
+    });
+    unknown.then(|| Wish::new(control, profile))
+}
+
+pub(super) fn is_word(name: &str) -> bool {
+    REASONING_FIELDS.contains(&name)
+}
+
+/// Whether the server may be sent what OpenAI's reference does not know. OpenAI itself, the one
+/// that has `max_completion_tokens`, answers 400 to it.
+pub(super) fn takes_extensions(profile: &WireProfile) -> bool {
+    profile.unknown_fields == UnknownFields::Forward
+        && profile.max_tokens_field == MaxTokensField::MaxTokens
+}
+
+/// Whether the server refuses calls in a history that come without thoughts: DeepSeek while it
+/// thinks, with "Missing `reasoning_content` field in the assistant message"
+/// (<https://api-docs.deepseek.com/guides/thinking_mode>). Empty ones will do, with `null` beside
+/// them as well, and so they do for its models that do not think: all three are recorded.
+pub(super) fn wants_thoughts(message: &Message<'_>, profile: &WireProfile) -> bool {
+    profile.reasoning == ReasoningField::Thinking && !message.tool_calls.is_empty()
+}
+
+/// Whether a message tells thoughts.
+pub(super) fn has_thoughts(message: &Message<'_>) -> bool {
+    let is_thought = |part: &Part<'_>| matches!(part, Part::Reasoning(_));
+    message.content.iter().any(is_thought)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(effort: Option<Effort>, budget_tokens: Option<u64>, profile: WireProfile) -> String {
+        let control = ReasoningControl {
+            effort,
+            budget_tokens,
+        };
+        let wish = Wish::new(control, &profile);
+        let mut body = Object::with_capacity(64);
+        wish.write(&profile, &mut body);
+        let inexact = if wish.inexact { " inexact" } else { "" };
+        format!("{}{inexact}", body.close())
+    }
+
+    #[test]
+    fn every_server_is_told_in_its_words() {
+        let none = WireProfile {
+            reasoning: ReasoningField::None,
+            ..WireProfile::COMPATIBLE
+        };
+        let low = Some(Effort::Low);
+        let off = Some(Effort::None);
+        for (effort, budget, profile, expected) in [
+            (
+                low,
+                None,
+                WireProfile::OPENAI,
+                r#"{"reasoning_effort":"low"}"#,
+            ),
+            (
+                off,
+                None,
+                WireProfile::OPENAI,
+                r#"{"reasoning_effort":"none"}"#,
+            ),
+            (
+                None,
+                Some(5_000),
+                WireProfile::OPENAI,
+                r#"{"reasoning_effort":"medium"} inexact"#,
+            ),
+            (None, None, WireProfile::OPENAI, "{}"),
+            (
+                low,
+                None,
+                WireProfile::DASHSCOPE,
+                r#"{"enable_thinking":true,"thinking_budget":2048} inexact"#,
+            ),
+            (
+                None,
+                Some(5_000),
+                WireProfile::DASHSCOPE,
+                r#"{"enable_thinking":true,"thinking_budget":5000}"#,
+            ),
+            (
+                off,
+                Some(5),
+                WireProfile::DASHSCOPE,
+                r#"{"enable_thinking":false}"#,
+            ),
+            (
+                None,
+                None,
+                WireProfile::DASHSCOPE,
+                r#"{"enable_thinking":true}"#,
+            ),
+            (
+                Some(Effort::Max),
+                None,
+                WireProfile::DASHSCOPE,
+                r#"{"enable_thinking":true}"#,
+            ),
+            (
+                low,
+                None,
+                WireProfile::DEEPSEEK,
+                r#"{"thinking":{"type":"enabled"}} inexact"#,
+            ),
+            (
+                off,
+                None,
+                WireProfile::DEEPSEEK,
+                r#"{"thinking":{"type":"disabled"}}"#,
+            ),
+            (
+                None,
+                None,
+                WireProfile::DEEPSEEK,
+                r#"{"thinking":{"type":"enabled"}}"#,
+            ),
+            (low, None, none, "{} inexact"),
+        ] {
+            assert_eq!(wish(effort, budget, profile), expected);
+        }
+    }
+
+    #[test]
+    fn a_longer_budget_is_never_a_lesser_effort() {
+        let budgets = [0, 1, 1_023, 1_024, 4_096, 9_000, 16_384, 1 << 40];
+        let efforts: Vec<Effort> = budgets.into_iter().map(effort_of).collect();
+        assert!(efforts.is_sorted());
+        let budgets: Vec<u64> = Effort::ALL.into_iter().filter_map(budget_of).collect();
+        assert!(budgets.is_sorted());
+    }
+}
