@@ -60,7 +60,11 @@ impl UnaryReply {
             }
             (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => {
                 let seen = anthropic::look(head, &body)?;
-                return Ok(through(seen.usage, seen.finish, seen.empty));
+                let mark = origin::mark(wire, &context.upstream_model);
+                return Ok(Self {
+                    body: anthropic::marked::answer(&body, &mark),
+                    ..through(seen.usage, seen.finish, seen.empty)
+                });
             }
             _ => {}
         }
