@@ -74,7 +74,7 @@ impl Words {
 
 /// Fields that the neutral form has no word for and that change nothing in what is asked: hints,
 /// bookkeeping, and nudges of the sampling. Everything else that it has no word for is refused.
-const HINTS: [&str; 12] = [
+const HINTS: [&str; 13] = [
     "logit_bias",
     "store",
     "prompt_cache_key",
@@ -87,6 +87,7 @@ const HINTS: [&str; 12] = [
     "service_tier",
     "metadata",
     "output_config.task_budget",
+    "thinking.display",
 ];
 
 /// The sampling parameters that are to be written: those that the client set, unless the model

@@ -70,10 +70,9 @@ impl UnaryReply {
         }
         let mut answer = adapter(wire).decode(head, &body)?;
         for thought in &mut answer.reasoning {
-            for proof in [&mut thought.signature, &mut thought.redacted] {
-                if let Some(proof) = proof {
-                    *proof = origin::seal(wire, &context.upstream_model, proof);
-                }
+            let proofs = [&mut thought.signature, &mut thought.redacted];
+            for proof in proofs.into_iter().flatten() {
+                *proof = origin::seal(wire, &context.upstream_model, proof);
             }
         }
         let write = match context.dialect {

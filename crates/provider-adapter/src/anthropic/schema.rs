@@ -54,7 +54,10 @@ const ANNOTATIONS: [&str; 9] = [
 ];
 
 /// Rewrites a schema. `purpose` is told in front of its own description.
-pub(super) fn rewrite(schema: &RawValue, purpose: Option<&str>) -> Result<Rewritten, Inexpressible> {
+pub(super) fn rewrite(
+    schema: &RawValue,
+    purpose: Option<&str>,
+) -> Result<Rewritten, Inexpressible> {
     let root = read(schema)?;
     let mut writer = Writer {
         definitions: Vec::new(),
@@ -130,7 +133,11 @@ impl<'a> Writer<'a> {
     }
 
     /// One schema.
-    fn node(&mut self, fields: &RawFields<'_>, purpose: Option<&str>) -> Result<String, Inexpressible> {
+    fn node(
+        &mut self,
+        fields: &RawFields<'_>,
+        purpose: Option<&str>,
+    ) -> Result<String, Inexpressible> {
         let mut out = Object::with_capacity(256);
         let mut told = Told::default();
         told.say(purpose.unwrap_or_default());
@@ -142,7 +149,16 @@ impl<'a> Writer<'a> {
             self.close_object(fields, &mut out)?;
         }
         let has = |name: &str| find(fields, name).is_some();
-        let judged = ["type", "properties", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"];
+        let judged = [
+            "type",
+            "properties",
+            "$ref",
+            "anyOf",
+            "oneOf",
+            "allOf",
+            "enum",
+            "const",
+        ];
         if !judged.into_iter().any(has) {
             // Anything at all.
             return Err(Inexpressible);
@@ -222,7 +238,11 @@ impl<'a> Writer<'a> {
 
     /// Closes an object. One that names no members, or takes others of a kind of their own, would
     /// be an empty one.
-    fn close_object(&mut self, fields: &RawFields<'_>, out: &mut Object) -> Result<(), Inexpressible> {
+    fn close_object(
+        &mut self,
+        fields: &RawFields<'_>,
+        out: &mut Object,
+    ) -> Result<(), Inexpressible> {
         let more = find(fields, "additionalProperties").map(RawValue::get);
         let empty = match find(fields, "properties") {
             Some(properties) => read(properties)?.is_empty(),

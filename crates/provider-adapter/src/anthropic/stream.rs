@@ -5,9 +5,7 @@ use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
 
 use super::error;
 use super::request::ANSWER_TOOL;
-use super::response::{
-    BlockKind, Redacted, ToolUse, WireUsage, Words, finish, invalid, settled,
-};
+use super::response::{BlockKind, Redacted, ToolUse, WireUsage, Words, finish, invalid, settled};
 use crate::FrameDecoder;
 use crate::json::{Lenient, Text};
 use crate::sse::Frame;

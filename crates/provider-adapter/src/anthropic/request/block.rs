@@ -81,13 +81,8 @@ pub(super) enum Block<'r> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum WireSource<'r> {
-    Base64 {
-        media_type: &'r str,
-        data: &'r str,
-    },
-    Url {
-        url: &'r str,
-    },
+    Base64 { media_type: &'r str, data: &'r str },
+    Url { url: &'r str },
 }
 
 /// `{"type":"ephemeral"}`, which lasts five minutes where it does not say otherwise.
@@ -233,8 +228,16 @@ pub(super) fn content(mut blocks: Vec<Block<'_>>) -> Content<'_> {
 
 /// The block of a part, where it has one: blank text and another model's thoughts do not.
 fn block<'r>(piece: &Piece<'r, '_>, target: &Target) -> Option<Block<'r>> {
-    let cache_control = piece.cache.map(WireMark::from);
-    Some(match piece.part {
+    block_of(piece.part, piece.cache, target)
+}
+
+fn block_of<'r>(
+    part: &'r Part<'_>,
+    cache: Option<CacheMark>,
+    target: &Target,
+) -> Option<Block<'r>> {
+    let cache_control = cache.map(WireMark::from);
+    Some(match part {
         Part::Text(text) | Part::Refusal(text) => {
             let text = Some(text).filter(|text| !(MANNERS.blank)(text))?;
             Block::Text {
@@ -291,12 +294,11 @@ fn tool_result<'r>(result: &CallResult<'r, '_>, target: &Target) -> Block<'r> {
         None => (&[][..], None),
     };
     let whole = end.map_or(result.cache, |last| last.cache);
-    let end = end.map(|last| Piece {
-        cache: None,
-        ..last
-    });
-    let pieces = inner.iter().chain(end.iter());
-    let blocks: Vec<_> = pieces.filter_map(|piece| block(piece, target)).collect();
+    let inner = inner.iter().map(|piece| (piece.part, piece.cache));
+    let pieces = inner.chain(end.map(|last| (last.part, None)));
+    let blocks: Vec<_> = pieces
+        .filter_map(|(part, cache)| block_of(part, cache, target))
+        .collect();
     let content = match blocks.is_empty() {
         // White space is what a tool may have printed.
         true => Content::Text(result.text.clone()),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, NumberText, ReasoningPart, StructuredOutput, Target};
+use steelyard_types::{ChatRequest, NumberText, ReasoningPart, Target};
 
 use crate::carry::{self, Sampling, Words};
 use crate::turns::{self, Conversation, Manners};
@@ -142,7 +142,10 @@ fn sampling<'r>(
     let mut sampling = carry::sampling(request, target, lossy);
     let says_something = |value: NumberText<'_>| !carry::is_one(value);
     if thinks {
-        lossy.add_if("temperature", sampling.temperature.is_some_and(says_something));
+        lossy.add_if(
+            "temperature",
+            sampling.temperature.is_some_and(says_something),
+        );
         lossy.add_if("top_k", sampling.top_k.is_some());
         let refused = |value: &NumberText<'_>| !(0.95..=1.0).contains(&carry::value(*value));
         lossy.add_if("top_p", sampling.top_p.as_ref().is_some_and(refused));
@@ -189,11 +192,7 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
 }
 
 fn check_words(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
-    let words = Words {
-        strict_tools: target.facts.structured_output == StructuredOutput::Schema,
-        ..WORDS
-    };
-    let lossy = carry::check(request, target, &words)?;
+    let lossy = carry::check(request, target, &WORDS)?;
     block::check_stops(request)?;
     Ok(lossy)
 }

@@ -118,7 +118,7 @@ fn told(wanted: &JsonSchema<'_>, schema: &RawValue) -> String {
 }
 
 /// Whether a schema may be that of a tool's input.
-fn is_object(schema: &RawValue) -> bool {
+pub(super) fn is_object(schema: &RawValue) -> bool {
     #[derive(serde::Deserialize)]
     struct Peek<'a> {
         #[serde(borrow, rename = "type")]

@@ -8,7 +8,7 @@ use steelyard_types::{ChatRequest, StructuredOutput, Target, Tool, ToolChoice};
 
 use super::block::WireMark;
 use super::is_false;
-use super::output::{ANSWER_TOOL, Output, forces};
+use super::output::{ANSWER_TOOL, Output, forces, is_object};
 use crate::anthropic::schema;
 use crate::carry::refuse;
 use crate::{Losses, Refusal};
@@ -105,19 +105,24 @@ fn called<'r>(request: &'r ChatRequest<'_>) -> Vec<&'r str> {
 /// where that is not asked for or cannot be had.
 fn strict_schema(tool: &Tool<'_>, target: &Target) -> Option<(Box<RawValue>, bool)> {
     let can = target.facts.structured_output == StructuredOutput::Schema;
-    let schema = tool.parameters.filter(|_| can && tool.strict == Some(true))?;
+    if !can || tool.strict != Some(true) {
+        return None;
+    }
+    let Some(schema) = tool.parameters else {
+        let schema = RawValue::from_string(CLOSED_SCHEMA.to_owned()).ok()?;
+        return Some((schema, false));
+    };
     let done = schema::rewrite(schema, None).ok()?;
     // Arguments are an object in any case: its schema has to say so.
-    let is_object = done.schema.starts_with("{\"type\":\"object\"");
     let schema = RawValue::from_string(done.schema).ok()?;
-    is_object.then_some((schema, done.loosened))
+    is_object(&schema).then_some((schema, done.loosened))
 }
 
 /// Declares where calls are not held to their schema as strictly as was asked.
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target, lossy: &mut Losses) {
     let loose = |tool: &Tool<'_>| {
-        let wanted = tool.strict == Some(true) && tool.parameters.is_some();
-        wanted && strict_schema(tool, target).is_none_or(|(_, loosened)| loosened)
+        tool.strict == Some(true)
+            && strict_schema(tool, target).is_none_or(|(_, loosened)| loosened)
     };
     lossy.add_if("tools.strict", request.tools.iter().any(loose));
 }
@@ -150,7 +155,9 @@ fn input_schema<'r>(index: usize, tool: &'r Tool<'_>) -> Result<Cow<'r, RawValue
     }
 }
 
+/// No arguments at all, and nothing else.
 const EMPTY_SCHEMA: &str = r#"{"type":"object","properties":{}}"#;
+const CLOSED_SCHEMA: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
 
 fn completed<'r>(schema: String, field: impl Fn() -> String) -> Result<Cow<'r, RawValue>, Refusal> {
     RawValue::from_string(schema)
