@@ -60,16 +60,19 @@ impl UnaryReply {
             }
             (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => {
                 let seen = anthropic::look(head, &body)?;
-                return Ok(through(seen.usage, seen.finish, seen.empty));
+                let mark = origin::mark(wire, &context.upstream_model);
+                return Ok(Self {
+                    body: anthropic::marked::answer(&body, &mark),
+                    ..through(seen.usage, seen.finish, seen.empty)
+                });
             }
             _ => {}
         }
         let mut answer = adapter(wire).decode(head, &body)?;
         for thought in &mut answer.reasoning {
-            for proof in [&mut thought.signature, &mut thought.redacted] {
-                if let Some(proof) = proof {
-                    *proof = origin::seal(wire, &context.upstream_model, proof);
-                }
+            let proofs = [&mut thought.signature, &mut thought.redacted];
+            for proof in proofs.into_iter().flatten() {
+                *proof = origin::seal(wire, &context.upstream_model, proof);
             }
         }
         let write = match context.dialect {

@@ -154,7 +154,7 @@ impl StreamReply {
             },
             (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => Mode::Events {
                 decoder: adapter(wire).stream_decoder(),
-                passed: messages::Passed::default(),
+                passed: messages::Passed::new(origin::mark(wire, &context.upstream_model)),
             },
             (dialect, _) => Mode::Convert {
                 decoder: adapter(wire).stream_decoder(),

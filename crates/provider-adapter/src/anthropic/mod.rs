@@ -1,15 +1,22 @@
 //! Anthropic Messages (`POST /v1/messages`, `anthropic-version: 2023-06-01`).
 //!
 //! Choices where the formats differ: instructions are hoisted into `system` wherever they stood;
-//! a request without a limit asks for as much as the model writes, between 4,096 and 21,000 tokens;
-//! `pause_turn` reads as `stop`; blocks that the neutral form has no words for (server tools and
-//! their results, redacted thinking, citations) are left out of the answer.
+//! a request without a limit asks for as much as the model writes, between 4,096 and 21,000 tokens,
+//! and room for the thoughts that it asks for; white space at the end of words to go on from is left
+//! out, because Anthropic refuses it; thoughts give way to a forced call, to words to go on from, and
+//! to a limit that is too small for both; an answer that must follow a schema which Anthropic does
+//! not decode under is the input of a call of `steelyard_answer`, which reads as text; `pause_turn`
+//! reads as `stop`. Blocks that the neutral form has no words for are left out of an answer: tools
+//! that run at Anthropic's side and their results, and citations. Only a request in this format can
+//! ask for them, and it gets its answer as it came.
 
 mod count;
 mod error;
+pub(crate) mod marked;
 mod own;
 mod request;
 mod response;
+mod schema;
 mod stream;
 
 pub use count::{decode_count, encode_count};

@@ -6,24 +6,29 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, Part, Target};
+use steelyard_types::{ChatRequest, Part, ReasoningPart, Target};
 
-use super::request::{is_id, mapped_id};
+use super::request::{ends_without_thoughts, is_id, mapped_id};
 use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::request::RawFields;
 use crate::openai::request::{Fields, string};
+use crate::origin::{self, Origin};
 use crate::{EncodedRequest, Losses, Refusal};
 
 /// Where answers come from.
 const PATH: &str = "/v1/messages";
 
-/// Only what the model's facts forbid is refused: everything else is the provider's to judge.
+/// Only what the model's facts forbid is refused, and only thoughts of other models stay behind:
+/// everything else is the provider's to judge.
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     carry::check_limit(request, target)?;
     carry::check_forced_choice(request, target)?;
+    carry::check_prefill(request, target, true)?;
     let mut lossy = Losses::none();
     carry::sampling(request, target, &mut lossy);
+    lossy.add_if("messages.thinking", loses_thoughts(request, target));
+    lossy.add_if("thinking", cannot_think(request, target));
     Ok(lossy)
 }
 
@@ -51,11 +56,12 @@ pub(super) fn write(
         let value = field.value.get();
         match field.name.as_ref() {
             "model" => body.text("model", &target.upstream),
-            "messages" if is_foreign(request) => {
-                body.raw("messages", &rewritten(field.value)?);
+            "messages" if needs_rewriting(request, target) => {
+                body.raw("messages", &rewritten(field.value, target)?);
             }
-            // A model that takes none does what these say anyway, or `check` refused them.
+            // A model that takes none does what these say anyway, or `check` declared them.
             "temperature" | "top_p" | "top_k" if target.facts.refuses_sampling => {}
+            "thinking" if cannot_think(request, target) => {}
             name => body.raw(name, value),
         }
     }
@@ -67,27 +73,77 @@ pub(super) fn write(
     })
 }
 
-/// Whether the history holds what another provider answered and Anthropic would refuse: thoughts
-/// without a signature, ids that are not of its alphabet.
-fn is_foreign(request: &ChatRequest<'_>) -> bool {
-    request.messages.iter().any(|message| {
-        let unsigned = |part: &Part<'_>| {
-            matches!(part, Part::Reasoning(thoughts)
-                if thoughts.signature.is_none() && thoughts.redacted.is_none())
-        };
-        let ids = message.tool_calls.iter().map(|call| call.id.as_ref());
-        let mut ids = ids.chain(message.tool_call_id.as_deref());
-        message.content.iter().any(unsigned) || ids.any(|id| !is_id(id))
+/// What becomes of a proof of thoughts: a signature, or thoughts that only their provider can read.
+enum Fate<'p> {
+    /// It leaves as it came.
+    Kept,
+    /// It leaves without the gateway's mark.
+    Opened(&'p str),
+    /// Its block stays behind: the thoughts are another model's.
+    Stripped,
+}
+
+/// Clients that talked to Anthropic themselves have proofs without a mark; thoughts of other
+/// providers have an empty one or none.
+fn fate<'p>(proof: Option<&'p str>, target: &Target) -> Fate<'p> {
+    match proof.filter(|proof| !proof.is_empty()) {
+        None => Fate::Stripped,
+        Some(proof) => match origin::open(proof, target) {
+            Origin::Own(own) => Fate::Opened(own),
+            Origin::Foreign => Fate::Stripped,
+            Origin::Unmarked(_) => Fate::Kept,
+        },
+    }
+}
+
+fn fate_of<'p>(thoughts: &'p ReasoningPart<'_>, target: &Target) -> Fate<'p> {
+    let proof = thoughts.redacted.as_ref().or(thoughts.signature.as_ref());
+    fate(proof.map(AsRef::as_ref), target)
+}
+
+fn thoughts<'r, 'a>(request: &'r ChatRequest<'a>) -> impl Iterator<Item = &'r ReasoningPart<'a>> {
+    let parts = request.messages.iter().flat_map(|message| &message.content);
+    parts.filter_map(|part| match part {
+        Part::Reasoning(thoughts) => Some(thoughts),
+        _ => None,
     })
 }
 
-fn rewritten(messages: &RawValue) -> Result<String, Refusal> {
+fn loses_thoughts(request: &ChatRequest<'_>, target: &Target) -> bool {
+    thoughts(request).any(|part| matches!(fate_of(part, target), Fate::Stripped))
+}
+
+/// Whether the model cannot think as asked because results follow calls whose thoughts were another
+/// model's: with a budget, Anthropic insists on thoughts in front of those calls.
+fn cannot_think(request: &ChatRequest<'_>, target: &Target) -> bool {
+    let budget = request.reasoning.and_then(|control| control.budget_tokens);
+    let stays = |part: &ReasoningPart<'_>| !matches!(fate_of(part, target), Fate::Stripped);
+    budget.is_some()
+        && loses_thoughts(request, target)
+        && ends_without_thoughts(request, stays)
+        // A client whose history lacks them by itself is told so by Anthropic.
+        && !ends_without_thoughts(request, |_| true)
+}
+
+/// Whether the history holds what Anthropic would refuse: proofs that are marked or another's, ids
+/// that are not of its alphabet.
+fn needs_rewriting(request: &ChatRequest<'_>, target: &Target) -> bool {
+    let kept = |part: &ReasoningPart<'_>| matches!(fate_of(part, target), Fate::Kept);
+    !thoughts(request).all(kept)
+        || request.messages.iter().any(|message| {
+            let ids = message.tool_calls.iter().map(|call| call.id.as_ref());
+            let mut ids = ids.chain(message.tool_call_id.as_deref());
+            ids.any(|id| !is_id(id))
+        })
+}
+
+fn rewritten(messages: &RawValue, target: &Target) -> Result<String, Refusal> {
     let raws: Vec<&RawValue> = read(messages, "messages")?;
     let mut out = String::with_capacity(messages.get().len());
     out.push('[');
     for (index, raw) in raws.into_iter().enumerate() {
         let path = format!("messages[{index}]");
-        let Some(message) = message(raw, &path)? else {
+        let Some(message) = message(raw, target, &path)? else {
             continue;
         };
         if out.len() > 1 {
@@ -100,57 +156,92 @@ fn rewritten(messages: &RawValue) -> Result<String, Refusal> {
 }
 
 /// One message; `None` where nothing is left of it.
-fn message(raw: &RawValue, path: &str) -> Result<Option<String>, Refusal> {
-    let mut out = Object::with_capacity(raw.get().len());
-    for (name, value) in fields(raw, path)? {
-        if name != "content" || !value.get().starts_with('[') {
-            out.raw(&name, value.get());
-            continue;
-        }
-        let blocks: Vec<&RawValue> = read(value, path)?;
-        let had_blocks = !blocks.is_empty();
-        let mut content = String::from("[");
-        for raw in blocks {
-            let Some(block) = block(raw, path)? else {
-                continue;
-            };
-            if content.len() > 1 {
-                content.push(',');
-            }
-            content.push_str(&block);
-        }
-        if had_blocks && content.len() == 1 {
-            return Ok(None);
-        }
-        content.push(']');
-        out.raw("content", &content);
-    }
-    Ok(Some(out.close()))
-}
-
-/// One block; `None` where it is another provider's thoughts.
-fn block<'a>(raw: &'a RawValue, path: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+fn message<'a>(
+    raw: &'a RawValue,
+    target: &Target,
+    path: &str,
+) -> Result<Option<Cow<'a, str>>, Refusal> {
     let fields = fields(raw, path)?;
-    let text = |wanted: &str| {
-        let found = fields.iter().find(|(name, _)| name == wanted);
-        found.and_then(|(_, value)| string(value).ok().flatten())
+    let Some(blocks) = find(&fields, "content").filter(|value| value.get().starts_with('[')) else {
+        return Ok(Some(Cow::Borrowed(raw.get())));
     };
-    let field = match text("type").as_deref() {
-        Some("thinking") if text("signature").is_none_or(|signature| signature.is_empty()) => {
-            return Ok(None);
+    let blocks: Vec<&RawValue> = read(blocks, path)?;
+    let had_blocks = !blocks.is_empty();
+    let mut changed = false;
+    let mut content = String::from("[");
+    for raw in blocks {
+        let block = block(raw, target, path)?;
+        changed |= !matches!(block, Some(Cow::Borrowed(_)));
+        let Some(block) = block else {
+            continue;
+        };
+        if content.len() > 1 {
+            content.push(',');
         }
-        Some("tool_use") => "id",
-        Some("tool_result") => "tool_use_id",
-        _ => return Ok(Some(Cow::Borrowed(raw.get()))),
-    };
-    let mut out = Object::with_capacity(raw.get().len() + 16);
+        content.push_str(&block);
+    }
+    if !changed {
+        return Ok(Some(Cow::Borrowed(raw.get())));
+    }
+    if had_blocks && content.len() == 1 {
+        return Ok(None);
+    }
+    content.push(']');
+    let mut out = Object::with_capacity(raw.get().len());
     for (name, value) in &fields {
-        match string(value) {
-            Ok(Some(id)) if name == field => out.text(name, &mapped_id(&id)),
+        match name.as_ref() {
+            "content" => out.raw(name, &content),
             _ => out.raw(name, value.get()),
         }
     }
     Ok(Some(Cow::Owned(out.close())))
+}
+
+/// One block, borrowed where it leaves as it came; `None` where it is another model's thoughts.
+fn block<'a>(
+    raw: &'a RawValue,
+    target: &Target,
+    path: &str,
+) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let fields = fields(raw, path)?;
+    let text = |wanted: &str| {
+        let found = find(&fields, wanted);
+        found.and_then(|value| string(value).ok().flatten())
+    };
+    let kind = text("type");
+    let field = match kind.as_deref() {
+        Some("thinking") => "signature",
+        Some("redacted_thinking") => "data",
+        Some("tool_use") => "id",
+        Some("tool_result") => "tool_use_id",
+        _ => return Ok(Some(Cow::Borrowed(raw.get()))),
+    };
+    let found = text(field);
+    let replacement = match (field, found.as_deref()) {
+        ("signature" | "data", proof) => match fate(proof, target) {
+            Fate::Kept => None,
+            Fate::Opened(own) => Some(Cow::Borrowed(own)),
+            Fate::Stripped => return Ok(None),
+        },
+        (_, Some(id)) if !is_id(id) => Some(mapped_id(id)),
+        _ => None,
+    };
+    let Some(replacement) = replacement else {
+        return Ok(Some(Cow::Borrowed(raw.get())));
+    };
+    let mut out = Object::with_capacity(raw.get().len() + 16);
+    for (name, value) in &fields {
+        match name.as_ref() {
+            name if name == field => out.text(name, &replacement),
+            name => out.raw(name, value.get()),
+        }
+    }
+    Ok(Some(Cow::Owned(out.close())))
+}
+
+fn find<'a>(fields: &RawFields<'a>, name: &str) -> Option<&'a RawValue> {
+    let found = fields.iter().find(|(field, _)| field == name);
+    found.map(|(_, value)| *value)
 }
 
 fn read<'a, T: serde::Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, Refusal> {

@@ -1,8 +1,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use steelyard_types::{AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Usage};
+use steelyard_types::{
+    AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Thought, Usage,
+};
 
 use super::error;
+use super::request::ANSWER_TOOL;
 use crate::ResponseHead;
 use crate::json::{Lenient, Text};
 
@@ -36,6 +39,15 @@ pub(super) struct Words<'a> {
     pub(super) text: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) thinking: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) signature: Option<Text<'a>>,
+}
+
+/// A block of thoughts that only Anthropic can read.
+#[derive(Deserialize)]
+pub(super) struct Redacted<'a> {
+    #[serde(borrow)]
+    pub(super) data: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +137,15 @@ pub(super) fn finish(stop_reason: &str) -> FinishReason {
     }
 }
 
+/// How an answer ended whose schema was that of a call: the call that is the answer is none to the
+/// client.
+pub(super) fn settled(finish: FinishReason, answered: bool, called: bool) -> FinishReason {
+    match finish {
+        FinishReason::ToolCalls if answered && !called => FinishReason::Stop,
+        finish => finish,
+    }
+}
+
 pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| invalid(&error))?;
     if let Some(detail) = &answer.error {
@@ -146,9 +167,14 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer,
         usage: answer.usage.0.map(|usage| usage.classes()),
         ..ChatAnswer::default()
     };
+    let mut answered = false;
     for block in blocks {
-        read_block(block.get(), &mut decoded).map_err(|error| invalid(&error))?;
+        answered |= read_block(block.get(), &mut decoded).map_err(|error| invalid(&error))?;
     }
+    let called = !decoded.tool_calls.is_empty();
+    decoded.finish = decoded
+        .finish
+        .map(|finish| settled(finish, answered, called));
     Ok(decoded)
 }
 
@@ -181,7 +207,8 @@ pub(crate) fn look(head: &ResponseHead<'_>, body: &[u8]) -> Result<Seen, Provide
     })
 }
 
-fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<(), serde_json::Error> {
+/// Reads one block; says whether it is the call that is the answer.
+fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<bool, serde_json::Error> {
     let kind: BlockKind<'_> = serde_json::from_str(block)?;
     match kind.kind.as_str() {
         "text" => {
@@ -193,9 +220,25 @@ fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<(), serde_json::Er
             if let Some(thinking) = words.thinking {
                 answer.push_reasoning(thinking.as_str());
             }
+            let signature = words.signature.filter(|text| !text.as_str().is_empty());
+            if let Some(signature) = signature {
+                answer.sign_reasoning(signature.as_str());
+            }
+        }
+        "redacted_thinking" => {
+            let redacted: Redacted<'_> = serde_json::from_str(block)?;
+            answer.reasoning.push(Thought {
+                redacted: Some(redacted.data.0.into_owned()),
+                ..Thought::default()
+            });
         }
         "tool_use" => {
             let call: ToolUse<'_> = serde_json::from_str(block)?;
+            if call.name.as_str() == ANSWER_TOOL {
+                let input = call.input.map_or("{}", RawValue::get);
+                answer.text.get_or_insert_default().push_str(input);
+                return Ok(true);
+            }
             answer.tool_calls.push(AnswerToolCall {
                 id: call.id.0.into_owned(),
                 name: call.name.0.into_owned(),
@@ -204,7 +247,7 @@ fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<(), serde_json::Er
         }
         _ => {}
     }
-    Ok(())
+    Ok(false)
 }
 
 fn append(words: &mut Option<String>, more: Option<Text<'_>>) {

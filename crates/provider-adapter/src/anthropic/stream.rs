@@ -4,7 +4,8 @@ use smallvec::SmallVec;
 use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
 
 use super::error;
-use super::response::{BlockKind, ToolUse, WireUsage, Words, finish, invalid};
+use super::request::ANSWER_TOOL;
+use super::response::{BlockKind, Redacted, ToolUse, WireUsage, Words, finish, invalid, settled};
 use crate::FrameDecoder;
 use crate::json::{Lenient, Text};
 use crate::sse::Frame;
@@ -20,6 +21,8 @@ pub(super) struct Decoder {
     ended: bool,
     usage: WireUsage,
     tool_calls: u32,
+    /// The call that is the answer has come.
+    answered: bool,
     open: SmallVec<[OpenBlock; 2]>,
 }
 
@@ -31,8 +34,14 @@ struct OpenBlock {
 }
 
 enum OpenContent {
-    /// Text or thinking.
+    /// Text.
     Words,
+    /// Thinking, with its signature once that has come. A later one replaces it, as in Anthropic's
+    /// SDKs.
+    Thinking { signature: String },
+    /// The call whose input is the answer, and what its start held of it, sent on if no fragments
+    /// follow.
+    Answer { input: Option<String> },
     /// A call. `input` is what its start held, sent on if no fragments follow: the whole input, or
     /// `{}` for a function without arguments.
     Tool { index: u32, input: Option<String> },
@@ -74,6 +83,8 @@ struct Delta<'a> {
     text: Option<Text<'a>>,
     #[serde(borrow)]
     thinking: Option<Text<'a>>,
+    #[serde(borrow)]
+    signature: Option<Text<'a>>,
     #[serde(borrow)]
     partial_json: Option<Text<'a>>,
 }
@@ -183,25 +194,40 @@ impl Decoder {
         let block = block.get();
         let kind: BlockKind<'_> = serde_json::from_str(block).map_err(|error| invalid(&error))?;
         let content = match kind.kind.as_str() {
-            "text" | "thinking" => {
-                let words: Words<'_> =
-                    serde_json::from_str(block).map_err(|error| invalid(&error))?;
-                speak(words.text, words.thinking, emit);
+            "text" => {
+                let words: Words<'_> = piece(block)?;
+                speak(words.text, None, emit);
                 OpenContent::Words
             }
+            "thinking" => {
+                let words: Words<'_> = piece(block)?;
+                speak(None, words.thinking, emit);
+                OpenContent::Thinking {
+                    signature: words.signature.unwrap_or_default().0.into_owned(),
+                }
+            }
+            "redacted_thinking" => {
+                let Redacted { data } = piece(block)?;
+                if !data.as_str().is_empty() {
+                    emit(StreamEvent::RedactedReasoning(data.0));
+                }
+                OpenContent::Other
+            }
             "tool_use" => {
-                let call: ToolUse<'_> =
-                    serde_json::from_str(block).map_err(|error| invalid(&error))?;
-                let position = self.tool_calls;
-                self.tool_calls = position.saturating_add(1);
-                emit(StreamEvent::ToolCallStart {
-                    index: position,
-                    id: call.id.0,
-                    name: call.name.0,
-                });
-                OpenContent::Tool {
-                    index: position,
-                    input: Some(call.input.map_or("{}", RawValue::get).to_owned()),
+                let call: ToolUse<'_> = piece(block)?;
+                let input = Some(call.input.map_or("{}", RawValue::get).to_owned());
+                if call.name.as_str() == ANSWER_TOOL {
+                    self.answered = true;
+                    OpenContent::Answer { input }
+                } else {
+                    let index = self.tool_calls;
+                    self.tool_calls = index.saturating_add(1);
+                    emit(StreamEvent::ToolCallStart {
+                        index,
+                        id: call.id.0,
+                        name: call.name.0,
+                    });
+                    OpenContent::Tool { index, input }
                 }
             }
             _ => OpenContent::Other,
@@ -226,12 +252,11 @@ impl Decoder {
         if matches!(block.content, OpenContent::Other) {
             return Ok(());
         }
-        let delta: Delta<'_> =
-            serde_json::from_str(delta.get()).map_err(|error| invalid(&error))?;
+        let delta: Delta<'_> = piece(delta.get())?;
+        let fragment = delta.partial_json.filter(|text| !text.as_str().is_empty());
         match &mut block.content {
             OpenContent::Tool { index, input } => {
-                if let Some(fragment) = delta.partial_json.filter(|text| !text.as_str().is_empty())
-                {
+                if let Some(fragment) = fragment {
                     *input = None;
                     emit(StreamEvent::ToolCallArguments {
                         index: *index,
@@ -239,7 +264,19 @@ impl Decoder {
                     });
                 }
             }
-            OpenContent::Words => speak(delta.text, delta.thinking, emit),
+            OpenContent::Answer { input } => {
+                if let Some(fragment) = fragment {
+                    *input = None;
+                    emit(StreamEvent::Text(fragment.0));
+                }
+            }
+            OpenContent::Words => speak(delta.text, None, emit),
+            OpenContent::Thinking { signature } => {
+                speak(None, delta.thinking, emit);
+                if let Some(Text(later)) = delta.signature {
+                    *signature = later.into_owned();
+                }
+            }
             OpenContent::Other => {}
         }
         Ok(())
@@ -253,15 +290,19 @@ impl Decoder {
         let Some(position) = position else {
             return;
         };
-        if let OpenContent::Tool {
-            index,
-            input: Some(input),
-        } = self.open.swap_remove(position).content
-        {
-            emit(StreamEvent::ToolCallArguments {
+        match self.open.swap_remove(position).content {
+            OpenContent::Tool {
+                index,
+                input: Some(input),
+            } => emit(StreamEvent::ToolCallArguments {
                 index,
                 fragment: input.into(),
-            });
+            }),
+            OpenContent::Answer { input: Some(input) } => emit(StreamEvent::Text(input.into())),
+            OpenContent::Thinking { signature } if !signature.is_empty() => {
+                emit(StreamEvent::ReasoningSignature(signature.into()));
+            }
+            _ => {}
         }
     }
 
@@ -272,17 +313,23 @@ impl Decoder {
         emit: &mut Emit<'_>,
     ) -> Result<(), ProviderError> {
         if let Some(delta) = delta {
-            let delta: MessageDelta<'_> =
-                serde_json::from_str(delta.get()).map_err(|error| invalid(&error))?;
+            let delta: MessageDelta<'_> = piece(delta.get())?;
             if let Some(reason) = delta.stop_reason
                 && !std::mem::replace(&mut self.finished, true)
             {
-                emit(StreamEvent::Finish(finish(reason.as_str())));
+                let called = self.tool_calls > 0;
+                let finish = settled(finish(reason.as_str()), self.answered, called);
+                emit(StreamEvent::Finish(finish));
             }
         }
         self.count(usage, emit);
         Ok(())
     }
+}
+
+/// Reads a piece of an event.
+fn piece<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, ProviderError> {
+    serde_json::from_str(json).map_err(|error| invalid(&error))
 }
 
 fn speak<'a>(text: Option<Text<'a>>, thinking: Option<Text<'a>>, emit: &mut Emit<'_>) {

@@ -26,15 +26,13 @@ pub(crate) fn status(kind: ErrorKind) -> u16 {
         // A provider's 401 or 403 is never the client's: its key is fine.
         Kind::UpstreamAuth
         | Kind::UpstreamServer
-        | Kind::UpstreamTimeout
-        | Kind::FirstTokenTimeout
-        | Kind::TotalTimeout
         | Kind::Connect
         | Kind::StreamError
         | Kind::BrokenStream
         | Kind::InvalidAnswer
         | Kind::EmptyAnswer
         | Kind::Internal => 500,
+        Kind::UpstreamTimeout | Kind::FirstTokenTimeout | Kind::TotalTimeout => 504,
         Kind::Overloaded | Kind::Unavailable => 529,
     }
 }
@@ -47,6 +45,7 @@ fn error_type(kind: ErrorKind) -> &'static str {
         404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
+        504 => "timeout_error",
         529 => "overloaded_error",
         400..=499 => "invalid_request_error",
         _ => "api_error",

@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use steelyard_types::{ErrorKind, ProviderError, StreamEvent, Usage};
 
-use super::write::{Ending, call_block, envelope, text_block, thinking_block, usage_json};
+use super::write::{
+    Ending, call_block, envelope, redacted_block, text_block, thinking_block, usage_json,
+};
 use crate::ReplyContext;
 use crate::json::{Object, push_text};
 
@@ -44,6 +46,8 @@ struct Open {
     index: u32,
     kind: Kind,
     json: JsonEnd,
+    /// Thoughts whose signature has been written: there is no more to come.
+    signed: bool,
 }
 
 /// A block that cannot be opened yet, with what it will hold.
@@ -53,12 +57,16 @@ struct Waiting {
     /// Id and name of a call.
     call: Option<(String, String)>,
     content: String,
+    /// The signature of thoughts.
+    signature: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
     Thinking,
+    /// Thoughts that only their provider can read: whole, never gone on with.
+    Redacted,
     /// The call of that number.
     Call(u32),
 }
@@ -102,11 +110,10 @@ impl EventWriter {
                 self.say(Kind::Call(*index), None, fragment)?;
             }
             StreamEvent::Finish(reason) => self.end.finish = Some(*reason),
-            StreamEvent::ReasoningSignature(_)
-            | StreamEvent::RedactedReasoning(_)
-            | StreamEvent::Logprobs(_)
-            | StreamEvent::Error(_)
-            | StreamEvent::Done => {}
+            StreamEvent::ReasoningSignature(signature) => self.sign(signature)?,
+            StreamEvent::RedactedReasoning(data) => self.say(Kind::Redacted, None, data)?,
+            // Asking for them is refused where this dialect's clients ask at all.
+            StreamEvent::Logprobs(_) | StreamEvent::Error(_) | StreamEvent::Done => {}
         }
         Ok(())
     }
@@ -148,7 +155,8 @@ impl EventWriter {
     ) -> Result<(), ProviderError> {
         self.begin();
         let starts = call.is_some();
-        if !starts && self.open.as_ref().is_some_and(|open| open.kind == kind) {
+        let goes_on = |open: &Open| open.kind == kind && !open.signed && kind != Kind::Redacted;
+        if !starts && self.open.as_ref().is_some_and(goes_on) {
             self.delta(text);
             if self.waiting.is_empty() || !self.is_whole() {
                 return Ok(());
@@ -160,7 +168,11 @@ impl EventWriter {
         let place = match kind {
             Kind::Call(_) if !starts => self.waiting.iter_mut().find(same),
             Kind::Call(_) => None,
-            Kind::Text | Kind::Thinking => self.waiting.back_mut().filter(|block| same(block)),
+            Kind::Text | Kind::Thinking => self
+                .waiting
+                .back_mut()
+                .filter(|block| same(block) && block.signature.is_none()),
+            Kind::Redacted => None,
         };
         if let Some(block) = place {
             self.waiting_bytes += text.len();
@@ -181,12 +193,37 @@ impl EventWriter {
             kind,
             call: call.map(owned),
             content: text.to_owned(),
+            signature: None,
         });
         if self.is_whole() {
             self.release_waiting()
         } else {
             self.check_waiting()
         }
+    }
+
+    /// Signs the thoughts before it; where the provider kept those, an empty block of them.
+    fn sign(&mut self, signature: &str) -> Result<(), ProviderError> {
+        let is_thinking = |kind: Kind, signed: bool| kind == Kind::Thinking && !signed;
+        let waiting = self.waiting.back_mut();
+        match waiting {
+            Some(block) if is_thinking(block.kind, block.signature.is_some()) => {
+                self.waiting_bytes += signature.len();
+                block.signature = Some(signature.to_owned());
+                return self.check_waiting();
+            }
+            None if let Some(open) = &mut self.open
+                && is_thinking(open.kind, open.signed) =>
+            {
+                open.signed = true;
+                let index = open.index;
+                self.write_delta(index, "signature_delta", "signature", signature);
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.say(Kind::Thinking, None, "")?;
+        self.sign(signature)
     }
 
     fn check_waiting(&self) -> Result<(), ProviderError> {
@@ -201,7 +238,9 @@ impl EventWriter {
         while self.is_whole()
             && let Some(block) = self.waiting.pop_front()
         {
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(block.content.len());
+            let signature = block.signature.as_ref().map_or(0, String::len);
+            let size = block.content.len() + signature;
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(size);
             self.release(block);
         }
         self.check_waiting()
@@ -211,7 +250,7 @@ impl EventWriter {
     /// arguments of a call when their object is closed.
     fn is_whole(&self) -> bool {
         self.open.as_ref().is_none_or(|open| match open.kind {
-            Kind::Text | Kind::Thinking => true,
+            Kind::Text | Kind::Thinking | Kind::Redacted => true,
             Kind::Call(_) => open.json.is_whole(),
         })
     }
@@ -223,6 +262,7 @@ impl EventWriter {
         let empty = match (block.kind, &block.call) {
             (Kind::Text, _) => text_block(""),
             (Kind::Thinking, _) => thinking_block("", ""),
+            (Kind::Redacted, _) => redacted_block(&block.content),
             (Kind::Call(_), call) => {
                 let (id, name) = call.as_ref().map_or(("", ""), |(id, name)| (id, name));
                 call_block(id, name, "{}")
@@ -237,9 +277,13 @@ impl EventWriter {
             index,
             kind: block.kind,
             json: JsonEnd::default(),
+            signed: block.signature.is_some(),
         });
-        if !block.content.is_empty() {
+        if !block.content.is_empty() && block.kind != Kind::Redacted {
             self.delta(&block.content);
+        }
+        if let Some(signature) = &block.signature {
+            self.write_delta(index, "signature_delta", "signature", signature);
         }
     }
 
@@ -250,15 +294,21 @@ impl EventWriter {
         let (kind, field) = match open.kind {
             Kind::Text => ("text_delta", "text"),
             Kind::Thinking => ("thinking_delta", "thinking"),
+            Kind::Redacted => return,
             Kind::Call(_) => {
                 open.json.read(text);
                 ("input_json_delta", "partial_json")
             }
         };
+        let index = open.index;
+        self.write_delta(index, kind, field, text);
+    }
+
+    fn write_delta(&mut self, index: u32, kind: &str, field: &str, text: &str) {
         let mut data = std::mem::take(&mut self.scratch);
         data.clear();
         data.push_str("{\"type\":\"content_block_delta\",\"index\":");
-        data.push_str(&open.index.to_string());
+        data.push_str(&index.to_string());
         data.push_str(",\"delta\":{\"type\":\"");
         data.push_str(kind);
         data.push_str("\",\"");

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::events::STOP_FRAME;
+use crate::anthropic::marked;
 use crate::json::Text;
 use crate::sse::Frame;
 
@@ -16,9 +17,11 @@ pub(crate) struct Look {
     pub(crate) answer: bool,
 }
 
-/// Passes events through, and keeps the end back.
-#[derive(Debug, Default)]
+/// Passes events through, marks their proofs of thoughts, and keeps the end back.
+#[derive(Debug)]
 pub(crate) struct Passed {
+    /// The mark of this model's signatures.
+    mark: String,
     /// The last `message_delta`: as received, and its data.
     delta: Option<(Bytes, String)>,
     /// `message_stop`, as received.
@@ -26,6 +29,14 @@ pub(crate) struct Passed {
 }
 
 impl Passed {
+    pub(crate) fn new(mark: String) -> Self {
+        Self {
+            mark,
+            delta: None,
+            stop: None,
+        }
+    }
+
     /// What the client is sent of this frame, and what is in it. `content` says whether an answer
     /// has begun: before it, pings reach nobody and would only be piled up.
     pub(crate) fn frame(&mut self, frame: &Frame<'_>, content: bool) -> (Option<Bytes>, Look) {
@@ -43,11 +54,40 @@ impl Passed {
             "ping" | "" if !content => None,
             "content_block_start" => {
                 look = look_at(frame.data);
-                raw()
+                Some(self.marked(frame))
             }
+            "content_block_delta" => Some(self.marked(frame)),
             _ => raw(),
         };
         (sent, look)
+    }
+
+    /// The frame with a mark, where it proves thoughts.
+    fn marked(&self, frame: &Frame<'_>) -> Bytes {
+        // Most deltas bring words and prove nothing.
+        let proves = ["\"signature", "\"redacted_thinking\""];
+        if !proves.iter().any(|word| frame.data.contains(word)) {
+            return frame.raw.clone();
+        }
+        let Some(data) = marked::event(frame.data, &self.mark) else {
+            return frame.raw.clone();
+        };
+        let place = memchr::memmem::find(frame.raw, frame.data.as_bytes());
+        Bytes::from(match place {
+            Some(start) => {
+                let (head, rest) = frame.raw.split_at(start);
+                let tail = rest.get(frame.data.len()..).unwrap_or_default();
+                [head, data.as_bytes(), tail].concat()
+            }
+            // Data of several lines is JSON on one as well.
+            None => {
+                let head = "event: ";
+                let data = data.replace('\n', " ");
+                [head, kind(frame).as_str(), "\ndata: ", &data, "\n\n"]
+                    .concat()
+                    .into_bytes()
+            }
+        })
     }
 
     /// The end of a complete answer. `extension`, a JSON object, is put into `message_delta` under

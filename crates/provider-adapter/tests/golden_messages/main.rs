@@ -194,7 +194,41 @@ fn stream(wire: WireFormat, body: &[u8], size: usize) -> (String, Progress, Stre
     (String::from_utf8(out.concat()).unwrap(), progress, reply)
 }
 
-fn check_unary(wire: WireFormat, recording: &support::Recording) {
+/// A text without the gateway's marks (`steelyard.`, 16 hexadecimal digits, a dot), and how many
+/// there were.
+fn without_marks(text: &str) -> (String, usize) {
+    const WORD: &str = "steelyard.";
+    let mut pieces = text.split(WORD);
+    let mut rest = pieces.next().unwrap().to_owned();
+    let mut count = 0;
+    for piece in pieces {
+        match piece.split_at_checked(17) {
+            Some((model, proof))
+                if model.ends_with('.') && u64::from_str_radix(&model[..16], 16).is_ok() =>
+            {
+                rest.push_str(proof);
+                count += 1;
+            }
+            _ => rest.extend([WORD, piece]),
+        }
+    }
+    (rest, count)
+}
+
+/// How many proofs of thoughts these blocks and deltas hold.
+fn proofs<'v>(parts: impl Iterator<Item = &'v Value>) -> usize {
+    let holds = |part: &&Value| {
+        let field = match part["type"].as_str() {
+            Some("thinking" | "signature_delta") => "signature",
+            Some("redacted_thinking") => "data",
+            _ => return false,
+        };
+        part[field].as_str().is_some_and(|proof| !proof.is_empty())
+    };
+    parts.filter(holds).count()
+}
+
+fn check_unary(wire: WireFormat, recording: &support::Recording) -> usize {
     let file = &recording.file;
     let adapter = adapter(wire);
     let decoded = support::unary_outcome(adapter, 200, &recording.headers, &recording.body);
@@ -203,20 +237,28 @@ fn check_unary(wire: WireFormat, recording: &support::Recording) {
     let reply = UnaryReply::read(wire, &head, body.clone(), &context());
     if decoded.get("error").is_some() {
         assert_eq!(reply.unwrap_err().kind.as_str(), decoded["error"], "{file}");
-        return;
+        return 0;
     }
     let reply = reply.unwrap();
     if wire == WireFormat::AnthropicMessages {
-        assert_eq!(reply.body, body, "{file}");
-        return;
+        // The bytes are the provider's but for the mark in front of every proof of thoughts, which
+        // tells later whose they are.
+        let (text, marks) = without_marks(std::str::from_utf8(&reply.body).unwrap());
+        assert_eq!(text, recording.body, "{file}");
+        let received: Value = serde_json::from_slice(&body).unwrap();
+        let blocks = received["content"].as_array().unwrap();
+        assert_eq!(marks, proofs(blocks.iter()), "{file}");
+        return marks;
     }
     let message: Value = serde_json::from_slice(&reply.body).unwrap();
     conforms("Message", &message);
     assert_eq!(message["id"], "msg_own");
     assert_eq!(seen(&message), expected(&decoded), "{file}");
+    0
 }
 
-fn check_stream(wire: WireFormat, recording: &support::Recording) {
+/// Checks one stream; says how many marks the gateway put into it.
+fn check_stream(wire: WireFormat, recording: &support::Recording) -> usize {
     let file = &recording.file;
     let body = recording.body.as_bytes();
     let decoded = support::stream_outcome(adapter(wire), &recording.body);
@@ -227,10 +269,17 @@ fn check_stream(wire: WireFormat, recording: &support::Recording) {
     if decoded.get("error").is_some() {
         assert_eq!(progress, Progress::Failed, "{file}");
         assert_eq!(reply.error().unwrap().kind.as_str(), decoded["error"]);
-        assert!(!text.contains("message_stop"), "{file}");
-        return;
+        let events = order::parse(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        order::check_beginning(&events).unwrap_or_else(|error| panic!("{file}: {error}"));
+        return 0;
     }
     assert_eq!(progress, Progress::Complete, "{file}");
+    let (unmarked, marks) = without_marks(&text);
+    let text = match wire {
+        // As in whole answers, only the marks are the gateway's.
+        WireFormat::AnthropicMessages => unmarked,
+        _ => text,
+    };
     let mut events = order::parse(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
     order::check(&events).unwrap_or_else(|error| panic!("{file}: {error}"));
     for event in &mut events {
@@ -245,18 +294,22 @@ fn check_stream(wire: WireFormat, recording: &support::Recording) {
         let without_pings = |events: &[Value]| events.iter().filter(late).cloned().collect();
         let (got, sent): (Vec<_>, Vec<_>) = (without_pings(&events), without_pings(&received));
         assert_eq!(got, sent, "{file}");
-        return;
+        let parts =
+            ["content_block", "delta"].map(|part| received.iter().map(move |one| &one[part]));
+        assert_eq!(marks, proofs(parts.into_iter().flatten()), "{file}");
+        return marks;
     }
     for event in &events {
         conforms("RawMessageStreamEvent", event);
     }
     assert_eq!(seen(&assembled(&events)), expected(&decoded), "{file}");
+    0
 }
 
 #[test]
 fn recorded_answers_are_written_as_messages() {
     for (provider, endpoints, wire, least) in RECORDED {
-        let (mut unary, mut streams) = (0, 0);
+        let (mut unary, mut streams, mut marks) = (0, 0, 0);
         let all = support::recordings(provider);
         let known = all.is_empty();
         for recording in all {
@@ -264,15 +317,20 @@ fn recorded_answers_are_written_as_messages() {
                 continue;
             }
             if recording.is_stream() {
-                check_stream(wire, &recording);
+                marks += check_stream(wire, &recording);
                 streams += 1;
             } else {
-                check_unary(wire, &recording);
+                marks += check_unary(wire, &recording);
                 unary += 1;
             }
         }
         assert!(known || unary + streams >= least, "{provider}");
+        assert!(
+            known || wire != WireFormat::AnthropicMessages || marks >= 15,
+            "{marks}"
+        );
         println!("{provider}: {unary} answers and {streams} streams written as messages");
+        println!("{provider}: {marks} proofs of thoughts marked");
     }
 }
 
@@ -358,7 +416,7 @@ proptest! {
         let events = order::parse(&text).unwrap();
         match progress {
             Progress::Complete => prop_assert_eq!(order::check(&events), Ok(())),
-            Progress::Failed => prop_assert!(!text.contains("message_stop")),
+            Progress::Failed => prop_assert_eq!(order::check_beginning(&events), Ok(())),
             other => prop_assert!(false, "{:?}", other),
         }
     }

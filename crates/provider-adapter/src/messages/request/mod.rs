@@ -123,6 +123,10 @@ fn field<'a>(
         "output_config" => {
             trail.within(at("output_config"), || output(value, trail, request))?;
         }
+        // What `output_config.format` was called while it was in beta; SDKs of that time send it.
+        "output_format" => {
+            trail.within(at("output_format"), || format(name, value, request))?;
+        }
         "metadata" => trail.within(at("metadata"), || metadata(value, trail, request))?,
         "cache_control" => match cache_mark(value)? {
             Some(mark) => request.cache = Some(mark),
@@ -184,6 +188,8 @@ fn thinking<'a>(value: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a
             "budget_tokens" => {
                 budget = trail.within(Step::Field("budget_tokens"), || typed(value))?;
             }
+            // So it is where nothing is said; the other word leaves thoughts untold.
+            "display" if value.get() == "\"summarized\"" => {}
             _ if says_nothing(value) => {}
             _ => request.untranslated.push(trail.path_to(&name).into()),
         }
@@ -221,12 +227,24 @@ fn output<'a>(value: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>)
                     None => request.untranslated.push(trail.path_to(&name).into()),
                 }
             }
-            "format" => match trail.within(Step::Field("format"), || schema(value))? {
-                Some(schema) => request.format = OutputFormat::JsonSchema(schema),
-                None => request.untranslated.push(trail.path_to(&name).into()),
-            },
+            "format" => {
+                let path = Cow::Owned(trail.path_to(&name));
+                trail.within(Step::Field("format"), || format(&path, value, request))?;
+            }
             _ => request.untranslated.push(trail.path_to(&name).into()),
         }
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::ptr_arg,
+    reason = "a name that borrows from the body is to stay borrowed"
+)]
+fn format<'a>(path: &Cow<'a, str>, value: &'a RawValue, request: &mut ChatRequest<'a>) -> Read<()> {
+    match schema(value)? {
+        Some(schema) => request.format = OutputFormat::JsonSchema(schema),
+        None => request.untranslated.push(path.clone()),
     }
     Ok(())
 }
