@@ -81,6 +81,7 @@ fn with_results() -> Value {
 #[test]
 fn results_hold_their_pictures_where_the_model_takes_them() {
     let (body, _) = support::of_messages(&target("gemini-3-flash"), &with_results()).unwrap();
+    let from = json!({"text": "From the result of look:"});
     let png = json!({"inlineData": {"mimeType": "image/png", "data": "QUJD"}});
     let file =
         json!({"fileData": {"mimeType": "image/png", "fileUri": "https://example.com/d.png"}});
@@ -90,6 +91,7 @@ fn results_hold_their_pictures_where_the_model_takes_them() {
             {"functionResponse": {"id": "a", "name": "look", "response": {"found": 1},
                 "parts": [png]}},
             {"functionResponse": {"id": "b", "name": "look", "response": {"error": "no"}}},
+            from,
             file,
             {"text": "And?"},
         ])
@@ -100,11 +102,28 @@ fn results_hold_their_pictures_where_the_model_takes_them() {
         json!([
             {"functionResponse": {"id": "a", "name": "look", "response": {"found": 1}}},
             {"functionResponse": {"id": "b", "name": "look", "response": {"error": "no"}}},
+            from,
             png,
+            from,
             file,
             {"text": "And?"},
         ])
     );
+}
+
+#[test]
+fn names_of_functions_that_gemini_does_not_take_are_refused() {
+    for (name, takes) in [("a.b:c-1", true), ("_", true), ("1a", false), ("-a", false)] {
+        let mut body = support::hi();
+        body["tools"] = json!([{"type": "function", "function": {"name": name}}]);
+        match support::of_chat(&target("gemini-3-flash"), &body, |_| {}) {
+            Ok(_) => assert!(takes, "{name}"),
+            Err(refusal) => {
+                assert!(!takes, "{name}");
+                assert_eq!(refusal.field, "tools[0].function.name");
+            }
+        }
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ const WORDS: Words = Words {
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     let mut lossy = carry::check(request, target, &WORDS)?;
     check_media(request, &mut lossy)?;
+    check_names(request)?;
     config::config(request, target, &mut lossy)?;
     service_tier(request, &mut lossy);
     lossy.add_if("messages.reasoning", turns::has_signed_thoughts(request));
@@ -63,6 +64,24 @@ fn check_media(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refu
                 let field = named(request, "file.filename", "document.title");
                 lossy.add_if(field, document.name.is_some());
             }
+        }
+    }
+    Ok(())
+}
+
+/// Names of functions: letters, digits, `_`, `.`, `:` and `-`, the first a letter or `_`, at most 128.
+fn check_names(request: &ChatRequest<'_>) -> Result<(), Refusal> {
+    for (index, tool) in request.tools.iter().enumerate() {
+        let name = tool.name.as_bytes();
+        let begins = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
+        let fits = name.first().is_some_and(begins) && name.iter().all(allowed);
+        if !fits || name.len() > 128 {
+            let place = named(request, "function.name", "name");
+            return Err(refuse(
+                format!("tools[{index}].{place}"),
+                "is not a name that Gemini takes",
+            ));
         }
     }
     Ok(())
@@ -202,18 +221,23 @@ fn media_of<'r>(piece: &Piece<'r, '_>) -> Result<Option<wire::Media<'r>>, Refusa
 }
 
 /// A function's response. Pictures and documents stand in it where the model takes them there, else
-/// `beside` it.
+/// `beside` it, behind words that say whose they are.
 fn response<'r>(
     result: &CallResult<'r, '_>,
     is_3: bool,
     beside: &mut Vec<Part<'r>>,
 ) -> Result<Part<'r>, Refusal> {
     let mut within = Vec::new();
+    let first = beside.len();
     for piece in &result.pieces {
         if let Some(media) = media_of(piece)? {
             if is_3 && media::fits_response(&media) {
                 within.push(media);
             } else {
+                if beside.len() == first {
+                    let words = format!("From the result of {}:", result.call.name);
+                    beside.push(Part::text(words));
+                }
                 beside.push(Part::media(media));
             }
         }
