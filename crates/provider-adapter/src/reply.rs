@@ -21,6 +21,9 @@ pub struct ReplyContext {
     pub upstream_model: Arc<str>,
     /// Whether the client asked for usage in its stream.
     pub include_usage: bool,
+    /// Whether the client knows calls in their deprecated form alone
+    /// ([`ChatRequest::has_functions`](steelyard_types::ChatRequest::has_functions)).
+    pub function_call: bool,
 }
 
 /// A whole answer, ready for the client.
@@ -69,7 +72,9 @@ impl UnaryReply {
             _ => {}
         }
         let mut answer = adapter(wire).decode(head, &body)?;
-        for thought in &mut answer.reasoning {
+        let all = std::iter::once(&mut answer.reasoning)
+            .chain(answer.further.iter_mut().map(|one| &mut one.reasoning));
+        for thought in all.flatten() {
             let proofs = [&mut thought.signature, &mut thought.redacted];
             for proof in proofs.into_iter().flatten() {
                 *proof = origin::seal(wire, &context.upstream_model, proof);

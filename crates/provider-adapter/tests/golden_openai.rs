@@ -358,6 +358,7 @@ fn context(include_usage: bool) -> ReplyContext {
         created: 1_790_000_000,
         upstream_model: Arc::from("own-model"),
         include_usage,
+        function_call: false,
     }
 }
 

@@ -42,6 +42,7 @@ fn context() -> ReplyContext {
         created: 1,
         upstream_model: Arc::from("up"),
         include_usage: true,
+        function_call: false,
     }
 }
 

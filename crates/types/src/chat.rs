@@ -118,6 +118,15 @@ impl ChatRequest<'_> {
             .last()
             .is_some_and(|last| last.role == Role::Assistant && last.tool_calls.is_empty())
     }
+
+    /// Whether the tools came as OpenAI's deprecated `functions`, whose users look for one
+    /// `function_call` in the answer and know no `tool_calls`.
+    #[must_use]
+    pub fn has_functions(&self) -> bool {
+        self.dialect == Dialect::OpenAiChat
+            && !self.tools.is_empty()
+            && !self.fields.iter().any(|field| field.name == "tools")
+    }
 }
 
 /// Who speaks.

@@ -299,6 +299,7 @@ fn context(exchange: &Exchange, request: &ChatRequest<'_>, target: &Target) -> R
         created: exchange.record.at.seconds(),
         upstream_model: Arc::clone(&target.upstream),
         include_usage: request.include_usage,
+        function_call: request.has_functions(),
     }
 }
 

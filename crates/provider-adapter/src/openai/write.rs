@@ -17,7 +17,7 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         if index > 0 {
             choices.push(',');
         }
-        choices.push_str(&choice(index, one));
+        choices.push_str(&choice(index, one, context));
     }
     choices.push(']');
     let mut body = envelope("chat.completion", &answer.model, context);
@@ -28,23 +28,31 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
     Bytes::from(body.close())
 }
 
-fn choice(index: usize, answer: &ChatAnswer) -> String {
+fn choice(index: usize, answer: &ChatAnswer, context: &ReplyContext) -> String {
     let mut choice = Object::with_capacity(512);
     choice.raw("index", &index.to_string());
-    choice.raw("message", &message(answer));
+    choice.raw("message", &message(answer, context));
     match &answer.logprobs {
         Some(list) => choice.raw("logprobs", &logprobs(list)),
         None => choice.raw("logprobs", "null"),
     }
     match answer.finish {
-        Some(finish) => choice.text("finish_reason", finish.as_openai()),
+        Some(finish) => choice.text("finish_reason", finish_word(finish, context)),
         // Whether the answer is whole is not known, and nothing is made up.
         None => choice.raw("finish_reason", "null"),
     }
     choice.close()
 }
 
-fn message(answer: &ChatAnswer) -> String {
+/// The reason in the client's words.
+fn finish_word(finish: FinishReason, context: &ReplyContext) -> &'static str {
+    match finish {
+        FinishReason::ToolCalls if context.function_call => "function_call",
+        finish => finish.as_openai(),
+    }
+}
+
+fn message(answer: &ChatAnswer, context: &ReplyContext) -> String {
     let mut message = Object::with_capacity(256);
     message.text("role", "assistant");
     match &answer.text {
@@ -61,9 +69,17 @@ fn message(answer: &ChatAnswer) -> String {
         Some(refusal) => message.text("refusal", refusal),
         None => message.raw("refusal", "null"),
     }
-    if !answer.tool_calls.is_empty() {
+    let mut calls_left = answer.tool_calls.as_slice();
+    if context.function_call
+        && let Some((first, others)) = calls_left.split_first()
+    {
+        message.raw("function_call", &function(&first.name, &first.arguments));
+        // The deprecated form has one place. What does not fit stands where it is looked for now.
+        calls_left = others;
+    }
+    if !calls_left.is_empty() {
         let mut calls = String::from("[");
-        for call in &answer.tool_calls {
+        for call in calls_left {
             if calls.len() > 1 {
                 calls.push(',');
             }
@@ -106,17 +122,21 @@ pub(super) fn chunk_head(model: &str, context: &ReplyContext) -> String {
     head
 }
 
-fn tool_call(index: Option<u32>, id: &str, name: &str, arguments: &str) -> String {
+fn function(name: &str, arguments: &str) -> String {
     let mut function = Object::with_capacity(64);
     function.text("name", name);
     function.text("arguments", arguments);
+    function.close()
+}
+
+fn tool_call(index: Option<u32>, id: &str, name: &str, arguments: &str) -> String {
     let mut call = Object::with_capacity(128);
     if let Some(index) = index {
         call.raw("index", &index.to_string());
     }
     call.text("id", id);
     call.text("type", "function");
-    call.raw("function", &function.close());
+    call.raw("function", &function(name, arguments));
     call.close()
 }
 
@@ -221,14 +241,23 @@ impl ChunkWriter {
             StreamEvent::Text(text) => field(&mut delta, "\"content\":", text),
             StreamEvent::Reasoning(text) => field(&mut delta, "\"reasoning_content\":", text),
             StreamEvent::Refusal(text) => field(&mut delta, "\"refusal\":", text),
+            StreamEvent::ToolCallStart { index: 0, name, .. } if self.context.function_call => {
+                delta.push_str("\"function_call\":");
+                delta.push_str(&function(name, ""));
+            }
+            StreamEvent::ToolCallArguments { index: 0, fragment } if self.context.function_call => {
+                field(&mut delta, "\"function_call\":{\"arguments\":", fragment);
+                delta.push('}');
+            }
             StreamEvent::ToolCallStart { index, id, name } => {
+                let index = self.place(*index);
                 delta.push_str("\"tool_calls\":[");
-                delta.push_str(&tool_call(Some(*index), id, name, ""));
+                delta.push_str(&tool_call(Some(index), id, name, ""));
                 delta.push(']');
             }
             StreamEvent::ToolCallArguments { index, fragment } => {
                 delta.push_str("\"tool_calls\":[{\"index\":");
-                delta.push_str(&index.to_string());
+                delta.push_str(&self.place(*index).to_string());
                 field(&mut delta, ",\"function\":{\"arguments\":", fragment);
                 delta.push_str("}}]");
             }
@@ -248,6 +277,11 @@ impl ChunkWriter {
             self.chunk(&delta, None, finish);
         }
         self.scratch = delta;
+    }
+
+    /// The index of a call among the `tool_calls`: the first may be a `function_call` instead.
+    fn place(&self, index: u32) -> u32 {
+        index.saturating_sub(u32::from(self.context.function_call))
     }
 
     /// What was written since the last call.
@@ -287,7 +321,7 @@ impl ChunkWriter {
         match finish {
             Some(reason) => {
                 out.extend_from_slice(b"\"");
-                out.extend_from_slice(reason.as_openai().as_bytes());
+                out.extend_from_slice(finish_word(reason, &self.context).as_bytes());
                 out.extend_from_slice(b"\"");
             }
             None => out.extend_from_slice(b"null"),

@@ -12,6 +12,7 @@ fn reply(wire: WireFormat, include_usage: bool) -> StreamReply {
         created: 17,
         upstream_model: Arc::from("up"),
         include_usage,
+        function_call: false,
     };
     StreamReply::new(wire, context)
 }
@@ -236,6 +237,7 @@ fn other_formats_are_written_anew() {
         created: 17,
         upstream_model: Arc::from("up"),
         include_usage: true,
+        function_call: false,
     });
     for event in [
         StreamEvent::Start {

@@ -157,7 +157,7 @@ pub(crate) fn stream_outcome(adapter: &dyn Adapter, body: &str) -> Value {
                 answer.reasoning.push(steelyard_types::Thought {
                     redacted: Some(data.into_owned()),
                     ..Default::default()
-                })
+                });
             }
             StreamEvent::Logprobs(list) => answer.logprobs = Some(list.into_owned()),
             StreamEvent::Refusal(text) => answer.refusal.get_or_insert_default().push_str(&text),

@@ -16,6 +16,7 @@ fn context() -> ReplyContext {
         created: 1_790_000_000,
         upstream_model: Arc::from("upstream"),
         include_usage: true,
+        function_call: false,
     }
 }
 

@@ -60,6 +60,7 @@ fn context() -> ReplyContext {
         created: 1_790_000_000,
         upstream_model: Arc::from("own-model"),
         include_usage: true,
+        function_call: false,
     }
 }
 

@@ -12,6 +12,7 @@ fn writer() -> EventWriter {
         created: 17,
         upstream_model: Arc::from("up"),
         include_usage: true,
+        function_call: false,
     })
 }
 

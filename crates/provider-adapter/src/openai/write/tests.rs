@@ -14,6 +14,7 @@ fn context() -> ReplyContext {
         created: 17,
         upstream_model: Arc::from("claude"),
         include_usage: false,
+        function_call: false,
     }
 }
 
@@ -37,7 +38,11 @@ fn redacted(data: &str) -> Thought {
 
 /// The chunks of these events.
 fn chunks(events: Vec<StreamEvent<'_>>) -> Vec<Value> {
-    let mut writer = ChunkWriter::new(context());
+    chunks_for(context(), events)
+}
+
+fn chunks_for(context: ReplyContext, events: Vec<StreamEvent<'_>>) -> Vec<Value> {
+    let mut writer = ChunkWriter::new(context);
     for event in &events {
         writer.event(event);
     }
@@ -55,7 +60,7 @@ fn accumulated(chunks: &[Value]) -> Value {
             match (&mut all[name], value) {
                 (known, value) if known.is_null() => *known = value.clone(),
                 (Value::String(known), Value::String(more)) if name != "type" => {
-                    known.push_str(more)
+                    known.push_str(more);
                 }
                 (Value::Array(known), Value::Array(more)) => {
                     for entry in more {
@@ -217,4 +222,64 @@ fn every_choice_and_its_likelihoods_are_written() {
         "a"
     );
     assert_eq!(written[3]["choices"][0]["logprobs"], Value::Null);
+}
+
+#[test]
+fn users_of_functions_find_their_call() {
+    let context = ReplyContext {
+        function_call: true,
+        ..context()
+    };
+    let call = |id: &str, name: &str| steelyard_types::AnswerToolCall {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        arguments: "{}".to_owned(),
+    };
+    let answer = ChatAnswer {
+        tool_calls: vec![call("a", "f"), call("b", "g")],
+        finish: Some(FinishReason::ToolCalls),
+        ..ChatAnswer::default()
+    };
+    let body: Value = serde_json::from_slice(&answer_body(&answer, &context)).unwrap();
+    let choice = &body["choices"][0];
+    assert_eq!(choice["finish_reason"], "function_call");
+    let first = json!({"name": "f", "arguments": "{}"});
+    assert_eq!(choice["message"]["function_call"], first);
+    assert_eq!(choice["message"]["tool_calls"].as_array().unwrap().len(), 1);
+    let start = |index, id: &'static str, name: &'static str| StreamEvent::ToolCallStart {
+        index,
+        id: id.into(),
+        name: name.into(),
+    };
+    let arguments = |index| StreamEvent::ToolCallArguments {
+        index,
+        fragment: "{}".into(),
+    };
+    let events = vec![
+        start(0, "a", "f"),
+        arguments(0),
+        start(1, "b", "g"),
+        arguments(1),
+        StreamEvent::Finish(FinishReason::ToolCalls),
+    ];
+    let chunks = chunks_for(context, events);
+    assert_eq!(
+        chunks.last().unwrap()["choices"][0]["finish_reason"],
+        "function_call"
+    );
+    let streamed = accumulated(&chunks);
+    assert_eq!(streamed["tool_calls"][0]["id"], "b");
+    assert_eq!(streamed["tool_calls"][0]["function"]["arguments"], "{}");
+    let pieces: Vec<_> = chunks
+        .iter()
+        .map(|chunk| &chunk["choices"][0]["delta"]["function_call"])
+        .filter(|piece| piece.is_object())
+        .collect();
+    assert_eq!(
+        pieces,
+        [
+            &json!({"name": "f", "arguments": ""}),
+            &json!({"arguments": "{}"})
+        ]
+    );
 }
