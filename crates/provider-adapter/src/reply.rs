@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use steelyard_types::{Dialect, FinishReason, ProviderError, Usage, WireFormat};
+use steelyard_types::{ChatAnswer, Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
-use crate::{ResponseHead, adapter, anthropic, messages, openai, origin};
+use crate::{ResponseHead, adapter, anthropic, completions, messages, openai, origin};
 
 /// What a reply must know of its request.
 #[derive(Debug, Clone)]
@@ -68,22 +68,41 @@ impl UnaryReply {
             }
             _ => {}
         }
-        let mut answer = adapter(wire).decode(head, &body)?;
-        for thought in &mut answer.reasoning {
-            let proofs = [&mut thought.signature, &mut thought.redacted];
-            for proof in proofs.into_iter().flatten() {
-                *proof = origin::seal(wire, &context.upstream_model, proof);
+        let answer = adapter(wire).decode(head, &body)?;
+        Ok(Self::write(answer, wire, context))
+    }
+
+    /// Writes an answer of a provider of that format in the client's dialect.
+    pub(crate) fn write(mut answer: ChatAnswer, wire: WireFormat, context: &ReplyContext) -> Self {
+        if !speaks(context.dialect, wire) {
+            for thought in &mut answer.reasoning {
+                let proofs = [&mut thought.signature, &mut thought.redacted];
+                for proof in proofs.into_iter().flatten() {
+                    *proof = origin::seal(wire, &context.upstream_model, proof);
+                }
             }
         }
         let write = match context.dialect {
-            Dialect::OpenAiChat => openai::answer_body,
+            // Vectors are no chat and never get here.
+            Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => openai::answer_body,
             Dialect::AnthropicMessages => messages::answer_body,
+            Dialect::OpenAiCompletions => completions::answer_body,
         };
-        Ok(Self {
+        Self {
             body: write(&answer, context),
             usage: answer.usage,
             finish: answer.finish,
             empty: answer.is_empty(),
-        })
+        }
     }
+}
+
+/// Whether the client's dialect is the provider's format, so that what the provider says can be
+/// repeated as it is.
+pub(crate) fn speaks(dialect: Dialect, wire: WireFormat) -> bool {
+    matches!(
+        (dialect, wire),
+        (Dialect::OpenAiChat, WireFormat::OpenAiChat)
+            | (Dialect::AnthropicMessages, WireFormat::AnthropicMessages)
+    )
 }

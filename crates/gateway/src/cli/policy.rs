@@ -112,6 +112,13 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
     for line in table(&snapshot, &decision.plan, usize::from(most)) {
         say(&line);
     }
+    for (model, losses) in &decision.losses {
+        let name = &snapshot.deployment(*model).name;
+        say(&format!(
+            "not carried to {name}: {}",
+            losses.fields().join(", ")
+        ));
+    }
     for refusal in &decision.refusals {
         say(&format!("cannot carry: {refusal}"));
     }
