@@ -63,12 +63,7 @@ impl CachedAnswer {
 
     /// The frames of a stream. `extension` is what the gateway itself wrote into them.
     #[must_use]
-    pub fn frames(
-        body: Bytes,
-        extension: &str,
-        model: &Arc<str>,
-        complexity: Option<f32>,
-    ) -> Self {
+    pub fn frames(body: Bytes, extension: &str, model: &Arc<str>, complexity: Option<f32>) -> Self {
         let written = memchr::memmem::rfind(&body, extension.as_bytes());
         let extension = written.map(|start| start..start + extension.len());
         Self {

@@ -142,10 +142,7 @@ fn as_rfc3339<S: serde::Serializer>(at: &UnixMillis, serializer: S) -> Result<S:
     serializer.serialize_str(&rfc3339(*at))
 }
 
-fn as_field_names<S: serde::Serializer>(
-    losses: &Losses,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn as_field_names<S: serde::Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(losses.fields())
 }
 

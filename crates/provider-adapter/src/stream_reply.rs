@@ -12,8 +12,8 @@ use crate::messages::{self, EventWriter};
 use crate::openai::{
     ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
 };
-use crate::sse::{Frame, SseDecoder};
 use crate::reply::speaks;
+use crate::sse::{Frame, SseDecoder};
 use crate::{FrameDecoder, ReplyContext, adapter, assemble, origin};
 
 /// How far a streamed answer has come.

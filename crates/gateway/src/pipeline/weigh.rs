@@ -211,7 +211,11 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
         reasoning: request
             .reasoning
             .is_some_and(|control| control.effort != Some(Effort::None)),
-        service: request.service_tier.as_deref().map(tier).unwrap_or_default(),
+        service: request
+            .service_tier
+            .as_deref()
+            .map(tier)
+            .unwrap_or_default(),
     };
     // What a dialect's parser leaves untranslated is looked up in the fields as received; what it
     // translates is there too, and says the same.
@@ -283,10 +287,9 @@ mod tests {
             let body = format!(
                 r#"{{"model":"a","max_tokens":9,"messages":[{{"role":"user","content":[{part}]}}]}}"#
             );
-            let request = steelyard_provider_adapter::messages::parse_messages_request(
-                body.as_bytes(),
-            )
-            .expect("a request");
+            let request =
+                steelyard_provider_adapter::messages::parse_messages_request(body.as_bytes())
+                    .expect("a request");
             prompt_tokens(&request)
         };
         let data = |bytes: usize| {
@@ -299,17 +302,19 @@ mod tests {
         assert_eq!(with(image), TOKENS_PER_MESSAGE + TOKENS_OF_AN_IMAGE);
         assert_eq!(with(&data(8)), TOKENS_PER_MESSAGE + TOKENS_OF_A_PAGE);
         let three = 2 * BYTES_OF_A_PAGE + 4;
-        assert_eq!(with(&data(three)), TOKENS_PER_MESSAGE + 3 * TOKENS_OF_A_PAGE);
+        assert_eq!(
+            with(&data(three)),
+            TOKENS_PER_MESSAGE + 3 * TOKENS_OF_A_PAGE
+        );
     }
 
     #[test]
     fn embeddings_demand_a_model_that_makes_them() {
         let of = |input: &str| {
             let body = format!(r#"{{"model":"a","input":{input}}}"#);
-            let request = steelyard_provider_adapter::embeddings::parse_embedding_request(
-                body.as_bytes(),
-            )
-            .expect("a request");
+            let request =
+                steelyard_provider_adapter::embeddings::parse_embedding_request(body.as_bytes())
+                    .expect("a request");
             weigh(&request, UnixMillis(0), Scorer::shipped())
         };
         let demand = of("[[1,2],[3]]");

@@ -70,6 +70,11 @@ pub(super) fn candidates(
         report.error(*span, "the route's requirements exclude every candidate");
     }
     for (model, span) in &allowed {
+        // One of several providers of the same vectors is always the dearer one, and is there for
+        // when the other fails.
+        if makes_vectors(model) {
+            continue;
+        }
         let better = allowed
             .iter()
             .map(|(other, _)| *other)
@@ -91,22 +96,22 @@ pub(super) fn candidates(
 /// Vectors of different models cannot be compared, and no chat can be answered with one: a route is
 /// for one or the other.
 fn vectors(candidates: &[(ModelId, Span)], context: &Context<'_>, report: &mut Report<'_>) {
-    let makes = |model: &Model| model.target.features.contains(Feature::Embeddings);
     let models = candidates.iter();
-    let mut models =
-        models.filter_map(|(id, span)| Some((context.models.get(id.index())?, *span)));
+    let mut models = models.filter_map(|(id, span)| Some((context.models.get(id.index())?, *span)));
     let Some((first, _)) = models.next() else {
         return;
     };
     for (model, span) in models {
-        if makes(model) != makes(first) {
+        if makes_vectors(model) != makes_vectors(first) {
             let message = format!(
                 "`{}` and `{}` cannot be candidates of one route",
                 first.name, model.name
             );
             let help = "one makes embeddings and the other answers chats: make a route for each";
             report.error_with_help(span, message, help);
-        } else if makes(model) && bare(&model.target.upstream) != bare(&first.target.upstream) {
+        } else if makes_vectors(model)
+            && bare(&model.target.upstream) != bare(&first.target.upstream)
+        {
             let message = format!(
                 "vectors of `{}` cannot be compared with those of `{}`",
                 model.name, first.name
@@ -116,6 +121,10 @@ fn vectors(candidates: &[(ModelId, Span)], context: &Context<'_>, report: &mut R
             report.warning(span, message, help);
         }
     }
+}
+
+fn makes_vectors(model: &Model) -> bool {
+    model.target.features.contains(Feature::Embeddings)
 }
 
 /// A model's name at its provider without the vendor that some put before it.

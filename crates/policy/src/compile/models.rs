@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use steelyard_types::{
-    Delivery, Feature, FeatureSet, ModelFacts, ReasoningStyle, StructuredOutput, Target, UnixMillis,
-    WireFormat,
+    Delivery, Feature, FeatureSet, ModelFacts, ReasoningStyle, StructuredOutput, Target,
+    UnixMillis, WireFormat,
 };
 
 use super::Names;
@@ -86,9 +86,7 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         provider: provider.unwrap_or(ProviderId(0)),
         target: Target {
             upstream: Arc::from(upstream.unwrap_or(&entry.key)),
-            wire: place.map_or(WireFormat::OpenAiChat, |provider| {
-                provider.wire
-            }),
+            wire: place.map_or(WireFormat::OpenAiChat, |provider| provider.wire),
             profile: place.map_or(steelyard_types::WireProfile::COMPATIBLE, |provider| {
                 provider.profile
             }),

@@ -162,9 +162,15 @@ fn a_stream_becomes_a_whole_answer_however_it_is_cut() {
         chunk(&json!({ "reasoning_content": "Hm." }), None),
         chunk(&json!({ "content": "It \u{e9}" }), None),
         chunk(&json!({ "content": "s so." }), None),
-        chunk(&json!({ "tool_calls": [{ "index": 0, "id": "call_1", "type": "function",
-            "function": { "name": "now", "arguments": "" } }] }), None),
-        chunk(&json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "{\"a\":1}" } }] }), None),
+        chunk(
+            &json!({ "tool_calls": [{ "index": 0, "id": "call_1", "type": "function",
+            "function": { "name": "now", "arguments": "" } }] }),
+            None,
+        ),
+        chunk(
+            &json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "{\"a\":1}" } }] }),
+            None,
+        ),
         chunk(&json!({}), Some("tool_calls")),
         json!({ "id": "own-1", "choices": [], "usage": { "prompt_tokens": 3,
             "completion_tokens": 4, "total_tokens": 7 } }),
@@ -211,7 +217,9 @@ fn only_what_a_model_cannot_deliver_is_asked_for_the_other_way() {
         (false, Delivery::WholeOnly, None),
         (true, Delivery::WholeOnly, Some(false)),
     ] {
-        let body = format!(r#"{{"model":"a","stream":{stream},"messages":[{{"role":"user","content":"b"}}]}}"#);
+        let body = format!(
+            r#"{{"model":"a","stream":{stream},"messages":[{{"role":"user","content":"b"}}]}}"#
+        );
         let request = parse(&body);
         let found = asks_for(&request, &target(delivery));
         assert_eq!(found, Ok(expected), "{stream} {delivery:?}");

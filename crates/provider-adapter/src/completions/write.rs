@@ -111,7 +111,14 @@ impl TextWriter {
         } else {
             ""
         };
-        for piece in ["data: ", &self.head, ",\"choices\":", choice, usage, "}\n\n"] {
+        for piece in [
+            "data: ",
+            &self.head,
+            ",\"choices\":",
+            choice,
+            usage,
+            "}\n\n",
+        ] {
             self.buffer.extend_from_slice(piece.as_bytes());
         }
     }

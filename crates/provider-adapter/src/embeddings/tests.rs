@@ -91,7 +91,10 @@ fn inputs_are_texts_or_tokens() {
         (r#"{"model":"m"}"#, "input"),
         (r#"{"input":"a"}"#, "model"),
         (r#"{"model":"m","input":"a","dimensions":0}"#, "dimensions"),
-        (r#"{"model":"m","input":"a","encoding_format":"hex"}"#, "encoding_format"),
+        (
+            r#"{"model":"m","input":"a","encoding_format":"hex"}"#,
+            "encoding_format",
+        ),
         (r#"{"model":"m","input":"a","stream":true}"#, "stream"),
     ] {
         let error = parse_embedding_request(body.as_bytes()).expect_err(body);
@@ -193,7 +196,10 @@ fn vectors_come_back_in_the_order_of_the_inputs_digit_by_digit() {
     assert_eq!(body["data"][0]["embedding"], json!([0.10, -1e-7]));
     assert_eq!(body["data"][1]["index"], 1);
     assert_eq!(body["model"], "vec/1");
-    assert_eq!(body["usage"], json!({ "prompt_tokens": 5, "total_tokens": 5 }));
+    assert_eq!(
+        body["usage"],
+        json!({ "prompt_tokens": 5, "total_tokens": 5 })
+    );
     assert_eq!(usage.map(|usage| usage.input_fresh), Some(5));
 
     let dashscope = json!({ "output": { "embeddings": [
@@ -223,10 +229,16 @@ fn answers_that_are_none_are_errors() {
     for (wire, body) in [
         (GEMINI, json!({ "embeddings": [{ "values": [1] }] })),
         (GEMINI, json!({})),
-        (DASHSCOPE, json!({ "output": { "embeddings": [
-            { "embedding": [1], "text_index": 1 }, { "embedding": [1], "text_index": 1 } ] } })),
+        (
+            DASHSCOPE,
+            json!({ "output": { "embeddings": [
+            { "embedding": [1], "text_index": 1 }, { "embedding": [1], "text_index": 1 } ] } }),
+        ),
         (DASHSCOPE, json!({ "code": "x" })),
-        (WireFormat::OpenAiChat, json!({ "data": [vector], "usage": {} })),
+        (
+            WireFormat::OpenAiChat,
+            json!({ "data": [vector], "usage": {} }),
+        ),
         (WireFormat::OpenAiChat, json!({ "detail": "no" })),
         (WireFormat::OpenAiChat, json!([])),
     ] {

@@ -9,8 +9,8 @@ use steelyard_types::{
 };
 
 use crate::dialect::{ClientDialect, ClientError, ModelEntry};
-use crate::{carry, completions};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
+use crate::{carry, completions};
 
 mod answer;
 mod convert;
