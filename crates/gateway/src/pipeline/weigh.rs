@@ -155,7 +155,9 @@ fn part_tokens(part: &Part<'_>) -> u64 {
             "file" => document_tokens(raw.get().len()),
             _ => 0,
         },
-        Part::Reasoning(thoughts) => estimate_tokens(&thoughts.text),
+        // Most models are not sent the thoughts in a history.
+        Part::Reasoning(_) => 0,
+        // These are counted as texts.
         Part::Text(_) | Part::Refusal(_) => 0,
     }
 }
