@@ -25,22 +25,23 @@ use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter};
 /// where it is asked for what the client wants.
 ///
 /// # Errors
-/// Several answers at once: they are told apart in whole answers only.
+/// What an answer would lose on that way: several answers at once, sound.
 pub fn asks_for(request: &ChatRequest<'_>, target: &Target) -> Result<Option<bool>, Refusal> {
     let stream = match target.facts.delivery {
         Delivery::StreamOnly if !request.stream => true,
         Delivery::WholeOnly if request.stream => false,
         _ => return Ok(None),
     };
-    let several = request.n.is_some_and(|n| n > 1);
-    let unread = request.untranslated.iter().any(|field| field == "n");
-    if several || unread {
-        let way = if stream { "as streams" } else { "whole" };
-        let reason = format!(
-            "is more than 1, and {} hands over its answers {way} only",
-            target.upstream
-        );
+    let way = if stream { "as streams" } else { "whole" };
+    let upstream = &target.upstream;
+    if request.n.is_some_and(|n| n > 1) {
+        let reason = format!("is more than 1, and {upstream} hands over its answers {way} only");
         return Err(refuse("n", reason));
+    }
+    let media = |field: &&Cow<'_, str>| matches!(field.as_ref(), "modalities" | "audio");
+    if let Some(field) = request.untranslated.iter().find(media) {
+        let reason = format!("is not carried: {upstream} hands over its answers {way} only");
+        return Err(refuse(field.as_ref(), reason));
     }
     Ok(Some(stream))
 }

@@ -74,12 +74,10 @@ impl UnaryReply {
 
     /// Writes an answer of a provider of that format in the client's dialect.
     pub(crate) fn write(mut answer: ChatAnswer, wire: WireFormat, context: &ReplyContext) -> Self {
-        if !speaks(context.dialect, wire) {
-            for thought in &mut answer.reasoning {
-                let proofs = [&mut thought.signature, &mut thought.redacted];
-                for proof in proofs.into_iter().flatten() {
-                    *proof = origin::seal(wire, &context.upstream_model, proof);
-                }
+        for thought in &mut answer.reasoning {
+            let proofs = [&mut thought.signature, &mut thought.redacted];
+            for proof in proofs.into_iter().flatten() {
+                *proof = origin::seal(wire, &context.upstream_model, proof);
             }
         }
         let write = match context.dialect {
@@ -95,14 +93,4 @@ impl UnaryReply {
             empty: answer.is_empty(),
         }
     }
-}
-
-/// Whether the client's dialect is the provider's format, so that what the provider says can be
-/// repeated as it is.
-pub(crate) fn speaks(dialect: Dialect, wire: WireFormat) -> bool {
-    matches!(
-        (dialect, wire),
-        (Dialect::OpenAiChat, WireFormat::OpenAiChat)
-            | (Dialect::AnthropicMessages, WireFormat::AnthropicMessages)
-    )
 }

@@ -12,7 +12,6 @@ use crate::messages::{self, EventWriter};
 use crate::openai::{
     ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
 };
-use crate::reply::speaks;
 use crate::sse::{Frame, SseDecoder};
 use crate::{FrameDecoder, ReplyContext, adapter, assemble, origin};
 
@@ -196,12 +195,7 @@ impl StreamReply {
         out: &mut Vec<Bytes>,
     ) -> Self {
         let include_usage = context.include_usage;
-        // Signatures of the client's own provider stay as they are.
-        let mark = if speaks(context.dialect, wire) {
-            String::new()
-        } else {
-            origin::mark(wire, &context.upstream_model)
-        };
+        let mark = origin::mark(wire, &context.upstream_model);
         let mut writer = Writer::new(context);
         let mut seen = Seen::default();
         assemble::events(answer, &mut |event| {

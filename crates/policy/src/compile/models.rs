@@ -147,10 +147,10 @@ fn check_vectors(
             "a model that makes embeddings answers no chat: it has no other feature",
         );
     }
-    if let Some(provider) = provider.filter(|one| one.wire == WireFormat::AnthropicMessages) {
+    if let Some(provider) = provider.filter(|one| !one.wire.has_embeddings()) {
         report.error(
             entry.key_span,
-            format!("provider `{}` has no embeddings", provider.name),
+            format!("embeddings of provider `{}` are not carried", provider.name),
         );
     }
 }

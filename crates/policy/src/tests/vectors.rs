@@ -52,7 +52,10 @@ fn a_model_of_vectors_does_nothing_else() {
     );
     let found = load_models(&vectors("vec", "claude", ""), "vec");
     let found = found.expect_err("a mistake").items;
-    assert_eq!(messages(&found), ["provider `claude` has no embeddings"]);
+    assert_eq!(
+        messages(&found),
+        ["embeddings of provider `claude` are not carried"]
+    );
 }
 
 #[test]

@@ -119,16 +119,24 @@ fn an_answer_without_a_finish_reason_is_never_a_whole_stream() {
 }
 
 #[test]
-fn signatures_of_the_clients_own_provider_stay_as_they_are() {
-    let written = |wire| {
-        let reply = UnaryReply::write(answer(), wire, &context(Dialect::AnthropicMessages));
-        String::from_utf8(reply.body.to_vec()).expect("text")
-    };
-    let own = written(WireFormat::AnthropicMessages);
-    assert!(own.contains("\"signature\":\"sig\""), "{own}");
-    assert!(own.contains("\"data\":\"secret\""), "{own}");
-    let foreign = written(WireFormat::GeminiGenerateContent);
-    assert!(!foreign.contains("\"signature\":\"sig\""), "{foreign}");
+fn signatures_carry_their_models_mark() {
+    for wire in [
+        WireFormat::AnthropicMessages,
+        WireFormat::GeminiGenerateContent,
+    ] {
+        let context = context(Dialect::AnthropicMessages);
+        let sealed = crate::origin::seal(wire, &context.upstream_model, "sig");
+        let whole = UnaryReply::write(answer(), wire, &context);
+        let mut out = Vec::new();
+        let _ = StreamReply::of_answer(answer(), wire, context, &mut out);
+        for written in [whole.body.to_vec(), out.concat()] {
+            let text = String::from_utf8(written).expect("text");
+            assert!(
+                text.contains(&format!("\"signature\":\"{sealed}\"")),
+                "{text}"
+            );
+        }
+    }
 }
 
 /// A stream in OpenAI's format, cut into pieces of so many bytes.
@@ -157,6 +165,9 @@ fn chunk(delta: &Value, finish: Option<&str>) -> Value {
 
 #[test]
 fn a_stream_becomes_a_whole_answer_however_it_is_cut() {
+    let mut with_logprobs = chunk(&json!({ "content": "" }), None);
+    let likely = json!([{ "token": "It", "logprob": -0.5, "bytes": null, "top_logprobs": [] }]);
+    with_logprobs["choices"][0]["logprobs"] = json!({ "content": likely, "refusal": null });
     let frames = [
         chunk(&json!({ "role": "assistant", "content": "" }), None),
         chunk(&json!({ "reasoning_content": "Hm." }), None),
@@ -171,6 +182,8 @@ fn a_stream_becomes_a_whole_answer_however_it_is_cut() {
             &json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "{\"a\":1}" } }] }),
             None,
         ),
+        chunk(&json!({ "refusal": "But no." }), None),
+        with_logprobs,
         chunk(&json!({}), Some("tool_calls")),
         json!({ "id": "own-1", "choices": [], "usage": { "prompt_tokens": 3,
             "completion_tokens": 4, "total_tokens": 7 } }),
@@ -187,6 +200,8 @@ fn a_stream_becomes_a_whole_answer_however_it_is_cut() {
         let message = &body["choices"][0]["message"];
         assert_eq!(message["content"], "It \u{e9}s so.");
         assert_eq!(message["reasoning_content"], "Hm.");
+        assert_eq!(message["refusal"], "But no.");
+        assert_eq!(body["choices"][0]["logprobs"]["content"], likely);
         let call = &message["tool_calls"][0];
         assert_eq!(call["id"], "call_1");
         assert_eq!(call["function"]["arguments"], "{\"a\":1}");
@@ -225,8 +240,13 @@ fn only_what_a_model_cannot_deliver_is_asked_for_the_other_way() {
         assert_eq!(found, Ok(expected), "{stream} {delivery:?}");
     }
     let several = r#"{"model":"a","n":2,"messages":[{"role":"user","content":"b"}]}"#;
-    let refused = asks_for(&parse(several), &target(Delivery::StreamOnly));
-    assert_eq!(refused.expect_err("refused").field, "n");
+    let sound = r#"{"model":"a","modalities":["text","audio"],"audio":{"voice":"x"},
+        "messages":[{"role":"user","content":"b"}]}"#;
+    for (body, field) in [(several, "n"), (sound, "modalities")] {
+        let refused = asks_for(&parse(body), &target(Delivery::StreamOnly));
+        assert_eq!(refused.expect_err("refused").field, field);
+        assert_eq!(asks_for(&parse(body), &target(Delivery::Both)), Ok(None));
+    }
 }
 
 #[test]

@@ -28,8 +28,8 @@ mod write;
 
 pub use request::parse_embedding_request;
 
-/// The adapter of models that make embeddings, for a wire format. Anthropic makes none, which its
-/// adapter says of every request.
+/// The adapter of models that make embeddings, for a wire format. Where there are none
+/// ([`WireFormat::has_embeddings`]) it refuses every request.
 #[must_use]
 pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
     match wire {
@@ -37,6 +37,7 @@ pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
         WireFormat::AnthropicMessages => &Vectors(WireFormat::AnthropicMessages),
         WireFormat::GeminiGenerateContent => &Vectors(WireFormat::GeminiGenerateContent),
         WireFormat::DashScopeGeneration => &Vectors(WireFormat::DashScopeGeneration),
+        WireFormat::CohereChat => &Vectors(WireFormat::CohereChat),
     }
 }
 
@@ -113,9 +114,7 @@ fn made<'a>(
     match wire {
         WireFormat::GeminiGenerateContent => gemini::read(body),
         WireFormat::DashScopeGeneration => dashscope::read(body),
-        WireFormat::OpenAiChat | WireFormat::AnthropicMessages => {
-            Err(crate::adapter(wire).decode_error(head, body))
-        }
+        _ => Err(crate::adapter(wire).decode_error(head, body)),
     }
 }
 
@@ -158,8 +157,8 @@ impl Adapter for Vectors {
             WireFormat::OpenAiChat => openai_format::check(request, target),
             WireFormat::GeminiGenerateContent => gemini::check(request, embedding),
             WireFormat::DashScopeGeneration => dashscope::check(request, embedding),
-            WireFormat::AnthropicMessages => {
-                let reason = "asks for embeddings, which Anthropic does not make";
+            _ => {
+                let reason = "asks for embeddings, which are not carried to this provider";
                 Err(refuse("input", reason))
             }
         }
@@ -175,9 +174,8 @@ impl Adapter for Vectors {
         let (path, body) = match self.0 {
             WireFormat::GeminiGenerateContent => gemini::write(embedding, target)?,
             WireFormat::DashScopeGeneration => dashscope::write(embedding, target)?,
-            WireFormat::OpenAiChat | WireFormat::AnthropicMessages => {
-                openai_format::write(request, target)
-            }
+            // `carries` has refused the formats that have none.
+            _ => openai_format::write(request, target),
         };
         Ok(EncodedRequest {
             path,
