@@ -177,6 +177,16 @@ impl PolicyFile {
         self
     }
 
+    /// Adds a model; `facts` are its fields in flow form but for provider, name at it and price.
+    #[must_use]
+    pub fn model_of(mut self, name: &str, provider: &str, upstream: &str, facts: &str) -> Self {
+        let _ = writeln!(
+            self.models,
+            "  {name}: {{ provider: {provider}, upstream: \"{upstream}\", price: test/penny, {facts} }}",
+        );
+        self
+    }
+
     /// Adds a route; `candidates` are divided by commas, `more` are further fields in flow form.
     #[must_use]
     pub fn route(mut self, name: &str, candidates: &str, more: &str) -> Self {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
+use steelyard_provider_adapter::Losses;
 use steelyard_types::{Dialect, UnixMillis};
 
 use crate::clock::Clock;
@@ -36,8 +37,10 @@ pub struct CachedAnswer {
     pub stream: bool,
     /// Name of the model that gave it.
     pub model: Arc<str>,
-    /// Complexity of the request.
-    pub complexity: f32,
+    /// Complexity of the request, where it was weighed.
+    pub complexity: Option<f32>,
+    /// What was lost of the request on the way to that model.
+    pub lossy: Losses,
     /// Set when it is put into a cache.
     expires: UnixMillis,
 }
@@ -45,7 +48,7 @@ pub struct CachedAnswer {
 impl CachedAnswer {
     /// A whole answer.
     #[must_use]
-    pub fn whole(body: Bytes, model: &Arc<str>, complexity: f32) -> Self {
+    pub fn whole(body: Bytes, model: &Arc<str>, complexity: Option<f32>) -> Self {
         let model = Arc::clone(model);
         Self {
             body,
@@ -53,13 +56,14 @@ impl CachedAnswer {
             stream: false,
             model,
             complexity,
+            lossy: Losses::none(),
             expires: UnixMillis(0),
         }
     }
 
     /// The frames of a stream. `extension` is what the gateway itself wrote into them.
     #[must_use]
-    pub fn frames(body: Bytes, extension: &str, model: &Arc<str>, complexity: f32) -> Self {
+    pub fn frames(body: Bytes, extension: &str, model: &Arc<str>, complexity: Option<f32>) -> Self {
         let written = memchr::memmem::rfind(&body, extension.as_bytes());
         let extension = written.map(|start| start..start + extension.len());
         Self {
@@ -217,16 +221,16 @@ mod tests {
 
     fn put(cache: &RouteCache, key: CacheKey, size: usize) {
         let body = Bytes::from(vec![0; size]);
-        cache.put(key, CachedAnswer::whole(body, &"m".into(), 0.5));
+        cache.put(key, CachedAnswer::whole(body, &"m".into(), Some(0.5)));
     }
 
     #[test]
     fn a_replayed_stream_speaks_of_its_own_request() {
         let frames = Bytes::from_static(b"data: {\"a\":1}\n\ndata: {\"steelyard\":{\"id\":1}}\n\n");
-        let kept = CachedAnswer::frames(frames.clone(), "{\"id\":1}", &"m".into(), 0.5);
+        let kept = CachedAnswer::frames(frames.clone(), "{\"id\":1}", &"m".into(), Some(0.5));
         let expected = "data: {\"a\":1}\n\ndata: {\"steelyard\":{\"id\":22}}\n\n";
         assert_eq!(kept.replayed("{\"id\":22}"), expected);
-        let silent = CachedAnswer::frames(frames.clone(), "{\"id\":7}", &"m".into(), 0.5);
+        let silent = CachedAnswer::frames(frames.clone(), "{\"id\":7}", &"m".into(), Some(0.5));
         assert_eq!(
             silent.replayed("{\"id\":22}"),
             frames,

@@ -16,10 +16,16 @@ use crate::gateway::Gateway;
 use crate::pipeline::{Refused, admit, complete, count_tokens, unknown_model};
 use crate::snapshot::Snapshot;
 
+/// What clients that ask for something else are told.
+const ENDPOINTS: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, \
+    POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models and GET /v1/models/{name}";
+
 /// The paths of the data plane.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(chat).fallback(wrong_method))
+        .route("/v1/completions", post(text).fallback(wrong_method))
+        .route("/v1/embeddings", post(vectors).fallback(wrong_method))
         .route("/v1/messages", post(messages).fallback(wrong_method))
         .route(
             "/v1/messages/count_tokens",
@@ -34,6 +40,16 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let endpoint = "POST /v1/chat/completions";
     complete(gateway, Dialect::OpenAiChat, endpoint, request).await
+}
+
+async fn text(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let endpoint = "POST /v1/completions";
+    complete(gateway, Dialect::OpenAiCompletions, endpoint, request).await
+}
+
+async fn vectors(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let endpoint = "POST /v1/embeddings";
+    complete(gateway, Dialect::OpenAiEmbeddings, endpoint, request).await
 }
 
 async fn messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -144,7 +160,8 @@ async fn wrong_method(State(gateway): State<Arc<Gateway>>, request: Request) -> 
     } else {
         "POST"
     };
-    let message = format!("{method} is not allowed on {path}: use {allowed}");
+    let message =
+        format!("{method} is not allowed on {path}: use {allowed}; the data plane has {ENDPOINTS}");
     let mut response = exchange.refuse(Refused::new(ErrorKind::MethodNotAllowed, message));
     let allowed = HeaderValue::from_static(allowed);
     response.headers_mut().insert(header::ALLOW, allowed);
@@ -155,8 +172,7 @@ async fn unknown_path(State(gateway): State<Arc<Gateway>>, request: Request) -> 
     let dialect = dialect_of(request.uri().path(), request.headers());
     let exchange = gateway.begin(dialect, "other", request.headers());
     let message = format!(
-        "there is no {} {}: the data plane has POST /v1/chat/completions, POST /v1/messages and \
-         GET /v1/models",
+        "there is no {} {}: the data plane has {ENDPOINTS}",
         request.method(),
         shown_path(&request)
     );

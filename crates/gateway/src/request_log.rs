@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use prometheus::IntCounter;
 use serde::Serialize;
+use steelyard_provider_adapter::Losses;
 use steelyard_types::{UnixMillis, Usage};
 
 use crate::clock::rfc3339;
@@ -68,6 +69,12 @@ pub struct RequestRecord {
     /// `hit` or `miss` where the route has a cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<&'static str>,
+    /// Fields of the request that the model that answered was not told, or told less exactly.
+    #[serde(
+        skip_serializing_if = "Losses::is_empty",
+        serialize_with = "as_field_names"
+    )]
+    pub lossy: Losses,
     /// The HTTP status that the client saw.
     pub status: u16,
     /// `ok`, or the kind of error.
@@ -89,6 +96,9 @@ pub struct RequestRecord {
     pub reasoning_tokens: u64,
     /// Whether every attempt that was answered reported its usage.
     pub metered: bool,
+    /// Whether a provider's own total was another number than the sum of its classes.
+    #[serde(skip_serializing_if = "is_false")]
+    pub usage_disagrees: bool,
     /// Cost of all attempts, in nano-dollars.
     pub cost_nano_usd: u64,
     /// What the strongest candidate would have cost, in nano-dollars.
@@ -130,6 +140,15 @@ impl RequestRecord {
 
 fn as_rfc3339<S: serde::Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*at))
+}
+
+fn as_field_names<S: serde::Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(losses.fields())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 enum Message {

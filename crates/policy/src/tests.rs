@@ -1,6 +1,7 @@
 mod damage;
 mod mistakes;
 mod shipped;
+mod vectors;
 
 use steelyard_types::{ErrorKind, Feature, NanoUsd, UnixMillis};
 

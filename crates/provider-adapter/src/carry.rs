@@ -119,6 +119,7 @@ pub(crate) fn check(
     target: &Target,
     words: &Words,
 ) -> Result<Losses, Refusal> {
+    check_is_chat(request, target)?;
     let mut lossy = Losses::none();
     for field in &request.untranslated {
         match hint(field) {
@@ -135,6 +136,18 @@ pub(crate) fn check(
     Ok(lossy)
 }
 
+/// Refuses what is not a chat at all.
+pub(crate) fn check_is_chat(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    if request.embedding.is_none() {
+        return Ok(());
+    }
+    let reason = format!(
+        "asks for embeddings, which {} does not make",
+        target.upstream
+    );
+    Err(refuse("input", reason))
+}
+
 fn not_carried(field: impl Into<String>, words: &Words) -> Refusal {
     refuse(field, format!("is not carried to {}", words.provider))
 }
@@ -146,7 +159,7 @@ pub(crate) fn named(
     anthropic: &'static str,
 ) -> &'static str {
     match request.dialect {
-        Dialect::OpenAiChat => openai,
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings => openai,
         Dialect::AnthropicMessages => anthropic,
     }
 }

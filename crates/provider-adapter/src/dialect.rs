@@ -66,5 +66,7 @@ pub fn client_dialect(dialect: Dialect) -> &'static dyn ClientDialect {
     match dialect {
         Dialect::OpenAiChat => &crate::openai::OpenAiChat,
         Dialect::AnthropicMessages => &crate::messages::Messages,
+        Dialect::OpenAiCompletions => &crate::completions::Completions,
+        Dialect::OpenAiEmbeddings => &crate::embeddings::Embeddings,
     }
 }

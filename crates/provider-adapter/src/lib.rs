@@ -1,12 +1,14 @@
 //! Wire formats of clients and providers, without I/O: bytes in, bytes and events out.
 //!
-//! A request comes in one client *dialect* ([`openai`], [`messages`]), is parsed into the neutral
+//! A request comes in one client *dialect* ([`openai`], [`messages`], [`completions`],
+//! [`embeddings`]), is parsed into the neutral
 //! [`ChatRequest`], and leaves through the [`Adapter`] of the provider's wire format. The answer
 //! comes back through the same adapter as a [`ChatAnswer`] or as [`StreamEvent`]s, and is written
 //! in the client's dialect by a [`UnaryReply`] or a [`StreamReply`]. Where the dialect and the wire
 //! format are the same, both forward the provider's bytes and only look for what must be metered.
 
 mod adapter;
+mod assemble;
 mod carry;
 mod collect;
 mod dialect;
@@ -21,7 +23,9 @@ mod turns;
 pub mod anthropic;
 pub mod classify;
 pub mod cohere;
+pub mod completions;
 pub mod dashscope;
+pub mod embeddings;
 pub mod gemini;
 pub mod messages;
 pub mod openai;
@@ -30,6 +34,7 @@ pub mod sse;
 pub use adapter::{
     Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Losses, Refusal, ResponseHead, adapter,
 };
+pub use assemble::{Assembler, asks_for, delivered_as};
 pub use dialect::{ClientDialect, ClientError, ModelEntry, client_dialect};
 pub use reply::{ReplyContext, UnaryReply};
 pub use stream_reply::{Progress, StreamReply};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use steelyard_types::{Dialect, FinishReason, ProviderError, Usage, WireFormat};
+use steelyard_types::{ChatAnswer, Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
-use crate::{ResponseHead, adapter, anthropic, messages, openai, origin};
+use crate::{ResponseHead, adapter, anthropic, completions, messages, openai, origin};
 
 /// What a reply must know of its request.
 #[derive(Debug, Clone)]
@@ -71,7 +71,12 @@ impl UnaryReply {
             }
             _ => {}
         }
-        let mut answer = adapter(wire).decode(head, &body)?;
+        let answer = adapter(wire).decode(head, &body)?;
+        Ok(Self::write(answer, wire, context))
+    }
+
+    /// Writes an answer of a provider of that format in the client's dialect.
+    pub(crate) fn write(mut answer: ChatAnswer, wire: WireFormat, context: &ReplyContext) -> Self {
         let all = std::iter::once(&mut answer.reasoning)
             .chain(answer.further.iter_mut().map(|one| &mut one.reasoning));
         for thought in all.flatten() {
@@ -81,14 +86,16 @@ impl UnaryReply {
             }
         }
         let write = match context.dialect {
-            Dialect::OpenAiChat => openai::answer_body,
+            // Vectors are no chat and never get here.
+            Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => openai::answer_body,
             Dialect::AnthropicMessages => messages::answer_body,
+            Dialect::OpenAiCompletions => completions::answer_body,
         };
-        Ok(Self {
+        Self {
             body: write(&answer, context),
             usage: answer.usage,
             finish: answer.finish,
             empty: answer.is_empty(),
-        })
+        }
     }
 }

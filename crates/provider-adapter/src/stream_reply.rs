@@ -4,15 +4,16 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use steelyard_types::{
-    Dialect, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage, WireFormat,
+    ChatAnswer, Dialect, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage, WireFormat,
 };
 
+use crate::completions::TextWriter;
 use crate::messages::{self, EventWriter};
 use crate::openai::{
     ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
 };
 use crate::sse::{Frame, SseDecoder};
-use crate::{FrameDecoder, ReplyContext, adapter, origin};
+use crate::{FrameDecoder, ReplyContext, adapter, assemble, origin};
 
 /// How far a streamed answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +65,25 @@ enum Mode {
 enum Writer {
     Chunks(ChunkWriter),
     Events(EventWriter),
+    Texts(TextWriter),
 }
 
 impl Writer {
+    fn new(context: ReplyContext) -> Self {
+        match context.dialect {
+            // Embeddings are never streamed.
+            Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => {
+                Self::Chunks(ChunkWriter::new(context))
+            }
+            Dialect::AnthropicMessages => Self::Events(EventWriter::new(context)),
+            Dialect::OpenAiCompletions => Self::Texts(TextWriter::new(context)),
+        }
+    }
+
     fn event(&mut self, event: &StreamEvent<'_>) -> Result<(), ProviderError> {
         match self {
             Self::Chunks(writer) => writer.event(event),
+            Self::Texts(writer) => writer.event(event),
             Self::Events(writer) => return writer.event(event),
         }
         Ok(())
@@ -78,6 +92,7 @@ impl Writer {
     fn take(&mut self) -> Option<Bytes> {
         match self {
             Self::Chunks(writer) => writer.take(),
+            Self::Texts(writer) => writer.take(),
             Self::Events(writer) => writer.take(),
         }
     }
@@ -85,17 +100,17 @@ impl Writer {
 
 /// What has come so far.
 #[derive(Debug, Default)]
-struct Seen {
+pub(crate) struct Seen {
     content: bool,
     answer: bool,
     done: bool,
-    usage: Option<Usage>,
+    pub(crate) usage: Option<Usage>,
     finish: Option<FinishReason>,
-    error: Option<ProviderError>,
+    pub(crate) error: Option<ProviderError>,
 }
 
 impl Seen {
-    fn event(&mut self, event: &StreamEvent<'_>) {
+    pub(crate) fn event(&mut self, event: &StreamEvent<'_>) {
         match event {
             StreamEvent::Start { .. } | StreamEvent::Logprobs(_) => {}
             StreamEvent::Reasoning(_)
@@ -120,15 +135,15 @@ impl Seen {
     }
 
     /// The first error stays: what comes after it is its consequence.
-    fn fail(&mut self, error: ProviderError) {
+    pub(crate) fn fail(&mut self, error: ProviderError) {
         self.error.get_or_insert(error);
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.done || self.error.is_some()
     }
 
-    fn progress(&self) -> Progress {
+    pub(crate) fn progress(&self) -> Progress {
         if self.error.is_some() {
             Progress::Failed
         } else if self.done {
@@ -156,13 +171,10 @@ impl StreamReply {
                 decoder: adapter(wire).stream_decoder(),
                 passed: messages::Passed::new(origin::mark(wire, &context.upstream_model)),
             },
-            (dialect, _) => Mode::Convert {
+            _ => Mode::Convert {
                 decoder: adapter(wire).stream_decoder(),
                 mark: origin::mark(wire, &context.upstream_model),
-                writer: match dialect {
-                    Dialect::OpenAiChat => Writer::Chunks(ChunkWriter::new(context)),
-                    Dialect::AnthropicMessages => Writer::Events(EventWriter::new(context)),
-                },
+                writer: Writer::new(context),
             },
         };
         Self {
@@ -171,6 +183,41 @@ impl StreamReply {
             include_usage,
             seen: Seen::default(),
         }
+    }
+
+    /// The stream of an answer that came whole; appends what may be sent to the client. It is
+    /// complete or has failed.
+    #[must_use]
+    pub fn of_answer(
+        answer: ChatAnswer,
+        wire: WireFormat,
+        context: ReplyContext,
+        out: &mut Vec<Bytes>,
+    ) -> Self {
+        let include_usage = context.include_usage;
+        let mark = origin::mark(wire, &context.upstream_model);
+        let mut writer = Writer::new(context);
+        let mut seen = Seen::default();
+        assemble::events(answer, &mut |event| {
+            write(&mut writer, &mark, &mut seen, event);
+        });
+        out.extend(writer.take());
+        Self {
+            sse: SseDecoder::default(),
+            mode: Mode::Convert {
+                decoder: adapter(wire).stream_decoder(),
+                writer,
+                mark,
+            },
+            include_usage,
+            seen,
+        }
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.seen.progress()
     }
 
     /// Feeds bytes of the provider's body and appends what may be sent to the client. Nothing is
@@ -364,6 +411,10 @@ impl Mode {
                 writer: Writer::Chunks(writer),
                 ..
             } => (Cow::Borrowed(writer.head()), written()),
+            Self::Convert {
+                writer: Writer::Texts(writer),
+                ..
+            } => (Cow::Borrowed(writer.head()), written()),
             // The end of this dialect has usage in it.
             Self::Events { .. } | Self::Convert { .. } => return None,
         };
@@ -400,7 +451,7 @@ fn write(writer: &mut Writer, mark: &str, seen: &mut Seen, event: StreamEvent<'_
 
 /// Whether the data of a frame that lacks its blank line is all there. It holds several values where
 /// a server (DashScope has been recorded so) leaves out every blank line.
-fn is_whole(data: &str) -> bool {
+pub(crate) fn is_whole(data: &str) -> bool {
     let mut values = serde_json::Deserializer::from_str(data).into_iter::<serde::de::IgnoredAny>();
     data.trim() == "[DONE]" || values.all(|value| value.is_ok())
 }

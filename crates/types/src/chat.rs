@@ -64,6 +64,8 @@ pub struct ChatRequest<'a> {
     /// Where the provider is to mark the end of what it caches, if not in a message or a tool: at
     /// the end of the prompt.
     pub cache: Option<CacheMark>,
+    /// What is to be turned into vectors, where that is asked instead of a chat.
+    pub embedding: Option<Box<Embedding<'a>>>,
     /// Every top-level field of the body, in order and as received: providers that speak the
     /// client's dialect are sent these.
     pub fields: Vec<Field<'a>>,
@@ -81,11 +83,20 @@ pub enum Dialect {
     OpenAiChat,
     /// Anthropic Messages.
     AnthropicMessages,
+    /// OpenAI's legacy completions: a prompt instead of messages.
+    OpenAiCompletions,
+    /// OpenAI embeddings: vectors instead of an answer.
+    OpenAiEmbeddings,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::AnthropicMessages];
+    pub const ALL: [Self; 4] = [
+        Self::OpenAiChat,
+        Self::AnthropicMessages,
+        Self::OpenAiCompletions,
+        Self::OpenAiEmbeddings,
+    ];
 
     /// A short name for logs, labels and keys of caches.
     #[must_use]
@@ -93,6 +104,44 @@ impl Dialect {
         match self {
             Self::OpenAiChat => "openai_chat",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::OpenAiCompletions => "openai_completions",
+            Self::OpenAiEmbeddings => "openai_embeddings",
+        }
+    }
+}
+
+/// What is to be turned into vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedding<'a> {
+    /// What each vector is of.
+    pub inputs: EmbeddingInputs<'a>,
+    /// How many numbers a vector is to have; `None` leaves it to the model.
+    pub dimensions: Option<u64>,
+    /// Whether vectors are wanted as base64 of little-endian 32-bit floats instead of lists.
+    pub base64: bool,
+}
+
+/// The inputs of an embedding request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmbeddingInputs<'a> {
+    /// Texts, one vector each.
+    Texts(Vec<Cow<'a, str>>),
+    /// Numbers of a tokenizer that only the client and the model know.
+    Tokens {
+        /// How many lists of them there are, one vector each.
+        lists: usize,
+        /// How many tokens they have together.
+        tokens: u64,
+    },
+}
+
+impl EmbeddingInputs<'_> {
+    /// How many vectors there are to be.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Tokens { lists, .. } => *lists,
         }
     }
 }

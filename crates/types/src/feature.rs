@@ -22,11 +22,13 @@ pub enum Feature {
     PromptCache,
     /// Streamed answers.
     Streaming,
+    /// Vectors, and nothing else: a model that has it answers no chat.
+    Embeddings,
 }
 
 impl Feature {
     /// All of them, in the order of their names in documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Tools,
         Self::ParallelTools,
         Self::JsonSchema,
@@ -36,6 +38,7 @@ impl Feature {
         Self::Reasoning,
         Self::PromptCache,
         Self::Streaming,
+        Self::Embeddings,
     ];
 
     /// The word used in policies.
@@ -51,6 +54,7 @@ impl Feature {
             Self::Reasoning => "reasoning",
             Self::PromptCache => "prompt_cache",
             Self::Streaming => "streaming",
+            Self::Embeddings => "embeddings",
         }
     }
 

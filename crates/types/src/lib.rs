@@ -19,9 +19,9 @@ pub mod price;
 
 pub use answer::{AnswerToolCall, ChatAnswer, Thought};
 pub use chat::{
-    CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Field, Image, JsonSchema,
-    Message, NumberText, OutputFormat, Part, ReasoningControl, ReasoningPart, Role, Source, Tool,
-    ToolCall, ToolChoice,
+    CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Embedding, EmbeddingInputs,
+    Field, Image, JsonSchema, Message, NumberText, OutputFormat, Part, ReasoningControl,
+    ReasoningPart, Role, Source, Tool, ToolCall, ToolChoice,
 };
 pub use error::{ErrorKind, ProviderError};
 pub use event::StreamEvent;

@@ -18,6 +18,15 @@ pub enum WireFormat {
 }
 
 impl WireFormat {
+    /// Whether embeddings are carried to providers that speak it.
+    #[must_use]
+    pub fn has_embeddings(self) -> bool {
+        matches!(
+            self,
+            Self::OpenAiChat | Self::GeminiGenerateContent | Self::DashScopeGeneration
+        )
+    }
+
     /// A short name for logs and labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {

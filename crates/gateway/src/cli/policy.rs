@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde_json::json;
 use steelyard_policy::{Diagnostics, KeyReference, Policy, Provider, Selection};
-use steelyard_provider_adapter::openai;
+use steelyard_provider_adapter::client_dialect;
 use steelyard_router::{Considered, Plan, Scorer, Verdict};
+use steelyard_types::Dialect;
 
 use super::{EXIT_CONFIG, say};
 use crate::clock::{Clock, SystemClock};
@@ -82,7 +83,8 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
         .to_string()
         .into_bytes(),
     };
-    let request = openai::parse_chat_request(&body)
+    let request = client_dialect(dialect_of(&body))
+        .parse(&body)
         .map_err(|error| anyhow::anyhow!("the request is not valid: {}", error.message))?;
     let policy = load_policy(path)?.policy;
     crate::transport::install_tls();
@@ -112,11 +114,33 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
     for line in table(&snapshot, &decision.plan, usize::from(most)) {
         say(&line);
     }
+    for (model, losses) in &decision.losses {
+        let name = &snapshot.deployment(*model).name;
+        say(&format!(
+            "not carried to {name}: {}",
+            losses.fields().join(", ")
+        ));
+    }
     for refusal in &decision.refusals {
         say(&format!("cannot carry: {refusal}"));
     }
     say(&conclusion(&snapshot, &decision));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The dialect of a request in a file: only one of OpenAI's doors takes a field of that name.
+fn dialect_of(body: &[u8]) -> Dialect {
+    let fields: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let has = |name: &str| fields.get(name).is_some();
+    if has("messages") {
+        Dialect::OpenAiChat
+    } else if has("prompt") {
+        Dialect::OpenAiCompletions
+    } else if has("input") {
+        Dialect::OpenAiEmbeddings
+    } else {
+        Dialect::OpenAiChat
+    }
 }
 
 /// One line per candidate, in the route's order; of the ladder, the `most` that can be tried.

@@ -2,6 +2,7 @@ use std::sync::OnceLock;
 
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 use steelyard_policy::ModelId;
+use steelyard_provider_adapter::Losses;
 use steelyard_router::Reason;
 use steelyard_types::{ErrorKind, Usage};
 
@@ -232,6 +233,8 @@ pub struct ModelMeter {
     attempts: [LazyCounter; OUTCOMES],
     tokens: [IntCounter; TokenClass::ALL.len()],
     unmetered: IntCounter,
+    disagreements: IntCounter,
+    lossy: IntCounterVec,
     provider_time: Histogram,
     first_token: Histogram,
 }
@@ -245,6 +248,8 @@ impl ModelMeter {
             tokens: TokenClass::ALL
                 .map(|(_, class)| metrics.tokens.with_label_values(&[name, class])),
             unmetered: metrics.unmetered.with_label_values(&[name]),
+            disagreements: metrics.disagreements.with_label_values(&[name]),
+            lossy: metrics.lossy.clone(),
             provider_time: series(&metrics.provider_time, name),
             first_token: series(&metrics.first_token, name),
         }
@@ -266,6 +271,20 @@ impl ModelMeter {
     pub fn usage(&self, usage: &Usage) {
         for ((class, _), counter) in TokenClass::ALL.iter().zip(&self.tokens) {
             counter.inc_by(class.of(usage));
+        }
+    }
+
+    /// A provider's own total was another number than the sum of its classes.
+    pub fn disagreement(&self) {
+        self.disagreements.inc();
+    }
+
+    /// These fields of a request that was answered were lost on the way. Rare enough to look their
+    /// labels up; the names are those that adapters are written with, never a client's.
+    pub fn lossy(&self, losses: &Losses) {
+        for field in losses.fields() {
+            let labels = [self.name.as_str(), field];
+            self.lossy.with_label_values(&labels).inc();
         }
     }
 

@@ -41,6 +41,8 @@ struct Metrics {
     tokens: IntCounterVec,
     cost: IntCounterVec,
     unmetered: IntCounterVec,
+    disagreements: IntCounterVec,
+    lossy: IntCounterVec,
     provider_time: HistogramVec,
     first_token: HistogramVec,
     limited: IntCounterVec,
@@ -141,6 +143,16 @@ impl Meter {
                 "Attempts that were answered in part or in whole without a usage report, so that \
                  their cost is not known.",
                 &["model"],
+            )?,
+            disagreements: counter(
+                "usage_disagreements_total",
+                "Answers whose provider gave a total of tokens that is not the sum of its classes.",
+                &["model"],
+            )?,
+            lossy: counter(
+                "lossy_fields_total",
+                "Fields of answered requests that the model was not told, or told less exactly.",
+                &["model", "field"],
             )?,
             provider_time: histogram(
                 "provider_seconds",

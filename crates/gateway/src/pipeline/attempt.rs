@@ -1,6 +1,8 @@
 //! One call of one provider: send, read, classify. Up to the commit point it can fail without the
 //! client noticing.
 
+mod delivery;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use http_body_util::BodyExt;
 use steelyard_policy::Timeouts;
 use steelyard_provider_adapter::{
     EncodedRequest, HeaderLookup, Progress, ReplyContext, ResponseHead, StreamReply, UnaryReply,
-    anthropic,
+    anthropic, embeddings,
 };
 use steelyard_types::{ErrorKind, ProviderError, UnixMillis, Usage, WireFormat};
 
@@ -25,7 +27,10 @@ pub(crate) struct Call<'a> {
     pub(crate) encoded: EncodedRequest,
     /// Features that the client asks Anthropic for, where this is Anthropic.
     pub(crate) beta: Option<HeaderValue>,
+    /// Whether the provider is asked for a stream, whatever the client wants.
     pub(crate) stream: bool,
+    /// The vectors that are asked for, where it is no chat.
+    pub(crate) vectors: Option<embeddings::Wanted>,
     pub(crate) context: ReplyContext,
     pub(crate) max_answer_bytes: usize,
     pub(crate) at: UnixMillis,
@@ -33,7 +38,8 @@ pub(crate) struct Call<'a> {
 
 /// A stream whose first content is there.
 pub(crate) struct OpenStream {
-    pub(crate) upstream: reqwest::Body,
+    /// What is still to come from the provider; nothing where the answer came whole.
+    pub(crate) upstream: Option<reqwest::Body>,
     pub(crate) reply: StreamReply,
     /// What the client may be sent already.
     pub(crate) pending: Vec<Bytes>,
@@ -66,6 +72,9 @@ impl Call<'_> {
     /// Asks for a whole answer.
     pub(crate) async fn unary(self) -> Result<UnaryReply, Failure> {
         let total = Duration::from_millis(self.timeouts.total_ms);
+        if self.stream {
+            return delivery::assembled(self, total).await;
+        }
         match tokio::time::timeout(total, self.unary_without_deadline()).await {
             Ok(result) => result,
             Err(_) => Err(timed_out(ErrorKind::TotalTimeout, "no whole answer", total)),
@@ -79,7 +88,10 @@ impl Call<'_> {
             headers: &Headers(&headers),
             at: self.at,
         };
-        let reply = UnaryReply::read(self.wire, &head, body, &self.context)?;
+        let reply = match self.vectors {
+            Some(wanted) => embeddings::read(self.wire, &head, body, &self.context, wanted)?,
+            None => UnaryReply::read(self.wire, &head, body, &self.context)?,
+        };
         if reply.empty {
             return Err(empty_answer(reply.usage));
         }
@@ -116,6 +128,9 @@ impl Call<'_> {
 
     /// Asks for a stream and waits for its first content.
     pub(crate) async fn stream(self) -> Result<OpenStream, Failure> {
+        if !self.stream {
+            return delivery::written(self).await;
+        }
         let Timeouts {
             first_token_ms,
             total_ms,
@@ -159,7 +174,7 @@ impl Call<'_> {
                 Progress::Content => {}
                 Progress::Complete if !reply.is_empty() => {}
                 Progress::Complete => return Err(empty_answer(reply.usage())),
-                Progress::Failed => return Err(stream_failure(&reply)),
+                Progress::Failed => return Err(stream_failure(reply.error(), reply.usage())),
                 Progress::Waiting => {
                     held += chunk.as_ref().map_or(0, Bytes::len);
                     if chunk.is_none() || held > self.max_answer_bytes {
@@ -169,7 +184,7 @@ impl Call<'_> {
                 }
             }
             return Ok(OpenStream {
-                upstream: response.into(),
+                upstream: Some(response.into()),
                 reply,
                 pending,
                 progress,
@@ -263,13 +278,13 @@ async fn read_body(mut body: reqwest::Body, limit: usize) -> Result<Bytes, Failu
 }
 
 /// A stream that failed on its own account.
-fn stream_failure(reply: &StreamReply) -> Failure {
-    let error = reply.error().cloned().unwrap_or_else(|| {
+fn stream_failure(error: Option<&ProviderError>, usage: Option<Usage>) -> Failure {
+    let error = error.cloned().unwrap_or_else(|| {
         ProviderError::new(ErrorKind::StreamError, "the stream failed without a reason")
     });
     Failure {
         error,
-        usage: reply.usage(),
+        usage,
         answered: true,
     }
 }

@@ -82,6 +82,7 @@ async fn count(
         timeouts: deployment.timeouts,
         encoded,
         stream: false,
+        vectors: None,
         beta: beta_for(exchange, target.wire),
         context: context(exchange, &request, target),
         max_answer_bytes: gateway.settings.server.max_answer_bytes,

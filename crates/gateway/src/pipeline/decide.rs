@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 use steelyard_policy::{Conversion, ModelId, Selection};
-use steelyard_provider_adapter::{Losses, Refusal};
+use steelyard_provider_adapter::{Losses, Refusal, asks_for, delivered_as};
 use steelyard_router::{Demand, Exclusion, Plan, Reason, Scorer, plan};
-use steelyard_types::ChatRequest;
+use steelyard_types::{ChatRequest, Feature, Target};
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Deployment, Snapshot};
 
 /// The ladder of a request, and what was found on the way to it.
 pub(crate) struct Decision {
@@ -14,6 +14,8 @@ pub(crate) struct Decision {
     pub(crate) reason: Reason,
     /// Fields that candidates cannot carry, which is why those are ruled out.
     pub(crate) refusals: SmallVec<[Refusal; 2]>,
+    /// What is lost on the way to candidates that can be tried all the same.
+    pub(crate) losses: SmallVec<[(ModelId, Losses); 2]>,
 }
 
 /// Judges every candidate of a route, or the one model that is pinned.
@@ -26,6 +28,7 @@ pub(crate) fn decide(
     demand: &mut Demand,
 ) -> Decision {
     let mut refusals = SmallVec::new();
+    let mut losses = SmallVec::new();
     let strict = match selection {
         Selection::Route(id) => snapshot.policy.route(id).conversion == Conversion::Strict,
         Selection::Model(_) => false,
@@ -33,10 +36,16 @@ pub(crate) fn decide(
     let mut admissible = |model: ModelId, ruled_out: Option<Exclusion>| {
         let target = &snapshot.policy.model(model).target;
         let ruled_out = ruled_out.or_else(|| {
-            let carried = snapshot.deployment(model).adapter.carries(request, target);
-            let refusal = match carried {
-                Ok(losses) if strict => strictly(&losses)?,
-                Ok(_) => return None,
+            if request.embedding.is_some() && !target.features.contains(Feature::Embeddings) {
+                return Some(Exclusion::Feature(Feature::Embeddings));
+            }
+            let refusal = match carries(snapshot.deployment(model), request, target) {
+                Ok(lost) if lost.is_empty() => return None,
+                Ok(lost) if strict => strictly(&lost)?,
+                Ok(lost) => {
+                    losses.push((model, lost));
+                    return None;
+                }
                 Err(refusal) => refusal,
             };
             refusals.push(refusal);
@@ -74,6 +83,22 @@ pub(crate) fn decide(
         plan,
         reason,
         refusals,
+        losses,
+    }
+}
+
+/// Asks the adapter, in the way in which the model would be asked for its answer.
+fn carries(
+    deployment: &Deployment,
+    request: &ChatRequest<'_>,
+    target: &Target,
+) -> Result<Losses, Refusal> {
+    match asks_for(request, target)? {
+        None => deployment.adapter.carries(request, target),
+        Some(stream) => {
+            let other = delivered_as(request, stream);
+            deployment.adapter.carries(&other, target)
+        }
     }
 }
 

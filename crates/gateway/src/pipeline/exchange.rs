@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use steelyard_policy::{ModelId, Selection};
-use steelyard_provider_adapter::{ClientDialect, client_dialect};
+use steelyard_provider_adapter::{ClientDialect, Losses, client_dialect};
 use steelyard_router::{Plan, Reason};
 use steelyard_types::{Dialect, ErrorKind, NanoUsd, PriceQuery, ServiceTier, Usage};
 use tokio::sync::OwnedSemaphorePermit;
@@ -103,6 +103,7 @@ impl Exchange {
             failed: Vec::new(),
             stream: false,
             cache: None,
+            lossy: Losses::none(),
             status: 0,
             outcome: "",
             error: None,
@@ -113,6 +114,7 @@ impl Exchange {
             reasoning_tokens: 0,
             output_tokens: 0,
             metered: true,
+            usage_disagrees: false,
             cost_nano_usd: 0,
             strongest_cost_nano_usd: None,
             duration_us: 0,
@@ -229,6 +231,9 @@ impl Exchange {
         let seconds = self.runtime.clock.since(started).as_secs_f64();
         let meter = &self.snapshot.deployment(model).meter;
         meter.attempt(outcome, seconds);
+        if outcome.is_none() {
+            meter.lossy(&self.record.lossy);
+        }
         let Bill::Used(usage) = bill else {
             return;
         };
@@ -245,6 +250,10 @@ impl Exchange {
         }
         if let Some(usage) = usage {
             meter.usage(&usage);
+            if usage.disagrees {
+                meter.disagreement();
+                self.record.usage_disagrees = true;
+            }
             self.charge(model, &usage);
         }
         if outcome.is_none() {

@@ -21,7 +21,9 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
-use steelyard_provider_adapter::ReplyContext;
+use steelyard_provider_adapter::{
+    EncodedRequest, Losses, ReplyContext, asks_for, delivered_as, embeddings,
+};
 use steelyard_router::{Plan, Reason, Scorer};
 use steelyard_types::{
     ChatRequest, Dialect, ErrorKind, FinishReason, ProviderError, Target, WireFormat,
@@ -34,6 +36,7 @@ use self::stream::{ClientStream, Recording};
 use crate::cache::{CacheKey, CachedAnswer, cache_key};
 use crate::gateway::Gateway;
 use crate::request_log::FailedAttempt;
+use crate::snapshot::Deployment;
 
 pub(crate) use self::admit::admit;
 pub(crate) use self::count::count_tokens;
@@ -110,12 +113,15 @@ async fn chat(
         return Ok(reply);
     }
     let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
-    exchange.weighed(demand.complexity);
+    if request.embedding.is_none() {
+        exchange.weighed(demand.complexity);
+    }
     exchange.service = demand.service;
     let Decision {
         plan,
         reason,
         refusals,
+        ..
     } = decide(&exchange.snapshot, selection, &request, &mut demand);
     exchange.decided(&plan, reason);
     if plan.ladder.is_empty() {
@@ -165,7 +171,10 @@ fn cached(exchange: &mut Exchange, key: &CacheKey, stream: bool) -> Option<Reply
     exchange.record.cache = Some(if hit.is_some() { "hit" } else { "miss" });
     let (model, answer) = hit?;
     exchange.served_by(model);
-    exchange.weighed(answer.complexity);
+    if let Some(complexity) = answer.complexity {
+        exchange.weighed(complexity);
+    }
+    exchange.record.lossy = answer.lossy.clone();
     exchange.chose(model, Reason::Cached);
     exchange.committed();
     Some(if stream {
@@ -233,16 +242,9 @@ async fn attempt(
     let snapshot = Arc::clone(&exchange.snapshot);
     let deployment = snapshot.deployment(model);
     let target = &snapshot.policy.model(model).target;
-    let encoded = deployment
-        .adapter
-        .encode(request, target)
-        .map_err(|refused| {
-            let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
-            error.param = Some(refused.field);
-            error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
-            Failure::from(error)
-        })?;
+    let (encoded, stream) = encode(deployment, request, target)?;
     exchange.attempting(model);
+    exchange.record.lossy = encoded.lossy.clone();
     let overrides = route.and_then(|route| route.timeouts);
     let timeouts = overrides.map_or(deployment.timeouts, |some| some.apply(deployment.timeouts));
     let route_client = exchange.compiled_route().and_then(|it| it.client.clone());
@@ -252,7 +254,8 @@ async fn attempt(
         wire: target.wire,
         timeouts,
         encoded,
-        stream: request.stream,
+        stream,
+        vectors: embeddings::Wanted::of(request),
         beta: beta_for(exchange, target.wire),
         context: context(exchange, request, target),
         max_answer_bytes: gateway.settings.server.max_answer_bytes,
@@ -283,12 +286,35 @@ async fn attempt(
     let route = exchange.compiled_route();
     let cache = route.and_then(|route| route.cache.as_ref());
     if let (Some(key), Some(cache), true) = (key, cache, is_final(reply.finish)) {
-        let complexity = exchange.record.complexity.unwrap_or_default();
-        let answer = CachedAnswer::whole(reply.body.clone(), &deployment.name, complexity);
+        let complexity = exchange.record.complexity;
+        let mut answer = CachedAnswer::whole(reply.body.clone(), &deployment.name, complexity);
+        answer.lossy = exchange.record.lossy.clone();
         cache.put(key, answer);
     }
     exchange.committed();
     Ok(Reply::Whole(reply.body))
+}
+
+/// Writes the request in the provider's format, and says whether that asks for a stream: some models
+/// deliver in one way only, whatever the client wants.
+fn encode(
+    deployment: &Deployment,
+    request: &ChatRequest<'_>,
+    target: &Target,
+) -> Result<(EncodedRequest, bool), Failure> {
+    let carried = asks_for(request, target).and_then(|other| match other {
+        None => Ok((deployment.adapter.encode(request, target)?, request.stream)),
+        Some(stream) => {
+            let other = delivered_as(request, stream);
+            Ok((deployment.adapter.encode(&other, target)?, stream))
+        }
+    });
+    carried.map_err(|refused| {
+        let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
+        error.param = Some(refused.field);
+        error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
+        Failure::from(error)
+    })
 }
 
 /// What the reply must know of its request.
@@ -318,6 +344,8 @@ fn is_final(finish: Option<FinishReason>) -> bool {
 /// Books an attempt that gave nothing to the client.
 fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure) {
     let kind = failure.error.kind;
+    // What nobody was answered lacks nothing.
+    exchange.record.lossy = Losses::none();
     let deployment = exchange.snapshot.deployment(model);
     exchange.record.failed.push(FailedAttempt {
         model: Arc::clone(&deployment.name),

@@ -224,9 +224,20 @@ pub(crate) fn of_attempts(
     refused.retry_after_ms = last.retry_after_ms;
     if is_callers(last.kind) {
         refused.param.clone_from(&last.param);
-        refused.code.clone_from(&last.code);
+        if !has_own_code(last.kind) {
+            refused.code.clone_from(&last.code);
+        }
     }
     refused
+}
+
+/// Whether clients know the kind by a code that every dialect has for it, which providers of other
+/// formats say in other words (`INVALID_ARGUMENT`, `DataInspectionFailed`).
+fn has_own_code(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ContextLength | ErrorKind::ContentFilter | ErrorKind::UpstreamModelNotFound
+    )
 }
 
 /// Whether an error is about the request itself, so that the provider's words help the caller.

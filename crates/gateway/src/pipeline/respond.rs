@@ -5,7 +5,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use steelyard_provider_adapter::ClientError;
+use steelyard_provider_adapter::{ClientError, Losses};
 use steelyard_types::{Dialect, ErrorKind, NanoUsd};
 
 use super::exchange::Exchange;
@@ -22,6 +22,9 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-steelyard-attempts");
 const POLICY: HeaderName = HeaderName::from_static("x-steelyard-policy");
 const COST: HeaderName = HeaderName::from_static("x-steelyard-cost-usd");
 const ERROR: HeaderName = HeaderName::from_static("x-steelyard-error");
+const LOSSY: HeaderName = HeaderName::from_static("x-steelyard-lossy");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const CACHE: HeaderName = HeaderName::from_static("x-steelyard-cache");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
@@ -94,6 +97,11 @@ impl Exchange {
                 RETRY_AFTER,
                 HeaderValue::from(retry_after_ms.div_ceil(1_000).max(1)),
             );
+            // OpenAI's and Anthropic's SDKs read this one first.
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(retry_after_ms.max(1)));
+        }
+        if !is_worth_retrying(refused.kind) {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         if self.record.attempts > 0 {
             headers.insert(COST, money(self.cost()));
@@ -139,9 +147,20 @@ impl Exchange {
         let text = |name: Option<&str>| {
             serde_json::to_string(name.unwrap_or_default()).unwrap_or_default()
         };
+        let lossy = if record.lossy.is_empty() {
+            String::new()
+        } else {
+            let fields = serde_json::to_string(record.lossy.fields()).unwrap_or_default();
+            format!(",\"lossy\":{fields}")
+        };
+        let disagrees = if record.usage_disagrees {
+            ",\"usage_disagrees\":true"
+        } else {
+            ""
+        };
         format!(
             "{{\"request_id\":{},\"route\":{},\"model\":{},\"provider\":{},\"complexity\":{:.4},\
-             \"attempts\":{},\"cost_usd\":{}}}",
+             \"attempts\":{},\"cost_usd\":{}{lossy}{disagrees}}}",
             text(Some(&record.request_id)),
             text(Some(self.route_name())),
             text(record.model.as_deref()),
@@ -174,6 +193,9 @@ impl Exchange {
         headers.insert(COMPLEXITY, complexity);
         headers.insert(ATTEMPTS, HeaderValue::from(u16::from(self.record.attempts)));
         headers.insert(POLICY, self.snapshot.version_header.clone());
+        if !self.record.lossy.is_empty() {
+            headers.insert(LOSSY, lossy(&self.record.lossy));
+        }
         if let Some(cache) = self.record.cache {
             headers.insert(CACHE, HeaderValue::from_static(cache));
         }
@@ -199,6 +221,17 @@ impl Exchange {
         };
         (name(&self.record.model), name(&self.record.provider))
     }
+}
+
+/// The names of lost fields.
+fn lossy(losses: &Losses) -> HeaderValue {
+    HeaderValue::from_str(&losses.fields().join(",")).unwrap_or(NONE)
+}
+
+/// Whether the same request may go well a moment later. SDKs send a 429 and a 5xx again by
+/// themselves unless they are told not to; these wait for the operator.
+fn is_worth_retrying(kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::UpstreamAuth | ErrorKind::UpstreamQuota)
 }
 
 /// The headers of a key's limit, in OpenAI's words.

@@ -64,7 +64,7 @@ impl ClientStream {
         let deadline = attempt_started + Duration::from_millis(timeouts.total_ms);
         let timer = tokio::time::sleep_until((now + idle).min(deadline).into());
         let mut stream = Self {
-            upstream: Some(open.upstream),
+            upstream: open.upstream,
             reply: open.reply,
             ready: VecDeque::new(),
             scratch: open.pending,
@@ -178,9 +178,10 @@ impl ClientStream {
             return;
         };
         let model = &exchange.snapshot.deployment(self.model).name;
-        let complexity = exchange.record.complexity.unwrap_or_default();
+        let complexity = exchange.record.complexity;
         let frames = recording.bytes.freeze();
-        let answer = CachedAnswer::frames(frames, extension, model, complexity);
+        let mut answer = CachedAnswer::frames(frames, extension, model, complexity);
+        answer.lossy = exchange.record.lossy.clone();
         cache.put(recording.key, answer);
     }
 

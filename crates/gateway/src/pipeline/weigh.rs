@@ -6,12 +6,25 @@ use std::cell::RefCell;
 use smallvec::SmallVec;
 use steelyard_router::{Demand, Score, ScoreInput, Scorer, Scratch, Shape, estimate_tokens};
 use steelyard_types::{
-    ChatRequest, Effort, Feature, FeatureSet, Message, OutputFormat, Part, Role, ServiceTier,
-    UnixMillis,
+    ChatRequest, Effort, Embedding, EmbeddingInputs, Feature, FeatureSet, Message, OutputFormat,
+    Part, Role, ServiceTier, Source, UnixMillis,
 };
 
 /// Tokens that chat templates add to every message.
 const TOKENS_PER_MESSAGE: u64 = 4;
+
+/// A picture at low detail, as OpenAI counts it.
+const TOKENS_OF_A_SMALL_IMAGE: u64 = 85;
+
+/// A picture of about a megapixel, a CHOICE between OpenAI (765 for one of 1,024 by 1,024), Gemini
+/// (1,032 in four tiles) and Anthropic (1,400).
+const TOKENS_OF_AN_IMAGE: u64 = 1_000;
+
+/// A page of a document. Anthropic says 1,500 to 3,000, text and picture; Gemini 258.
+const TOKENS_OF_A_PAGE: u64 = 2_000;
+
+/// Base64 of a page, a CHOICE: PDF files of text have 30 to 100 kilobytes a page.
+const BYTES_OF_A_PAGE: usize = 80_000;
 
 thread_local! {
     /// The scorer's table, reused by every request of a thread.
@@ -20,6 +33,9 @@ thread_local! {
 
 /// Scores a request and says what it demands of a model.
 pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) -> Demand {
+    if let Some(embedding) = &request.embedding {
+        return demand_of_vectors(embedding, at);
+    }
     let special = special_fields(request);
     let score = score(request, &special, scorer);
     Demand {
@@ -30,6 +46,23 @@ pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) 
         features: demanded_features(request, &special),
         at,
         service: special.service,
+    }
+}
+
+/// What embeddings demand: a model that makes them, which is good enough for every text. The answer
+/// has no tokens.
+fn demand_of_vectors(embedding: &Embedding<'_>, at: UnixMillis) -> Demand {
+    Demand {
+        complexity: 0.0,
+        prompt_tokens: match &embedding.inputs {
+            EmbeddingInputs::Texts(texts) => texts.iter().map(|text| estimate_tokens(text)).sum(),
+            EmbeddingInputs::Tokens { tokens, .. } => *tokens,
+        },
+        expected_output_tokens: 0,
+        max_output_tokens: None,
+        features: FeatureSet::EMPTY.with(Feature::Embeddings),
+        at,
+        service: ServiceTier::Standard,
     }
 }
 
@@ -96,7 +129,8 @@ fn prompt_tokens(request: &ChatRequest<'_>) -> u64 {
         let calls: u64 = calls
             .map(|call| estimate_tokens(&call.name) + estimate_tokens(&call.arguments))
             .sum();
-        TOKENS_PER_MESSAGE + texts + calls
+        let other: u64 = message.content.iter().map(part_tokens).sum();
+        TOKENS_PER_MESSAGE + texts + calls + other
     });
     let tools = request.tools.iter().map(|tool| {
         let description = tool.description.as_deref().unwrap_or_default();
@@ -104,6 +138,35 @@ fn prompt_tokens(request: &ChatRequest<'_>) -> u64 {
         estimate_tokens(&tool.name) + estimate_tokens(description) + estimate_tokens(parameters)
     });
     messages.sum::<u64>() + tools.sum::<u64>()
+}
+
+/// Tokens of what is not text, roughly: providers count pictures by their size, which only who decodes
+/// them knows, and documents by their pages.
+fn part_tokens(part: &Part<'_>) -> u64 {
+    match part {
+        Part::Image(image) if image.detail.as_deref() == Some("low") => TOKENS_OF_A_SMALL_IMAGE,
+        Part::Image(_) => TOKENS_OF_AN_IMAGE,
+        Part::Document(document) => match &document.source {
+            Source::Url(_) => TOKENS_OF_A_PAGE,
+            Source::Base64 { data, .. } => document_tokens(data.len()),
+        },
+        Part::Other { kind, raw } => match kind.as_ref() {
+            "image_url" | "image" => TOKENS_OF_AN_IMAGE,
+            "file" => document_tokens(raw.get().len()),
+            _ => 0,
+        },
+        // Most models are not sent the thoughts in a history.
+        Part::Reasoning(_) => 0,
+        // These are counted as texts.
+        Part::Text(_) | Part::Refusal(_) => 0,
+    }
+}
+
+fn document_tokens(bytes: usize) -> u64 {
+    let pages = bytes.div_ceil(BYTES_OF_A_PAGE).max(1);
+    u64::try_from(pages)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(TOKENS_OF_A_PAGE)
 }
 
 fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> FeatureSet {
@@ -134,7 +197,7 @@ fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> Feat
     features
 }
 
-/// Fields that the neutral form leaves untranslated but that matter to routing.
+/// What matters to routing beside the conversation.
 #[derive(Default)]
 struct SpecialFields {
     schema: bool,
@@ -143,25 +206,33 @@ struct SpecialFields {
 }
 
 fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
-    let mut special = SpecialFields::default();
+    // A tier that nobody has prices for (`auto`, `default`) is priced as the ordinary one.
+    let tier = |name: &str| ServiceTier::parse(name).unwrap_or_default();
+    let mut special = SpecialFields {
+        schema: matches!(request.format, OutputFormat::JsonSchema(_)),
+        reasoning: request
+            .reasoning
+            .is_some_and(|control| control.effort != Some(Effort::None)),
+        service: request
+            .service_tier
+            .as_deref()
+            .map(tier)
+            .unwrap_or_default(),
+    };
+    // What a dialect's parser leaves untranslated is looked up in the fields as received; what it
+    // translates is there too, and says the same.
     for field in &request.fields {
         let value = field.value.get();
         match field.name.as_ref() {
-            "response_format" => special.schema = value.contains("\"json_schema\""),
-            "reasoning_effort" => special.reasoning = !matches!(value, "null" | "\"none\""),
-            "service_tier" => {
-                // A tier that nobody has prices for (`auto`, `default`) is priced as the ordinary one.
-                let tier: Option<Cow<'_, str>> = serde_json::from_str(value).ok();
-                let tier = tier.and_then(|tier| ServiceTier::parse(&tier));
-                special.service = tier.unwrap_or_default();
+            "response_format" => special.schema |= value.contains("\"json_schema\""),
+            "reasoning_effort" => special.reasoning |= !matches!(value, "null" | "\"none\""),
+            "service_tier" if request.service_tier.is_none() => {
+                let named: Option<Cow<'_, str>> = serde_json::from_str(value).ok();
+                special.service = named.as_deref().map(tier).unwrap_or_default();
             }
             _ => {}
         }
     }
-    special.schema |= matches!(request.format, OutputFormat::JsonSchema(_));
-    special.reasoning |= request
-        .reasoning
-        .is_some_and(|control| control.effort != Some(Effort::None));
     special
 }
 
@@ -210,6 +281,50 @@ mod tests {
         assert!(demand(tools).features.contains(Feature::Tools));
         assert!(demand(tools).prompt_tokens > demand("").prompt_tokens);
         assert_eq!(demand(r#","max_tokens":7"#).max_output_tokens, Some(7));
+    }
+
+    #[test]
+    fn pictures_and_documents_have_tokens() {
+        let with = |part: &str| {
+            let body = format!(
+                r#"{{"model":"a","max_tokens":9,"messages":[{{"role":"user","content":[{part}]}}]}}"#
+            );
+            let request =
+                steelyard_provider_adapter::messages::parse_messages_request(body.as_bytes())
+                    .expect("a request");
+            prompt_tokens(&request)
+        };
+        let data = |bytes: usize| {
+            format!(
+                r#"{{"type":"document","source":{{"type":"base64","media_type":"application/pdf","data":"{}"}}}}"#,
+                "A".repeat(bytes)
+            )
+        };
+        let image = r#"{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}"#;
+        assert_eq!(with(image), TOKENS_PER_MESSAGE + TOKENS_OF_AN_IMAGE);
+        assert_eq!(with(&data(8)), TOKENS_PER_MESSAGE + TOKENS_OF_A_PAGE);
+        let three = 2 * BYTES_OF_A_PAGE + 4;
+        assert_eq!(
+            with(&data(three)),
+            TOKENS_PER_MESSAGE + 3 * TOKENS_OF_A_PAGE
+        );
+    }
+
+    #[test]
+    fn embeddings_demand_a_model_that_makes_them() {
+        let of = |input: &str| {
+            let body = format!(r#"{{"model":"a","input":{input}}}"#);
+            let request =
+                steelyard_provider_adapter::embeddings::parse_embedding_request(body.as_bytes())
+                    .expect("a request");
+            weigh(&request, UnixMillis(0), Scorer::shipped())
+        };
+        let demand = of("[[1,2],[3]]");
+        assert_eq!(demand.prompt_tokens, 3);
+        assert_eq!(demand.expected_output_tokens, 0);
+        assert!(demand.features.contains(Feature::Embeddings));
+        let (one, two) = (of("\"some words\""), of("[\"some words\",\"some words\"]"));
+        assert_eq!(two.prompt_tokens, 2 * one.prompt_tokens);
     }
 
     #[test]

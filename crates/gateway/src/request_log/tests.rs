@@ -1,5 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 
+use steelyard_provider_adapter::Losses;
+
 use super::*;
 
 /// An output that takes only so many bytes until it is given more room.
@@ -49,6 +51,7 @@ fn record(number: u64) -> RequestRecord {
         failed: Vec::new(),
         stream: false,
         cache: None,
+        lossy: Losses::none(),
         status: 200,
         outcome: "ok",
         error: None,
@@ -59,6 +62,7 @@ fn record(number: u64) -> RequestRecord {
         output_tokens: 0,
         reasoning_tokens: 0,
         metered: true,
+        usage_disagrees: false,
         cost_nano_usd: 0,
         strongest_cost_nano_usd: None,
         duration_us: 0,

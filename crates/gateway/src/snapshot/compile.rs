@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use steelyard_policy::{ModelId, Policy, Provider, Route, VirtualKey};
-use steelyard_provider_adapter::{adapter, openai};
+use steelyard_provider_adapter::{adapter, embeddings, openai};
 use steelyard_router::{Exclusion, Terms, WhenNoneAdequate};
-use steelyard_types::{FeatureSet, UnixMillis};
+use steelyard_types::{Feature, FeatureSet, UnixMillis};
 
 use super::{
     CompiledKey, CompiledRoute, Deployment, KeySource, PINNED, RouteCandidate, SnapshotError,
@@ -33,7 +33,11 @@ pub(super) fn compile_deployments(
             provider: Arc::clone(&provider.name),
             name_header: header(&model.name, "a model's name")?,
             provider_header: header(&provider.name, "a provider's name")?,
-            adapter: adapter(provider.wire),
+            adapter: if model.target.features.contains(Feature::Embeddings) {
+                embeddings::adapter(provider.wire)
+            } else {
+                adapter(provider.wire)
+            },
             endpoint: Endpoint::new(&provider.base_url),
             headers: resolved.headers.clone(),
             client: resolved.client.clone(),

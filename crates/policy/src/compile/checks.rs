@@ -1,6 +1,6 @@
 //! What only shows when the parts of a policy are seen together.
 
-use steelyard_types::{PricePerMtok, PriceRow, Rates, ServiceTier};
+use steelyard_types::{Feature, PricePerMtok, PriceRow, Rates, ServiceTier};
 
 use super::Names;
 use super::routes::Context;
@@ -51,6 +51,7 @@ pub(super) fn candidates(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) {
+    vectors(candidates, context, report);
     let mut allowed = Vec::new();
     for (id, span) in candidates {
         let Some(model) = context.models.get(id.index()) else {
@@ -69,6 +70,11 @@ pub(super) fn candidates(
         report.error(*span, "the route's requirements exclude every candidate");
     }
     for (model, span) in &allowed {
+        // One of several providers of the same vectors is always the dearer one, and is there for
+        // when the other fails.
+        if makes_vectors(model) {
+            continue;
+        }
         let better = allowed
             .iter()
             .map(|(other, _)| *other)
@@ -85,6 +91,45 @@ pub(super) fn candidates(
             );
         }
     }
+}
+
+/// Vectors of different models cannot be compared, and no chat can be answered with one: a route is
+/// for one or the other.
+fn vectors(candidates: &[(ModelId, Span)], context: &Context<'_>, report: &mut Report<'_>) {
+    let models = candidates.iter();
+    let mut models = models.filter_map(|(id, span)| Some((context.models.get(id.index())?, *span)));
+    let Some((first, _)) = models.next() else {
+        return;
+    };
+    for (model, span) in models {
+        if makes_vectors(model) != makes_vectors(first) {
+            let message = format!(
+                "`{}` and `{}` cannot be candidates of one route",
+                first.name, model.name
+            );
+            let help = "one makes embeddings and the other answers chats: make a route for each";
+            report.error_with_help(span, message, help);
+        } else if makes_vectors(model)
+            && bare(&model.target.upstream) != bare(&first.target.upstream)
+        {
+            let message = format!(
+                "vectors of `{}` cannot be compared with those of `{}`",
+                model.name, first.name
+            );
+            let help = "an index filled by this route would mix them: let all candidates be the \
+                        same model, at several providers";
+            report.warning(span, message, help);
+        }
+    }
+}
+
+fn makes_vectors(model: &Model) -> bool {
+    model.target.features.contains(Feature::Embeddings)
+}
+
+/// A model's name at its provider without the vendor that some put before it.
+fn bare(upstream: &str) -> &str {
+    upstream.rsplit('/').next().unwrap_or(upstream)
 }
 
 /// Why a route's own requirements exclude a model.

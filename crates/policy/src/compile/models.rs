@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use steelyard_types::{
-    Delivery, Feature, FeatureSet, ModelFacts, ReasoningStyle, StructuredOutput, Target, UnixMillis,
+    Delivery, Feature, FeatureSet, ModelFacts, ReasoningStyle, StructuredOutput, Target,
+    UnixMillis, WireFormat,
 };
 
 use super::Names;
@@ -59,8 +60,11 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     let upstream = fields
         .optional("upstream")
         .and_then(|node| text(node, report));
-    let capability = fields
-        .required("capability", report)
+    let own_features = fields
+        .optional("features")
+        .map(|node| features(node, report));
+    let makes_vectors = own_features.is_some_and(|own| own.contains(Feature::Embeddings));
+    let capability = needed(&mut fields, "capability", !makes_vectors, report)
         .and_then(|node| fraction(node, MOST_CAPABILITY, report));
     let capability_basis = fields
         .optional("capability_basis")
@@ -68,13 +72,12 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     let context_window = fields
         .required("context_window", report)
         .and_then(|node| integer(node, 1..=MAX_TOKENS, report));
-    let max_output_tokens = fields
-        .required("max_output_tokens", report)
+    let max_output_tokens = needed(&mut fields, "max_output_tokens", !makes_vectors, report)
         .and_then(|node| integer(node, 1..=MAX_TOKENS, report));
-    let own_features = fields
-        .optional("features")
-        .map(|node| features(node, report));
     let facts = decode_facts(&mut fields, report);
+    if makes_vectors {
+        check_vectors(entry, place, own_features.unwrap_or_default(), report);
+    }
     let price = decode_price(fields.optional("price"), entry, place, context, report);
     fields.finish(report);
 
@@ -83,22 +86,72 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         provider: provider.unwrap_or(ProviderId(0)),
         target: Target {
             upstream: Arc::from(upstream.unwrap_or(&entry.key)),
-            wire: place.map_or(steelyard_types::WireFormat::OpenAiChat, |provider| {
-                provider.wire
-            }),
+            wire: place.map_or(WireFormat::OpenAiChat, |provider| provider.wire),
             profile: place.map_or(steelyard_types::WireProfile::COMPATIBLE, |provider| {
                 provider.profile
             }),
-            features: own_features.unwrap_or_else(|| FeatureSet::EMPTY.with(Feature::Streaming)),
+            features: offered(own_features, &facts),
             facts,
             max_output_tokens: max_output_tokens.unwrap_or(1),
         },
-        capability: capability.unwrap_or_default(),
+        capability: capability.unwrap_or(if makes_vectors { 1.0 } else { 0.0 }),
         capability_basis: capability_basis.unwrap_or(CapabilityBasis::Declared),
         context_window: context_window.unwrap_or(1),
         price: price.price,
         price_name: price.name,
         ends: price.ends,
+    }
+}
+
+/// A field that chat models need. Vectors are neither more nor less right and have no tokens, so that
+/// models that make them can leave it out.
+fn needed<'n>(
+    fields: &mut Fields<'n>,
+    name: &'static str,
+    is_needed: bool,
+    report: &mut Report<'_>,
+) -> Option<&'n Node> {
+    if is_needed {
+        fields.required(name, report)
+    } else {
+        fields.optional(name)
+    }
+}
+
+/// What clients can get of a model. One that hands over its answers in one way only is asked in that
+/// way, so that its clients have streams all the same.
+fn offered(own: Option<FeatureSet>, facts: &ModelFacts) -> FeatureSet {
+    let mut features = own.unwrap_or_else(|| FeatureSet::EMPTY.with(Feature::Streaming));
+    if facts.delivery != Delivery::Both && !features.contains(Feature::Embeddings) {
+        features.insert(Feature::Streaming);
+    }
+    features
+}
+
+/// A model that makes vectors does nothing else, and not everybody has one.
+fn check_vectors(
+    entry: &Entry,
+    provider: Option<&Provider>,
+    features: FeatureSet,
+    report: &mut Report<'_>,
+) {
+    let only = FeatureSet::EMPTY.with(Feature::Embeddings);
+    if let Some(other) = features.difference(only).iter().next() {
+        report.error_with_help(
+            entry.key_span,
+            format!(
+                "the model `{}` has the feature `embeddings` and also `{}`",
+                entry.key,
+                other.as_str()
+            ),
+            "a model that makes embeddings answers no chat: it has no other feature",
+        );
+    }
+    if let Some(provider) = provider.filter(|one| !one.wire.has_embeddings()) {
+        report.error(
+            entry.key_span,
+            format!("embeddings of provider `{}` are not carried", provider.name),
+        );
     }
 }
 

@@ -40,7 +40,9 @@ impl Adapter for AnthropicMessages {
     fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         match request.dialect {
             Dialect::AnthropicMessages => own::check(request, target),
-            Dialect::OpenAiChat => request::check(request, target),
+            Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings => {
+                request::check(request, target)
+            }
         }
     }
 
@@ -51,7 +53,9 @@ impl Adapter for AnthropicMessages {
     ) -> Result<EncodedRequest, Refusal> {
         match request.dialect {
             Dialect::AnthropicMessages => own::encode(request, target),
-            Dialect::OpenAiChat => request::encode(request, target),
+            Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings => {
+                request::encode(request, target)
+            }
         }
     }
 

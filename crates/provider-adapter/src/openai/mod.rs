@@ -10,6 +10,7 @@ use steelyard_types::{
 
 use crate::dialect::{ClientDialect, ClientError, ModelEntry};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
+use crate::{carry, completions};
 
 mod answer;
 mod convert;
@@ -52,6 +53,12 @@ impl Adapter for OpenAiChat {
         match request.dialect {
             Dialect::OpenAiChat => encode::carries(request, target),
             Dialect::AnthropicMessages => convert::carries(request, target),
+            Dialect::OpenAiCompletions => {
+                completions::as_chat(request, |chat| encode::carries(chat, target))
+            }
+            Dialect::OpenAiEmbeddings => {
+                carry::check_is_chat(request, target).map(|()| Losses::none())
+            }
         }
     }
 
@@ -63,6 +70,13 @@ impl Adapter for OpenAiChat {
         match request.dialect {
             Dialect::OpenAiChat => encode::encode(request, target),
             Dialect::AnthropicMessages => convert::encode(request, target),
+            Dialect::OpenAiCompletions => {
+                completions::as_chat(request, |chat| encode::encode(chat, target))
+            }
+            Dialect::OpenAiEmbeddings => {
+                carry::check_is_chat(request, target)?;
+                convert::encode(request, target)
+            }
         }
     }
 

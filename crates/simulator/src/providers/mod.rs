@@ -7,6 +7,7 @@ pub(crate) mod compatible;
 pub(crate) mod dashscope;
 pub(crate) mod dashscope_compatible;
 pub(crate) mod deepseek;
+mod embeddings;
 pub(crate) mod gemini;
 pub(crate) mod mistral;
 pub(crate) mod openai;
@@ -115,6 +116,9 @@ pub(crate) trait Provider: Send + Sync {
 
 /// The provider that serves a path: its prefix, and for DashScope also the mode.
 pub(crate) fn find(prefix: &str, path: &str) -> Option<&'static dyn Provider> {
+    if let Some(provider) = embeddings::find(prefix, path) {
+        return Some(provider);
+    }
     Some(match prefix {
         "openai" => &openai::OpenAi,
         "anthropic" => &anthropic::Anthropic,

@@ -341,7 +341,7 @@ pub(crate) fn number(value: &RawValue) -> Result<NumberText<'_>, serde_json::Err
     Err(serde_json::Error::custom("expected a number"))
 }
 
-fn stop(value: &RawValue) -> Result<SmallVec<[Cow<'_, str>; 4]>, serde_json::Error> {
+pub(crate) fn stop(value: &RawValue) -> Result<SmallVec<[Cow<'_, str>; 4]>, serde_json::Error> {
     if value.get().starts_with('"') {
         let Text(one) = typed(value)?;
         return Ok(SmallVec::from_iter([one]));

@@ -1,0 +1,221 @@
+//! Whole answers out of streams, and streams out of whole answers: for models that hand over their
+//! answers in one way only.
+//!
+//! A stream that is assembled, or written from a whole answer, is converted even where the client
+//! speaks the provider's format: what has a word in the neutral form is kept (text, reasoning, its
+//! signatures, refusals, tool calls, log probabilities, the finish reason, usage), further fields of
+//! the provider's are not.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use steelyard_types::{
+    ChatAnswer, ChatRequest, Delivery, ErrorKind, ProviderError, StreamEvent, Target, Usage,
+    WireFormat,
+};
+
+use crate::carry::refuse;
+use crate::collect::Collected;
+use crate::sse::{Frame, SseDecoder};
+use crate::stream_reply::{Seen, is_whole};
+use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter};
+
+/// Whether this model is asked for a stream by a request for a whole answer, or the reverse; `None`
+/// where it is asked for what the client wants.
+///
+/// # Errors
+/// What an answer would lose on that way: several answers at once, sound.
+pub fn asks_for(request: &ChatRequest<'_>, target: &Target) -> Result<Option<bool>, Refusal> {
+    let stream = match target.facts.delivery {
+        Delivery::StreamOnly if !request.stream => true,
+        Delivery::WholeOnly if request.stream => false,
+        _ => return Ok(None),
+    };
+    let way = if stream { "as streams" } else { "whole" };
+    let upstream = &target.upstream;
+    if request.n.is_some_and(|n| n > 1) {
+        let reason = format!("is more than 1, and {upstream} hands over its answers {way} only");
+        return Err(refuse("n", reason));
+    }
+    let media = |field: &&Cow<'_, str>| matches!(field.as_ref(), "modalities" | "audio");
+    if let Some(field) = request.untranslated.iter().find(media) {
+        let reason = format!("is not carried: {upstream} hands over its answers {way} only");
+        return Err(refuse(field.as_ref(), reason));
+    }
+    Ok(Some(stream))
+}
+
+/// The request with the other way of delivery, in its fields too.
+#[must_use]
+pub fn delivered_as<'a>(request: &ChatRequest<'a>, stream: bool) -> ChatRequest<'a> {
+    let mut other = request.clone();
+    other.stream = stream;
+    other
+        .fields
+        .retain(|field| !matches!(field.name.as_ref(), "stream" | "stream_options"));
+    // Formats that are written from these fields know streams by this one.
+    if let (true, Ok(value)) = (stream, serde_json::from_str::<&'static RawValue>("true")) {
+        other.fields.push(steelyard_types::Field {
+            name: Cow::Borrowed("stream"),
+            value,
+        });
+    }
+    if !stream {
+        other
+            .untranslated
+            .retain(|field| !field.starts_with("stream_options"));
+    }
+    other
+}
+
+/// Puts a whole answer together from a provider's stream.
+pub struct Assembler {
+    wire: WireFormat,
+    sse: SseDecoder,
+    decoder: Box<dyn FrameDecoder>,
+    collected: Collected,
+    seen: Seen,
+}
+
+impl Assembler {
+    /// An answer of a provider of that format, of which nothing is there yet.
+    #[must_use]
+    pub fn new(wire: WireFormat) -> Self {
+        Self {
+            wire,
+            sse: SseDecoder::default(),
+            decoder: adapter(wire).stream_decoder(),
+            collected: Collected::default(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Feeds bytes of the provider's body.
+    pub fn push(&mut self, chunk: &Bytes) -> Progress {
+        let mut rest = chunk.clone();
+        while !self.seen.is_over() {
+            match self.sse.next(&mut rest) {
+                Ok(Some(frame)) => read(
+                    &mut *self.decoder,
+                    &mut self.collected,
+                    &mut self.seen,
+                    &frame,
+                ),
+                Ok(None) => break,
+                Err(error) => self.seen.fail(ProviderError::new(
+                    ErrorKind::InvalidAnswer,
+                    error.to_string(),
+                )),
+            }
+        }
+        self.seen.progress()
+    }
+
+    /// The provider closed its stream.
+    pub fn end(&mut self) -> Progress {
+        let (decoder, collected) = (&mut *self.decoder, &mut self.collected);
+        let seen = &mut self.seen;
+        if !seen.is_over()
+            && let Ok(Some(frame)) = self.sse.end()
+            && is_whole(frame.data)
+        {
+            read(decoder, collected, seen, &frame);
+        }
+        if !seen.is_over() {
+            decoder.end(&mut |event| take(collected, seen, event));
+        }
+        if !seen.is_over() {
+            let message = "the stream ended before the answer was complete";
+            seen.fail(ProviderError::new(ErrorKind::BrokenStream, message));
+        }
+        seen.progress()
+    }
+
+    /// What the answer used, as far as the provider has said.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.seen.usage
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn error(&self) -> Option<&ProviderError> {
+        self.seen.error.as_ref()
+    }
+
+    /// Writes what was collected in the client's dialect.
+    #[must_use]
+    pub fn finish(self, context: &ReplyContext) -> UnaryReply {
+        UnaryReply::write(self.collected.answer, self.wire, context)
+    }
+}
+
+fn read(
+    decoder: &mut dyn FrameDecoder,
+    collected: &mut Collected,
+    seen: &mut Seen,
+    frame: &Frame<'_>,
+) {
+    // Comments alone say nothing in any format.
+    if !frame.data.is_empty() {
+        decoder.frame(frame, &mut |event| take(collected, seen, event));
+    }
+}
+
+fn take(collected: &mut Collected, seen: &mut Seen, event: StreamEvent<'_>) {
+    if !seen.is_over() {
+        seen.event(&event);
+        collected.push(event);
+    }
+}
+
+/// The events of a stream that would have given this answer, each part in one piece.
+pub(crate) fn events(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty()).map(Cow::Owned);
+    emit(StreamEvent::Start {
+        id: answer.id.into(),
+        model: answer.model.into(),
+    });
+    for thought in answer.reasoning {
+        if let Some(data) = said(thought.redacted) {
+            emit(StreamEvent::RedactedReasoning(data));
+            continue;
+        }
+        if let Some(words) = said(Some(thought.text)) {
+            emit(StreamEvent::Reasoning(words));
+        }
+        if let Some(signature) = said(thought.signature) {
+            emit(StreamEvent::ReasoningSignature(signature));
+        }
+    }
+    if let Some(text) = said(answer.text) {
+        emit(StreamEvent::Text(text));
+    }
+    if let Some(list) = said(answer.logprobs) {
+        emit(StreamEvent::Logprobs(list));
+    }
+    if let Some(refusal) = said(answer.refusal) {
+        emit(StreamEvent::Refusal(refusal));
+    }
+    for (index, call) in (0..).zip(answer.tool_calls) {
+        emit(StreamEvent::ToolCallStart {
+            index,
+            id: call.id.into(),
+            name: call.name.into(),
+        });
+        if let Some(fragment) = said(Some(call.arguments)) {
+            emit(StreamEvent::ToolCallArguments { index, fragment });
+        }
+    }
+    if let Some(usage) = answer.usage {
+        emit(StreamEvent::Usage(usage));
+    }
+    if let Some(finish) = answer.finish {
+        emit(StreamEvent::Finish(finish));
+    }
+    emit(StreamEvent::Done);
+}
+
+#[cfg(test)]
+mod tests;

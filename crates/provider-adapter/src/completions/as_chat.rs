@@ -1,0 +1,54 @@
+//! The same request as a chat completion, for providers of OpenAI's format.
+
+use std::borrow::Cow;
+
+use steelyard_types::{ChatRequest, Part};
+
+use super::request::DEFAULT_MAX_TOKENS;
+use crate::json::{Object, push_text};
+use crate::{Refusal, openai};
+
+/// Fields that chat completions do not have, all of which say nothing once they got here.
+const LEGACY: [&str; 5] = ["suffix", "echo", "best_of", "logprobs", "prompt"];
+
+/// Writes the request as a chat completion and hands it over: fields go as received, so that those
+/// that the neutral form has no word for reach the provider too.
+///
+/// # Errors
+/// What `carry` refuses, and a request that cannot be read as a chat completion.
+pub(crate) fn as_chat<T>(
+    request: &ChatRequest<'_>,
+    carry: impl FnOnce(&ChatRequest<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let body = chat_body(request);
+    let chat = openai::parse_chat_request(body.as_bytes()).map_err(|error| Refusal {
+        field: error.param.unwrap_or_else(|| "prompt".to_owned()),
+        reason: format!("cannot be carried as a chat completion: {}", error.message),
+    })?;
+    carry(&chat)
+}
+
+fn chat_body(request: &ChatRequest<'_>) -> String {
+    let mut body = Object::with_capacity(1_024);
+    let mut limit = Cow::Owned(DEFAULT_MAX_TOKENS.to_string());
+    for field in &request.fields {
+        let value = field.value.get();
+        match field.name.as_ref() {
+            name if LEGACY.contains(&name) => {}
+            "max_tokens" if value == "null" => {}
+            "max_tokens" => limit = Cow::Borrowed(value),
+            name => body.raw(name, value),
+        }
+    }
+    body.raw("max_tokens", &limit);
+    let texts = request.messages.iter().flat_map(|message| &message.content);
+    let mut messages = String::from("[{\"role\":\"user\",\"content\":");
+    let prompt = texts.filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_ref()),
+        _ => None,
+    });
+    push_text(&mut messages, &prompt.collect::<Cow<'_, str>>());
+    messages.push_str("}]");
+    body.raw("messages", &messages);
+    body.close()
+}
