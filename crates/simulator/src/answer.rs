@@ -160,7 +160,7 @@ fn calls(ask: &Ask, markers: &Markers, topic: &str) -> Vec<FunctionCall> {
     let offered = |name: &str| ask.offers.iter().find(|offer| offer.name == name);
     let make = |offer: &Offer, arguments: Option<Value>| FunctionCall {
         name: offer.name.clone(),
-        arguments: arguments.unwrap_or_else(|| instance(&offer.parameters, topic, 0)),
+        arguments: arguments.unwrap_or_else(|| instance(&offer.parameters, topic)),
     };
     let named = match &ask.choice {
         Choice::None => return Vec::new(),
@@ -220,7 +220,7 @@ fn words(ask: &Ask, markers: &Markers, topic: &str, draw: &mut Draw) -> String {
         } else {
             json!({"type": "object"})
         };
-        return match instance(&schema, topic, 0) {
+        return match instance(&schema, topic) {
             Value::Object(entries) if entries.is_empty() => json!({"answer": subject(topic)}),
             value => value,
         }
