@@ -8,19 +8,21 @@
 mod binary;
 mod client;
 mod metrics;
+mod not_yet;
 mod policy;
 mod process;
-mod python;
 mod scratch;
+mod sdk;
 mod stage;
 
 pub use binary::steelyard;
 pub use client::{Answer, Client, Streamed, chat, user};
 pub use metrics::{Metrics, Sample};
-pub use policy::{Kind, PolicyFile};
+pub use not_yet::refused;
+pub use policy::{FULL, Kind, PolicyFile};
 pub use process::{Lines, Process, Ran, run, signal};
-pub use python::run_python;
 pub use scratch::Scratch;
+pub use sdk::Sdk;
 pub use stage::{Gateway, Sim, Stage, prices};
 
 use std::time::Duration;

@@ -2,7 +2,18 @@
 
 use std::fmt::Write as _;
 
-/// A kind of provider with two of its models, the first one cheap.
+/// Features of a model that can do all that the gateway carries.
+pub const FULL: [&str; 7] = [
+    "streaming",
+    "tools",
+    "parallel_tools",
+    "reasoning",
+    "prompt_cache",
+    "json_schema",
+    "vision",
+];
+
+/// A kind of provider with three of its models, the first one cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     /// Its name here, and its provider's name in the policy.
@@ -19,87 +30,107 @@ pub struct Kind {
     pub cheap: &'static str,
     /// What it calls the dear model, `NAME-dear` in the policy.
     pub dear: &'static str,
+    /// What it calls the model that can do all that is carried to this kind, `NAME-full` in the
+    /// policy.
+    pub full: &'static str,
+    /// What that model cannot do of [`FULL`].
+    pub lacks: &'static [&'static str],
+    /// Facts of that model, as further fields in flow form.
+    pub facts: &'static str,
 }
 
 impl Kind {
-    /// Every kind there is; DashScope in both of its modes.
+    /// Every kind there is; DashScope in both of its modes. The full models are of the generation
+    /// of which each provider's ways are oldest: their budgets and their ids.
     pub const ALL: [Self; 8] = [
-        Self::new("openai", "openai", "/openai/v1", "gpt-4o-mini", "gpt-4o"),
         Self::new(
-            "anthropic",
+            "openai",
+            "/openai/v1",
+            ["gpt-4o-mini", "gpt-4o", "gpt-5-mini"],
+        )
+        .with_facts("refuses_sampling: true"),
+        Self::new(
             "anthropic",
             "/anthropic",
-            "claude-haiku-4-5",
-            "claude-sonnet-4-5",
-        ),
+            ["claude-haiku-4-5", "claude-sonnet-4-5", "claude-sonnet-4-5"],
+        )
+        .with_facts("reasoning: budget"),
         Self::new(
             "gemini",
-            "gemini",
             "/gemini",
-            "gemini-2.0-flash-lite",
-            "gemini-2.0-flash",
-        ),
+            [
+                "gemini-2.0-flash-lite",
+                "gemini-2.0-flash",
+                "gemini-2.5-flash",
+            ],
+        )
+        .with_facts("reasoning: budget"),
         Self {
             region: Some("intl"),
             key: "sk-sim-intl-e2e-dashscope-secret",
             ..Self::new(
                 "dashscope",
-                "dashscope",
                 "/dashscope-intl",
-                "qwen-plus",
-                "qwen-max",
+                ["qwen-plus", "qwen-max", "qwen3.6-plus"],
             )
-        },
+        }
+        .with_facts("structured_output: object"),
         Self {
+            kind: "dashscope_compatible",
             region: Some("intl"),
             key: "sk-sim-intl-e2e-compatible-mode-secret",
             ..Self::new(
                 "dashscope-compatible",
-                "dashscope_compatible",
                 "/dashscope-intl/compatible-mode/v1",
-                "qwen-plus",
-                "qwen-max",
+                ["qwen-plus", "qwen-max", "qwen3.6-plus"],
             )
-        },
+        }
+        .with_facts("structured_output: object"),
         Self::new(
-            "mistral",
             "mistral",
             "/mistral/v1",
-            "mistral-small-latest",
-            "mistral-large-latest",
+            [
+                "mistral-small-latest",
+                "mistral-large-latest",
+                "mistral-medium-3-5",
+            ],
         ),
-        Self::new(
-            "deepseek",
-            "deepseek",
-            "/deepseek",
-            "deepseek-chat",
-            "deepseek-v4-pro",
-        ),
-        Self::new(
-            "compatible",
-            "openai_compatible",
-            "/compatible/v1",
-            "gpt-oss:20b",
-            "llama3.3",
-        ),
+        Self {
+            lacks: &["vision"],
+            ..Self::new(
+                "deepseek",
+                "/deepseek",
+                ["deepseek-chat", "deepseek-v4-pro", "deepseek-v4-pro"],
+            )
+        }
+        .with_facts("structured_output: object"),
+        Self {
+            kind: "openai_compatible",
+            ..Self::new(
+                "compatible",
+                "/compatible/v1",
+                ["gpt-oss:20b", "llama3.3", "gemma3:27b"],
+            )
+        },
     ];
 
-    const fn new(
-        name: &'static str,
-        kind: &'static str,
-        base_path: &'static str,
-        cheap: &'static str,
-        dear: &'static str,
-    ) -> Self {
+    const fn new(name: &'static str, base_path: &'static str, models: [&'static str; 3]) -> Self {
         Self {
             name,
-            kind,
+            kind: name,
             region: None,
             base_path,
             key: "sk-sim-e2e-provider-secret",
-            cheap,
-            dear,
+            cheap: models[0],
+            dear: models[1],
+            full: models[2],
+            lacks: &[],
+            facts: "",
         }
+    }
+
+    const fn with_facts(self, facts: &'static str) -> Self {
+        Self { facts, ..self }
     }
 
     /// The kind of that name.
@@ -141,6 +172,7 @@ impl PolicyFile {
                 .provider(name, kind, simulator, "")
                 .model(&format!("{name}-cheap"), name, kind.cheap, "test/penny")
                 .model(&format!("{name}-dear"), name, kind.dear, "test/pound")
+                .full_model(kind)
                 .route(
                     &format!("{name}-ladder"),
                     &format!("{name}-cheap, {name}-dear"),
@@ -165,14 +197,32 @@ impl PolicyFile {
         self
     }
 
-    /// Adds a model.
+    /// Adds a model that knows neither pictures nor schemas.
     #[must_use]
-    pub fn model(mut self, name: &str, provider: &str, upstream: &str, price: &str) -> Self {
+    pub fn model(self, name: &str, provider: &str, upstream: &str, price: &str) -> Self {
+        self.model_with(
+            name,
+            provider,
+            upstream,
+            price,
+            "features: [streaming, tools, parallel_tools, reasoning, prompt_cache]",
+        )
+    }
+
+    /// Adds a model; `more` are further fields in flow form.
+    #[must_use]
+    pub fn model_with(
+        mut self,
+        name: &str,
+        provider: &str,
+        upstream: &str,
+        price: &str,
+        more: &str,
+    ) -> Self {
         let _ = writeln!(
             self.models,
             "  {name}: {{ provider: {provider}, upstream: \"{upstream}\", capability: 0.9, \
-             context_window: 100000, max_output_tokens: 16000, price: {price}, \
-             features: [streaming, tools, parallel_tools, reasoning, prompt_cache] }}",
+             context_window: 100000, max_output_tokens: 16000, price: {price}, {more} }}",
         );
         self
     }
@@ -185,6 +235,17 @@ impl PolicyFile {
             "  {name}: {{ provider: {provider}, upstream: \"{upstream}\", price: test/penny, {facts} }}",
         );
         self
+    }
+
+    /// Adds the full model of a kind.
+    fn full_model(self, kind: &Kind) -> Self {
+        let features: Vec<_> = FULL
+            .into_iter()
+            .filter(|feature| !kind.lacks.contains(feature))
+            .collect();
+        let more = format!("features: [{}], {}", features.join(", "), kind.facts);
+        let name = format!("{}-full", kind.name);
+        self.model_with(&name, kind.name, kind.full, "test/penny", &more)
     }
 
     /// Adds a route; `candidates` are divided by commas, `more` are further fields in flow form.

@@ -44,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) pieces: Vec<String>,
     /// Visible reasoning; empty where there is none.
     pub(crate) reasoning: String,
+    /// Whether only the provider is to be able to read the reasoning.
+    pub(crate) redacted: bool,
     pub(crate) calls: Vec<FunctionCall>,
     /// None where a fault has taken it away.
     pub(crate) finish: Option<Finish>,
@@ -67,6 +69,7 @@ impl Answer {
         Self {
             pieces: Vec::new(),
             reasoning: String::new(),
+            redacted: false,
             calls: Vec::new(),
             finish: Some(Finish::Stop),
             stopped_by: None,
@@ -89,7 +92,7 @@ pub(crate) fn compose(ask: &Ask, draw: &mut Draw) -> Answer {
     if stopped_by.is_some() {
         finish = Finish::StopText;
     }
-    let reasoning = if markers.think {
+    let reasoning = if markers.think || markers.redact {
         reasoning(&topic)
     } else {
         String::new()
@@ -136,6 +139,7 @@ pub(crate) fn compose(ask: &Ask, draw: &mut Draw) -> Answer {
     Answer {
         pieces,
         reasoning,
+        redacted: markers.redact,
         calls,
         finish: Some(finish),
         stopped_by,
@@ -156,7 +160,7 @@ fn calls(ask: &Ask, markers: &Markers, topic: &str) -> Vec<FunctionCall> {
     let offered = |name: &str| ask.offers.iter().find(|offer| offer.name == name);
     let make = |offer: &Offer, arguments: Option<Value>| FunctionCall {
         name: offer.name.clone(),
-        arguments: arguments.unwrap_or_else(|| instance(&offer.parameters, topic, 0)),
+        arguments: arguments.unwrap_or_else(|| instance(&offer.parameters, topic)),
     };
     let named = match &ask.choice {
         Choice::None => return Vec::new(),
@@ -201,6 +205,12 @@ fn words(ask: &Ask, markers: &Markers, topic: &str, draw: &mut Draw) -> String {
     if let Some(text) = &markers.say {
         return text.clone();
     }
+    if markers.look {
+        return match ask.pictures.as_slice() {
+            [] => "I see no picture.".to_owned(),
+            pictures => format!("I see {}.", pictures.join("; ")),
+        };
+    }
     if let Some(events) = markers.events {
         return (1..=events).map(|n| format!("word{n} ")).collect();
     }
@@ -210,7 +220,7 @@ fn words(ask: &Ask, markers: &Markers, topic: &str, draw: &mut Draw) -> String {
         } else {
             json!({"type": "object"})
         };
-        return match instance(&schema, topic, 0) {
+        return match instance(&schema, topic) {
             Value::Object(entries) if entries.is_empty() => json!({"answer": subject(topic)}),
             value => value,
         }

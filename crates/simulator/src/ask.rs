@@ -36,6 +36,8 @@ pub(crate) struct Ask {
     pub(crate) results: Vec<String>,
     pub(crate) max_tokens: Option<u64>,
     pub(crate) stops: Vec<String>,
+    /// What is seen of the pictures in the prompt, in order, those in results of functions too.
+    pub(crate) pictures: Vec<String>,
     /// The model reasons before it answers.
     pub(crate) reasons: bool,
     /// The answer must be JSON, of this schema where it is an object.

@@ -35,7 +35,9 @@
 //! | `[[say:TEXT]]` | answers exactly TEXT |
 //! | `[[events:N]]` | N text deltas in a stream |
 //! | `[[tool:NAME {"a": 1}]]` | calls the offered function; several markers, several calls |
+//! | `[[look]]` | tells which pictures the prompt holds |
 //! | `[[think]]` | adds visible reasoning and reasoning tokens |
+//! | `[[redact]]` | the same, which at Anthropic only the provider can read |
 //! | `[[cached:N]]` | reports N cached prompt tokens |
 //! | `[[length]]` | ends with the length finish reason |
 //! | `[[filter]]` | ends as filtered, in the provider's way |
@@ -64,8 +66,10 @@ mod draw;
 mod fault;
 mod json;
 mod markers;
+mod pictures;
 mod providers;
 mod schema;
+mod seal;
 mod server;
 mod state;
 mod tokens;
@@ -93,6 +97,8 @@ pub struct SimulatorConfig {
     pub faults: Vec<FaultRule>,
     /// Models that every provider knows besides its own.
     pub extra_models: Vec<String>,
+    /// Takes proofs of thoughts that it did not give itself: for requests recorded elsewhere.
+    pub foreign_proofs: bool,
 }
 
 /// All simulated providers.
@@ -110,6 +116,7 @@ impl Simulator {
             seed: config.seed,
             latency: config.latency,
             extra_models: config.extra_models,
+            foreign_proofs: config.foreign_proofs,
             state: SimState::new(faults),
         };
         Self {

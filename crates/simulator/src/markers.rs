@@ -7,7 +7,9 @@ use serde_json::Value;
 pub(crate) struct Markers {
     pub(crate) say: Option<String>,
     pub(crate) events: Option<usize>,
+    pub(crate) look: bool,
     pub(crate) think: bool,
+    pub(crate) redact: bool,
     pub(crate) cached: Option<u64>,
     pub(crate) length: bool,
     pub(crate) filter: bool,
@@ -29,6 +31,8 @@ impl Markers {
                 "events" => {
                     markers.events = rest.trim().parse().ok().map(|n: usize| n.min(MOST_EVENTS));
                 }
+                "look" => markers.look = true,
+                "redact" => markers.redact = true,
                 "think" => markers.think = true,
                 "cached" => markers.cached = rest.trim().parse().ok(),
                 "length" => markers.length = true,
@@ -92,12 +96,13 @@ mod tests {
     #[test]
     fn all_markers_are_read() {
         let text = "Hi [[tool:get {\"ids\": [[1]]}]] [[tool:other]] [[say:a: b]] [[events:7]] \
-                    [[think]] [[cached:12]] [[length]] [[filter]] there";
+                    [[think]] [[redact]] [[look]] [[cached:12]] [[length]] [[filter]] there";
         let markers = Markers::read(text);
         assert_eq!(markers.say.as_deref(), Some("a: b"));
         assert_eq!(markers.events, Some(7));
         assert_eq!(markers.cached, Some(12));
-        assert!(markers.think && markers.length && markers.filter);
+        let flags = [markers.think, markers.redact, markers.look, markers.length];
+        assert!(flags.iter().all(|flag| *flag) && markers.filter);
         assert_eq!(markers.tools.last(), Some(&("other".to_owned(), None)));
     }
 

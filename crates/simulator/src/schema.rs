@@ -5,10 +5,21 @@ use serde_json::{Map, Value};
 use crate::answer::subject;
 
 /// A small value that fits a JSON Schema; strings speak of the prompt.
-pub(crate) fn instance(schema: &Value, topic: &str, depth: u8) -> Value {
-    const DEEPEST: u8 = 8;
+pub(crate) fn instance(schema: &Value, topic: &str) -> Value {
+    instance_within(schema, schema, topic, 0)
+}
+
+/// The same of a part of the schema `root`.
+fn instance_within(root: &Value, schema: &Value, topic: &str, depth: u8) -> Value {
+    const DEEPEST: u8 = 16;
     if depth >= DEEPEST {
         return Value::Null;
+    }
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        let target = reference.strip_prefix('#').and_then(|at| root.pointer(at));
+        return target.map_or(Value::Null, |target| {
+            instance_within(root, target, topic, depth + 1)
+        });
     }
     if let Some(fixed) = schema.get("const") {
         return fixed.clone();
@@ -26,7 +37,7 @@ pub(crate) fn instance(schema: &Value, topic: &str, depth: u8) -> Value {
             .and_then(Value::as_array)
             .and_then(|all| all.first())
         {
-            return instance(first, topic, depth + 1);
+            return instance_within(root, first, topic, depth + 1);
         }
     }
     let kind = match schema.get("type") {
@@ -41,14 +52,14 @@ pub(crate) fn instance(schema: &Value, topic: &str, depth: u8) -> Value {
         Some("boolean") => Value::from(true),
         Some("null") => Value::Null,
         Some("array") => match schema.get("items") {
-            Some(items) => Value::Array(vec![instance(items, topic, depth + 1)]),
+            Some(items) => Value::Array(vec![instance_within(root, items, topic, depth + 1)]),
             None => Value::Array(Vec::new()),
         },
-        _ => Value::Object(properties(schema, topic, depth)),
+        _ => Value::Object(properties(root, schema, topic, depth)),
     }
 }
 
-fn properties(schema: &Value, topic: &str, depth: u8) -> Map<String, Value> {
+fn properties(root: &Value, schema: &Value, topic: &str, depth: u8) -> Map<String, Value> {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return Map::new();
     };
@@ -58,6 +69,6 @@ fn properties(schema: &Value, topic: &str, depth: u8) -> Map<String, Value> {
         .filter(|(name, _)| {
             required.is_none_or(|names| names.iter().any(|each| each.as_str() == Some(name)))
         })
-        .map(|(name, inner)| (name.clone(), instance(inner, topic, depth + 1)))
+        .map(|(name, inner)| (name.clone(), instance_within(root, inner, topic, depth + 1)))
         .collect()
 }

@@ -44,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     pub(crate) latency: LatencyModel,
     pub(crate) extra_models: Vec<String>,
+    pub(crate) foreign_proofs: bool,
     pub(crate) state: SimState,
 }
 
@@ -142,6 +143,7 @@ async fn exchange(
         headers: &head.headers,
         body: json.as_ref().map_err(String::as_str),
         extra_models: &shared.extra_models,
+        foreign_proofs: shared.foreign_proofs,
     };
     let mut draw = Draw::new(shared.seed, &[path.as_bytes(), body]);
     let (script, fault) = plan(shared, provider, &call, &mut draw);

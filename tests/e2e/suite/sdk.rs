@@ -1,6 +1,7 @@
-//! The official SDKs of OpenAI and Anthropic against every kind of provider.
+//! The official SDKs of OpenAI and Anthropic, and what is built on them, against every kind of
+//! provider.
 
-use steelyard_e2e::{Stage, run_python};
+use steelyard_e2e::{Sdk, Stage, refused};
 
 use crate::keys::VirtualKey;
 
@@ -14,21 +15,84 @@ fn classes(kind: &str) -> &'static [&'static str] {
     }
 }
 
-/// Runs the scripts of both SDKs.
-async fn conversations(kind: &str) {
+/// What a provider shows of its model's reasoning. OpenAI keeps the thoughts to itself.
+fn shown(kind: &str) -> &'static str {
+    match kind {
+        "openai" => "tokens",
+        "mistral" | "compatible" => "thoughts",
+        _ => "thoughts,tokens",
+    }
+}
+
+/// Runs scripts with the full model of a kind, each with the door that it comes through. All of
+/// them are run, so that all that is wrong shows at once.
+async fn scripts(kind: &str, scripts: &[(Sdk, &str, &str)]) {
+    let mut stage = Stage::start().await;
+    let model = format!("{kind}-full");
+    let mut failures = Vec::new();
+    for (sdk, script, door) in scripts {
+        let refused = refused(door, kind);
+        let arguments = [&stage.gateway.base, model.as_str(), &refused, shown(kind)];
+        failures.extend(sdk.run(script, &arguments).await.err());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    stage.gateway.sound();
+}
+
+/// Runs the scripts of both official SDKs for Python.
+async fn python(kind: &str) {
     let mut stage = Stage::start().await;
     let route = format!("{kind}-ladder");
     let arguments = [&[stage.gateway.base.as_str(), &route], classes(kind)].concat();
-    run_python("conversations.py", &arguments).await;
-    run_python("messages.py", &arguments).await;
+    for script in ["conversations.py", "messages.py"] {
+        let ran = Sdk::Python.run(script, &arguments).await;
+        ran.unwrap_or_else(|failure| panic!("{failure}"));
+    }
     stage.gateway.sound();
+    let full = [
+        (Sdk::Python, "openai_full.py", "chat"),
+        (Sdk::Python, "messages_full.py", "messages"),
+    ];
+    scripts(kind, &full).await;
+}
+
+/// Runs the scripts of what is built on them.
+async fn frameworks(kind: &str) {
+    let all = [
+        (Sdk::PythonFrameworks, "langchain_chat.py", "chat"),
+        (Sdk::PythonFrameworks, "instructor_models.py", "chat"),
+        (Sdk::PythonFrameworks, "litellm_client.py", "both"),
+    ];
+    scripts(kind, &all).await;
+}
+
+/// Runs the scripts of the SDKs for Node.
+async fn node(kind: &str) {
+    let all = [
+        (Sdk::Node, "openai.mjs", "chat"),
+        (Sdk::Node, "anthropic.mjs", "messages"),
+        (Sdk::Node, "vercel.mjs", "both"),
+    ];
+    scripts(kind, &all).await;
 }
 
 macro_rules! for_each_kind {
     ($($test:ident: $kind:literal),* $(,)?) => {
-        $(#[tokio::test]
-        async fn $test() {
-            conversations($kind).await;
+        $(mod $test {
+            #[tokio::test]
+            async fn with_python() {
+                super::python($kind).await;
+            }
+
+            #[tokio::test]
+            async fn with_frameworks_for_python() {
+                super::frameworks($kind).await;
+            }
+
+            #[tokio::test]
+            async fn with_node() {
+                super::node($kind).await;
+            }
         })*
 
         #[test]
@@ -41,14 +105,14 @@ macro_rules! for_each_kind {
 }
 
 for_each_kind! {
-    conversations_with_openai: "openai",
-    conversations_with_anthropic: "anthropic",
-    conversations_with_gemini: "gemini",
-    conversations_with_dashscope: "dashscope",
-    conversations_with_dashscope_compatible: "dashscope-compatible",
-    conversations_with_mistral: "mistral",
-    conversations_with_deepseek: "deepseek",
-    conversations_with_a_compatible_server: "compatible",
+    openai: "openai",
+    anthropic: "anthropic",
+    gemini: "gemini",
+    dashscope: "dashscope",
+    dashscope_compatible: "dashscope-compatible",
+    mistral: "mistral",
+    deepseek: "deepseek",
+    compatible_server: "compatible",
 }
 
 #[tokio::test]
@@ -79,6 +143,7 @@ async fn errors(script: &str) {
         &narrow.text,
         &limited.text,
     ];
-    run_python(script, &arguments).await;
+    let ran = Sdk::Python.run(script, &arguments).await;
+    ran.unwrap_or_else(|failure| panic!("{failure}"));
     stage.gateway.sound();
 }

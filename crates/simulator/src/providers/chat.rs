@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::ask::{Ask, Choice, Offer};
 use crate::check::{At, Checked, Problem, tokens_of};
+use crate::pictures::{self, Flaw};
 use crate::tokens;
 
 /// How one server differs from the others when it reads a request.
@@ -12,6 +13,8 @@ pub(crate) struct Dialect {
     pub(crate) roles: &'static [&'static str],
     /// Types of the parts of a message's content.
     pub(crate) parts: &'static [&'static str],
+    /// The same in messages that are not the user's, where it differs.
+    pub(crate) parts_elsewhere: Option<&'static [&'static str]>,
     /// All members that a body may have; none for servers that ignore what they do not know.
     pub(crate) fields: Option<&'static [&'static str]>,
     /// All members that a message may have, likewise.
@@ -44,6 +47,7 @@ pub(crate) fn read(body: &At<'_>, dialect: &Dialect) -> Checked<Ask> {
         check_order(&messages)?;
     }
     read_history(&messages, &mut ask);
+    read_pictures(&messages, &mut ask);
     read_tools(body, dialect, &mut ask)?;
     read_parameters(body, dialect, &mut ask)?;
     Ok(ask)
@@ -75,12 +79,13 @@ fn read_message(message: &At<'_>, dialect: &Dialect) -> Checked<()> {
         Some(content) if content.value.as_array().is_some_and(Vec::is_empty) && calls.is_some() => {
             Ok(())
         }
-        Some(content) => read_content(content, dialect),
+        Some(content) if role == "user" => read_content(content, dialect.parts),
+        Some(content) => read_content(content, dialect.parts_elsewhere.unwrap_or(dialect.parts)),
         None => Ok(()),
     }
 }
 
-fn read_content(content: &At<'_>, dialect: &Dialect) -> Checked<()> {
+fn read_content(content: &At<'_>, parts: &[&'static str]) -> Checked<()> {
     if content.value.is_string() {
         return Ok(());
     }
@@ -90,11 +95,47 @@ fn read_content(content: &At<'_>, dialect: &Dialect) -> Checked<()> {
         return Err(content.violates(Problem::WrongType { expected, got }));
     }
     for part in content.full_items()? {
-        if part.need("type")?.one_of(dialect.parts)? == "text" {
-            part.need("text")?.text()?;
+        match part.need("type")?.one_of(parts)? {
+            "text" => part.need("text")?.text().map(|_| ())?,
+            "image_url" => read_picture(&part).map(|_| ())?,
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// What is seen of a picture. Mistral takes its address without an object around it too.
+fn read_picture(part: &At<'_>) -> Checked<String> {
+    let picture = part.need("image_url")?;
+    let url = if picture.value.is_string() {
+        picture
+    } else {
+        if let Some(detail) = picture.get("detail") {
+            detail.one_of(&["auto", "low", "high", "original"])?;
+        }
+        picture.need("url")?
+    };
+    pictures::at(url.text()?).map_err(|flaw| {
+        let (message, code) = match flaw {
+            Flaw::NoAddress => (
+                "Invalid image URL: it must be a URL or a data URL.",
+                "invalid_image_url",
+            ),
+            Flaw::NotBase64 => (
+                "Invalid image data: it must be base64-encoded.",
+                "invalid_base64",
+            ),
+            Flaw::Format(_) => (
+                "You uploaded an unsupported image. Please make sure your image has of one the \
+                 following formats: ['png', 'jpeg', 'gif', 'webp'].",
+                "invalid_image_format",
+            ),
+        };
+        url.violates(Problem::Rule {
+            message: message.to_owned(),
+            code: Some(code),
+        })
+    })
 }
 
 fn read_call(call: &At<'_>) -> Checked<()> {
@@ -175,6 +216,18 @@ pub(crate) fn read_history(messages: &[At<'_>], ask: &mut Ask) {
             Some("tool" | "function") => ask.results.push(text_of(&message.value["content"])),
             _ => {}
         }
+    }
+}
+
+/// What is seen of the pictures, which were read before.
+fn read_pictures(messages: &[At<'_>], ask: &mut Ask) {
+    for message in messages {
+        let content = message.get("content");
+        let parts = content.and_then(|content| content.items().ok());
+        let pictures = parts.into_iter().flatten();
+        let pictures = pictures.filter(|part| part.value["type"] == "image_url");
+        ask.pictures
+            .extend(pictures.filter_map(|part| read_picture(&part).ok()));
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Compatible;
 const DIALECT: Dialect = Dialect {
     roles: &["system", "developer", "user", "assistant", "tool"],
     parts: &["text", "image_url", "input_audio", "video_url", "file"],
+    parts_elsewhere: None,
     fields: None,
     message_fields: None,
     most_temperature: 2.0,

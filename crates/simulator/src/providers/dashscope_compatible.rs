@@ -18,6 +18,7 @@ pub(crate) struct DashScopeCompatible;
 const DIALECT: Dialect = Dialect {
     roles: &["system", "user", "assistant", "tool", "function"],
     parts: &["text", "image_url", "input_audio", "video", "video_url"],
+    parts_elsewhere: None,
     fields: None,
     message_fields: None,
     most_temperature: 2.0,
@@ -106,6 +107,33 @@ impl Provider for DashScopeCompatible {
             return Err(refuse(
                 400,
                 message,
+                invalid,
+                "invalid_parameter_error",
+                draw,
+            ));
+        }
+        let object = ask.json.as_ref().is_some_and(|schema| !schema.is_object());
+        let says_json = || {
+            value["messages"]
+                .to_string()
+                .to_lowercase()
+                .contains("json")
+        };
+        let forced = matches!(ask.choice, Choice::Required | Choice::Named(_));
+        let flaw = if !ask.pictures.is_empty() && !dashscope::sees(&ask.model) {
+            Some("Unexpected item type in content.")
+        } else if thinks && forced {
+            Some(dashscope::FORCED_WHILE_THINKING)
+        } else if object && !says_json() {
+            Some(dashscope::NO_JSON)
+        } else {
+            None
+        };
+        if let Some(flaw) = flaw {
+            let message = format!("<400> InternalError.Algo.InvalidParameter: {flaw}");
+            return Err(refuse(
+                400,
+                &message,
                 invalid,
                 "invalid_parameter_error",
                 draw,

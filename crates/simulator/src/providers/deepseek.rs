@@ -17,6 +17,7 @@ pub(crate) struct DeepSeek;
 const DIALECT: Dialect = Dialect {
     roles: &["system", "user", "assistant", "tool"],
     parts: &["text"],
+    parts_elsewhere: None,
     fields: None,
     message_fields: None,
     most_temperature: 2.0,
@@ -135,7 +136,20 @@ impl Provider for DeepSeek {
             let message = "stream_options should be set along with stream = true";
             return Err(refuse(400, message, invalid));
         }
-        ask.reasons = ask.model == "deepseek-reasoner";
+        if body.value["response_format"]["type"] == "json_schema" {
+            let message = "This response_format type is unavailable now";
+            return Err(refuse(400, message, invalid));
+        }
+        let says_json = value["messages"]
+            .to_string()
+            .to_lowercase()
+            .contains("json");
+        if body.value["response_format"]["type"] == "json_object" && !says_json {
+            let message = "Prompt must contain the word 'json' in some form to use \
+                'response_format' of type 'json_object'.";
+            return Err(refuse(400, message, invalid));
+        }
+        ask.reasons = ask.model == "deepseek-reasoner" || value["thinking"]["type"] == "enabled";
         Ok(ask)
     }
 

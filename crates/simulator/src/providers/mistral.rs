@@ -25,6 +25,7 @@ const DIALECT: Dialect = Dialect {
         "file",
         "input_audio",
     ],
+    parts_elsewhere: None,
     fields: Some(FIELDS),
     message_fields: Some(MESSAGE_FIELDS),
     most_temperature: 1.5,

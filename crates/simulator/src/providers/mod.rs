@@ -34,6 +34,8 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Result<&'a Value, &'a str>,
     /// Models that exist although the provider's own list does not hold them.
     pub(crate) extra_models: &'a [String],
+    /// Whether proofs of thoughts are taken that were not given here.
+    pub(crate) foreign_proofs: bool,
 }
 
 impl Call<'_> {

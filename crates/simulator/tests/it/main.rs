@@ -4,6 +4,7 @@
 mod control;
 mod faults;
 mod formats;
+mod models;
 mod recordings;
 mod refusals;
 mod rig;

@@ -112,6 +112,7 @@ async fn rig(all: &[Recording]) -> Rig {
     let extra_models = good.map(|each| each.model.clone()).collect();
     Rig::with(SimulatorConfig {
         extra_models,
+        foreign_proofs: true,
         ..SimulatorConfig::default()
     })
     .await

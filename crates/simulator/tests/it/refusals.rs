@@ -295,7 +295,7 @@ async fn gemini_counts_responses_and_wants_signatures() {
     let turn = |role: &str, parts: Value| json!({"role": role, "parts": parts});
     let call = json!({"functionCall": {"name": "get_weather", "args": {}}});
     let signed = json!({"functionCall": {"name": "get_weather", "args": {}},
-        "thoughtSignature": "c2ln"});
+        "thoughtSignature": "skip_thought_signature_validator"});
     let response = json!({"functionResponse": {"name": "get_weather", "response": {"output": 1}}});
     let start = turn("user", json!([{"text": "hi"}]));
     let two = json!([

@@ -7,8 +7,15 @@ use sha2::{Digest, Sha256};
 use crate::debian::{self, runs};
 use crate::workspace::root;
 
-/// Where the environment notes which packages it holds.
-const INSTALLED: &str = "requirements.sha256";
+/// Where an environment notes which packages it holds.
+const INSTALLED: &str = "installed.sha256";
+
+/// Lists of Python packages and the environments that hold them, below `tests`. What is built on an
+/// SDK follows its releases late, so that the official SDKs have an environment of their own.
+const PYTHON: [(&str, &str); 2] = [
+    ("python/requirements.txt", ".venv"),
+    ("python/frameworks.txt", ".venv-frameworks"),
+];
 
 /// rustfmt and clippy, which a minimal installation of Rust lacks.
 pub(super) fn components() -> Result<()> {
@@ -23,25 +30,25 @@ pub(super) fn components() -> Result<()> {
     Ok(())
 }
 
-/// The official client SDKs, in an environment of their own at `tests/.venv`.
+/// The official client SDKs for Python and what is built on them, in environments of their own.
 pub(super) fn python() -> Result<()> {
-    let requirements = root().join("tests/python/requirements.txt");
-    let text = std::fs::read(&requirements)
-        .with_context(|| format!("cannot read {}", requirements.display()))?;
-    let hash: String = Sha256::digest(&text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let environment = root().join("tests/.venv");
+    for (list, environment) in PYTHON {
+        let tests = root().join("tests");
+        python_environment(&tests.join(list), &tests.join(environment))?;
+    }
+    Ok(())
+}
+
+fn python_environment(requirements: &Path, environment: &Path) -> Result<()> {
+    let hash = hash_of(&[requirements])?;
     let note = environment.join(INSTALLED);
     let python = environment.join("bin/python");
-    let is_current = std::fs::read_to_string(&note).is_ok_and(|known| known == hash);
     // The interpreter that it was made from may have been removed since.
-    if is_current && can_run(&python) {
+    if holds(&note, &hash) && can_run(&python) {
         return Ok(());
     }
     if !can_run(&python) {
-        make_environment(&environment)?;
+        make_environment(environment)?;
     }
     let pip = [
         "-m",
@@ -52,8 +59,45 @@ pub(super) fn python() -> Result<()> {
         "-r",
     ];
     let mut command = Command::new(&python);
-    run(command.args(pip).arg(&requirements))?;
+    run(command.args(pip).arg(requirements))?;
     std::fs::write(&note, hash).with_context(|| format!("cannot write {}", note.display()))
+}
+
+/// The official client SDKs for Node and what is built on them, in `tests/node/node_modules`.
+pub(super) fn node() -> Result<()> {
+    let folder = root().join("tests/node");
+    let lists = [
+        folder.join("package.json"),
+        folder.join("package-lock.json"),
+    ];
+    let hash = hash_of(&lists.each_ref().map(PathBuf::as_path))?;
+    let note = folder.join("node_modules").join(INSTALLED);
+    if !runs("node", &["--version"]) || !runs("npm", &["--version"]) {
+        debian::install(&["nodejs", "npm"])?;
+    } else if holds(&note, &hash) {
+        return Ok(());
+    }
+    // The packages are tried as they come: none of them needs a script to be installed.
+    let clean = ["ci", "--ignore-scripts", "--loglevel=error"];
+    run(Command::new("npm").args(clean).current_dir(&folder))?;
+    std::fs::write(&note, hash).with_context(|| format!("cannot write {}", note.display()))
+}
+
+/// One hash over all of these files.
+fn hash_of(files: &[&Path]) -> Result<String> {
+    let mut hash = Sha256::new();
+    for file in files {
+        let text =
+            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        hash.update(&text);
+    }
+    let bytes = hash.finalize();
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether an environment's note says that it was made from these lists.
+fn holds(note: &Path, hash: &str) -> bool {
+    std::fs::read_to_string(note).is_ok_and(|known| known == hash)
 }
 
 fn make_environment(folder: &Path) -> Result<()> {

@@ -1,5 +1,8 @@
 //! Anthropic Messages.
 
+mod format;
+mod history;
+mod picture;
 mod read;
 mod settings;
 
@@ -11,7 +14,7 @@ use crate::delivery::{Frame, Part, Payload, Reply};
 use crate::draw::{self, Draw};
 use crate::fault::StatusFault;
 use crate::json::{Node, object};
-use crate::tokens;
+use crate::{seal, tokens};
 
 use super::{Call, Provider, key_is_good};
 
@@ -135,10 +138,18 @@ struct Block {
     deltas: Vec<Node>,
 }
 
-fn blocks(answer: &Answer, draw: &mut Draw) -> Vec<Block> {
+fn blocks(ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if !answer.reasoning.is_empty() {
-        let signature = format!("EqkECkYI{}", draw.alnum(120));
+    if answer.redacted && !answer.reasoning.is_empty() {
+        let data = seal::sealed(&[&ask.model], 96, draw);
+        let block = object! { "type" => "redacted_thinking", "data" => &data };
+        blocks.push(Block {
+            whole: block.clone(),
+            empty: block,
+            deltas: Vec::new(),
+        });
+    } else if !answer.reasoning.is_empty() {
+        let signature = seal::sealed(&[&ask.model, &answer.reasoning], 104, draw);
         let mut deltas: Vec<Node> = tokens::pieces(&answer.reasoning)
             .into_iter()
             .map(|piece| object! { "type" => "thinking_delta", "thinking" => piece })
@@ -218,7 +229,7 @@ fn stream(ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<Frame> {
             "event: ping\ndata: {\"type\": \"ping\"}\n\n".into(),
         )
     };
-    for (index, block) in blocks(answer, draw).into_iter().enumerate() {
+    for (index, block) in blocks(ask, answer, draw).into_iter().enumerate() {
         let start = object! { "index" => index, "content_block" => block.empty };
         frames.push(event(Part::Opening, "content_block_start", start, draw));
         if index == 0 {
@@ -285,13 +296,15 @@ impl Provider for Anthropic {
             let message = format!("The request body is not valid JSON: {problem}");
             refuse(400, invalid, &message, draw)
         })?;
-        let mut ask = read::read(value, call.path == COUNT)
+        let ask = read::read(value, call.path == COUNT)
             .map_err(|text| refuse(400, invalid, &text, draw))?;
         if !call.knows(&ask.model, MODELS) {
             let message = format!("model: {}", ask.model);
             return Err(refuse(404, "not_found_error", &message, draw));
         }
-        settings::check_model(value, &mut ask).map_err(|text| refuse(400, invalid, &text, draw))?;
+        settings::check_model(value, &ask)
+            .and_then(|()| history::check(value, &ask, call.foreign_proofs))
+            .map_err(|text| refuse(400, invalid, &text, draw))?;
         Ok(ask)
     }
 
@@ -310,7 +323,7 @@ impl Provider for Anthropic {
             .header("content-type", "text/event-stream; charset=utf-8")
             .header("cache-control", "no-cache")
         } else {
-            let content = blocks(answer, draw)
+            let content = blocks(ask, answer, draw)
                 .into_iter()
                 .map(|block| block.whole)
                 .collect();

@@ -8,6 +8,7 @@ use crate::ask::Ask;
 use crate::check::{At, Checked, Expected, Problem, Violation, tokens_of};
 use crate::tokens;
 
+use super::picture::read_picture;
 use super::settings::{read_thinking, read_tools};
 
 /// Members of the request, beta ones included.
@@ -180,6 +181,7 @@ fn read_body(body: &At<'_>, counting: bool) -> Checked<Ask> {
         format.need("type")?.one_of(&["json_schema"])?;
         let schema = format.need("schema")?;
         schema.object()?;
+        super::format::check(&schema)?;
         ask.json = Some(schema.value.clone());
     }
     if body.value.to_string().contains("\"cache_control\":{") {
@@ -295,13 +297,14 @@ fn check_blocks(
                 if !open.remove(id) || text_seen {
                     return Err(stray_result(block, id, text_seen, earlier, &open));
                 }
-                check_result(block)?;
+                check_result(block, ask)?;
                 ask.results.push(result_text(&block.value["content"]));
             }
             "text" => {
                 text_seen = true;
                 check_text(block)?;
             }
+            "image" => ask.pictures.push(read_picture(block)?),
             _ => {}
         }
     }
@@ -344,7 +347,7 @@ fn stray_result(
     ))
 }
 
-fn check_result(block: &At<'_>) -> Checked<()> {
+fn check_result(block: &At<'_>, ask: &mut Ask) -> Checked<()> {
     let Some(content) = block
         .get("content")
         .filter(|content| !content.value.is_string())
@@ -359,8 +362,10 @@ fn check_result(block: &At<'_>) -> Checked<()> {
             "search_result",
             "tool_reference",
         ];
-        if part.need("type")?.one_of(&kinds)? == "text" {
-            check_text(&part)?;
+        match part.need("type")?.one_of(&kinds)? {
+            "text" => check_text(&part)?,
+            "image" => ask.pictures.push(read_picture(&part)?),
+            _ => {}
         }
     }
     Ok(())

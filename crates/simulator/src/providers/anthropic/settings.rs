@@ -133,8 +133,32 @@ fn version(model: &str) -> (u32, u32) {
     (major, if minor > 99 { 0 } else { minor })
 }
 
+/// How a model is told to reason, and whether it can be held to a schema.
+fn check_reasoning(value: &Value, model: &str, version: (u32, u32)) -> Result<(), String> {
+    let config = &value["output_config"];
+    // Of version 4.5 only Opus takes an effort.
+    let takes_effort = version >= (4, 6) || version == (4, 5) && model.contains("opus");
+    let refused = match value["thinking"]["type"].as_str() {
+        // Version 3.7 was the first to think.
+        Some("enabled") if version < (3, 7) => "thinking is not supported by this model.",
+        Some("enabled") if version >= (4, 7) => {
+            "\"thinking.type.enabled\" is not supported for this model. Use \
+             \"thinking.type.adaptive\" and \"output_config.effort\" to control thinking behavior."
+        }
+        Some("adaptive") if version < (4, 6) => "adaptive thinking is not supported on this model.",
+        _ if !config["effort"].is_null() && !takes_effort => {
+            "This model does not support the effort parameter."
+        }
+        _ if !config["format"].is_null() && version < (4, 5) => {
+            "This model does not support output_config.format."
+        }
+        _ => return Ok(()),
+    };
+    Err(refused.to_owned())
+}
+
 /// What depends on the model: sampling parameters, prefill, roles.
-pub(super) fn check_model(value: &Value, ask: &mut Ask) -> Result<(), String> {
+pub(super) fn check_model(value: &Value, ask: &Ask) -> Result<(), String> {
     let version = version(&ask.model);
     if version >= (4, 7) {
         for name in ["temperature", "top_p", "top_k"] {
@@ -149,6 +173,7 @@ pub(super) fn check_model(value: &Value, ask: &mut Ask) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    check_reasoning(value, &ask.model, version)?;
     let messages = value["messages"]
         .as_array()
         .map(Vec::as_slice)

@@ -25,6 +25,11 @@ pub(crate) const INTERNAL: &str =
 pub(crate) const STREAM_ONLY: &str = "This model only support stream mode, please enable the \
     stream parameter to access the model. ";
 
+pub(crate) const FORCED_WHILE_THINKING: &str = "The tool_choice parameter does not support being \
+    set to required or object in thinking mode";
+pub(crate) const NO_JSON: &str = "'messages' must contain the word 'json' in some form, to use \
+    'response_format' of type 'json_object'.";
+
 const TEXT_PATH: &str = "/api/v1/services/aigc/text-generation/generation";
 const MULTIMODAL_PATH: &str = "/api/v1/services/aigc/multimodal-generation/generation";
 
@@ -128,6 +133,11 @@ pub(crate) fn identity(id: &str, draw: &mut Draw) -> Vec<(&'static str, String)>
         ),
         ("x-envoy-upstream-service-time", (took - 5).to_string()),
     ]
+}
+
+/// Models that take pictures.
+pub(crate) fn sees(model: &str) -> bool {
+    is_multimodal(model) || is_either(model)
 }
 
 /// Models that take images or sound and live at the multimodal address only.

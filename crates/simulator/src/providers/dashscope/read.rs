@@ -1,7 +1,8 @@
 //! What DashScope accepts, and in which words it refuses the rest.
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Choice};
 use crate::check::{At, Checked, Expected, Problem, Violation, tokens_of};
+use crate::pictures::{self, Flaw};
 use crate::providers::Call;
 use crate::providers::chat::{self, Dialect};
 use crate::tokens;
@@ -11,6 +12,7 @@ use super::{STREAM_ONLY, TEXT_PATH, answers_with_message, is_streamed, streams_o
 const DIALECT: Dialect = Dialect {
     roles: &["system", "user", "assistant", "tool"],
     parts: &[],
+    parts_elsewhere: None,
     fields: None,
     message_fields: None,
     most_temperature: 2.0,
@@ -106,6 +108,7 @@ fn read_messages(call: &Call<'_>, messages: &At<'_>, ask: &mut Ask) -> Checked<(
                 }
                 for item in items {
                     item.object()?;
+                    read_picture(call, &item, ask)?;
                 }
             }
             None if role == "assistant" && calls.is_some() => {}
@@ -125,6 +128,24 @@ fn read_messages(call: &Call<'_>, messages: &At<'_>, ask: &mut Ask) -> Checked<(
         }
     }
     chat::read_history(&messages, ask);
+    Ok(())
+}
+
+/// A picture, which only the multimodal address takes.
+fn read_picture(call: &Call<'_>, item: &At<'_>, ask: &mut Ask) -> Checked<()> {
+    let Some(image) = item.get("image") else {
+        return Ok(());
+    };
+    if call.path == TEXT_PATH {
+        return Err(item.breaks("url error, please check url！"));
+    }
+    let seen = pictures::at(image.text()?).map_err(|flaw| {
+        image.breaks(match flaw {
+            Flaw::Format(_) => "The image format is illegal and cannot be opened",
+            _ => "The provided URL does not appear to be valid. Ensure it is correctly formatted.",
+        })
+    })?;
+    ask.pictures.push(seen);
     Ok(())
 }
 
@@ -189,6 +210,16 @@ fn read_parameters(call: &Call<'_>, parameters: &At<'_>, ask: &mut Ask) -> Check
     ask.reasons = thinking(&ask.model, parameters.value);
     if streams_only(&ask.model, ask.reasons) && !ask.stream {
         return Err(parameters.breaks(STREAM_ONLY));
+    }
+    if ask.reasons && matches!(ask.choice, Choice::Required | Choice::Named(_)) {
+        return Err(parameters.breaks(super::FORCED_WHILE_THINKING));
+    }
+    let object = ask.json.as_ref().is_some_and(|schema| !schema.is_object());
+    let input = call
+        .field("input")
+        .map(|input| input.to_string().to_lowercase());
+    if object && !input.is_some_and(|input| input.contains("json")) {
+        return Err(parameters.breaks(super::NO_JSON));
     }
     if ask.reasons && ask.stream && parameters.value["incremental_output"] != true {
         return Err(parameters.breaks("This model only support incremental_output set to True."));

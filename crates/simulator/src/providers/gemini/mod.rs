@@ -9,7 +9,7 @@ use crate::delivery::{Frame, Part, Payload, Reply};
 use crate::draw::Draw;
 use crate::fault::StatusFault;
 use crate::json::{Node, object};
-use crate::tokens;
+use crate::{seal, tokens};
 
 use super::{Call, Provider, key_is_good};
 
@@ -35,6 +35,9 @@ const MODELS: &[&str] = &[
     "gemini-3.8-flash",
     "gemini-4-argon",
 ];
+
+/// Whose the proofs of thoughts are: any of Google's models takes those of another.
+const SEAL: &str = "gemini";
 
 /// Generations that think unless they are told not to.
 fn thinks(model: &str) -> bool {
@@ -169,7 +172,7 @@ fn parts(ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<Node> {
 }
 
 fn signature(draw: &mut Draw) -> String {
-    format!("Er8BCrwB{}=", draw.alnum(123))
+    seal::sealed(&[SEAL], 108, draw) + "="
 }
 
 /// Joins neighbouring texts of the same kind, as unary answers do.
@@ -293,6 +296,11 @@ impl Provider for Gemini {
             return Err(refuse(call, 404, &message, Vec::new()));
         }
         let mut ask = read::read(value, wants_signatures(model))
+            .and_then(|ask| {
+                read::check_proofs(value, call.foreign_proofs)?;
+                settings::check_thinking(value, model).map_err(|text| (text, Vec::new()))?;
+                Ok(ask)
+            })
             .map_err(|(text, details)| refuse(call, 400, &text, details))?;
         model.clone_into(&mut ask.model);
         ask.stream = form != Form::Unary;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::ask::Ask;
 use crate::check::{At, Checked, Expected, Path, Problem, Step, Violation};
 use crate::json::{Node, object};
+use crate::pictures::{self, Flaw};
 use crate::tokens;
 
 use super::settings::{read_config, read_tool, read_tool_config};
@@ -197,11 +198,45 @@ fn read_content(content: &At<'_>, ask: &mut Ask) -> Checked<()> {
     Ok(())
 }
 
+/// Pictures, inline or at an address. Other data is taken as it is.
+fn read_pictures(part: &At<'_>, ask: &mut Ask) -> Checked<()> {
+    if let Some(inline) = get(part, "inlineData") {
+        only(&inline, &["mimeType", "data", "displayName"])?;
+        let kind = get(&inline, "mimeType").map_or(Ok(""), |kind| kind.text())?;
+        let data = inline.need("data")?;
+        if kind.is_empty() {
+            return Err(inline.breaks("Unable to process input image: no mime type."));
+        }
+        if kind.starts_with("image/") {
+            let seen = pictures::inline(kind, data.text()?);
+            ask.pictures.push(seen.map_err(|flaw| match flaw {
+                Flaw::Format(kind) => data.breaks(format!("Unsupported MIME type: {kind}")),
+                _ => data.breaks(format!(
+                    "Invalid value at '{}' (TYPE_BYTES), Base64 decoding failed",
+                    snake_path(&data.path)
+                )),
+            })?);
+        }
+    }
+    if let Some(file) = get(part, "fileData") {
+        only(&file, &["mimeType", "fileUri", "displayName"])?;
+        let address = get(&file, "fileUri");
+        let address = address.map_or(Ok(""), |address| address.text())?;
+        let seen = pictures::at(address)
+            .ok()
+            .filter(|_| !address.starts_with("data:"));
+        let seen = seen.ok_or_else(|| file.breaks("Invalid or unsupported file uri"))?;
+        ask.pictures.push(seen);
+    }
+    Ok(())
+}
+
 fn read_part(part: &At<'_>, ask: &mut Ask) -> Checked<()> {
     ask.prompt_tokens += 1 + tokens::count_json(part.value);
     if let Some(text) = part.get("text") {
         text.text()?;
     }
+    read_pictures(part, ask)?;
     if let Some(call) = get(part, "functionCall") {
         only(
             &call,
@@ -225,6 +260,12 @@ fn read_part(part: &At<'_>, ask: &mut Ask) -> Checked<()> {
             ],
         )?;
         response.need("name")?.full_text()?;
+        for part in response
+            .get("parts")
+            .map_or(Ok(Vec::new()), |parts| parts.items())?
+        {
+            read_pictures(&part, ask)?;
+        }
         let content = response.need("response")?;
         content.object()?;
         let said = ["output", "result", "content"]
@@ -246,6 +287,28 @@ fn read_part(part: &At<'_>, ask: &mut Ask) -> Checked<()> {
              initialized field\n",
             part.path.bracketed()
         )));
+    }
+    Ok(())
+}
+
+/// Whether the proofs of thoughts in the history were given here.
+pub(super) fn check_proofs(value: &Value, foreign: bool) -> Result<(), Refusal> {
+    let contents = value["contents"].as_array().into_iter().flatten();
+    let parts = contents.flat_map(|content| content["parts"].as_array().into_iter().flatten());
+    for part in parts {
+        let proof = part
+            .get("thoughtSignature")
+            .or(part.get("thought_signature"));
+        let Some(proof) = proof
+            .and_then(Value::as_str)
+            .filter(|proof| !proof.is_empty())
+        else {
+            continue;
+        };
+        let own = crate::seal::is_sealed(&[super::SEAL], proof.trim_end_matches('='));
+        if !own && !foreign && proof != NO_SIGNATURE {
+            return Err(("Corrupted thought signature.".to_owned(), Vec::new()));
+        }
     }
     Ok(())
 }

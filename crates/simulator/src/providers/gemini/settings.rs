@@ -318,3 +318,38 @@ fn read_thinking(config: &At<'_>, ask: &mut Ask) -> Checked<()> {
     }
     Ok(())
 }
+
+/// What a model takes of `thinkingConfig`.
+pub(super) fn check_thinking(value: &Value, model: &str) -> Result<(), String> {
+    let member = |value: &Value, camel: &str, snake: &str| {
+        value.get(camel).or_else(|| value.get(snake)).cloned()
+    };
+    let config = member(value, "generationConfig", "generation_config");
+    let config = config.and_then(|config| member(&config, "thinkingConfig", "thinking_config"));
+    let Some(config) = config.filter(Value::is_object) else {
+        return Ok(());
+    };
+    let budget = member(&config, "thinkingBudget", "thinking_budget");
+    let has_level = member(&config, "thinkingLevel", "thinking_level").is_some();
+    if model.starts_with("gemini-1") || model.starts_with("gemini-2.0") {
+        return Err("Thinking is not supported by this model.".to_owned());
+    }
+    if has_level && model.starts_with("gemini-2") {
+        return Err("Thinking level is not supported for this model.".to_owned());
+    }
+    let least = if model.starts_with("gemini-2.5-pro") {
+        128
+    } else {
+        0
+    };
+    match budget.as_ref().and_then(Value::as_i64) {
+        Some(0) if least > 0 => {
+            Err("Budget 0 is invalid. This model only works in thinking mode.".to_owned())
+        }
+        Some(budget) if budget != -1 && !(least..=32_768).contains(&budget) => Err(format!(
+            "The thinking budget {budget} is invalid. Please choose a value between {least} and \
+             32768."
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,5 +1,6 @@
 //! OpenAI chat completions.
 
+mod format;
 mod rules;
 
 use crate::answer::{Answer, Finish};
@@ -29,6 +30,7 @@ const DIALECT: Dialect = Dialect {
         "developer",
     ],
     parts: &["text", "image_url", "input_audio", "file", "refusal"],
+    parts_elsewhere: Some(&["text", "refusal"]),
     fields: Some(FIELDS),
     message_fields: None,
     most_temperature: 2.0,
@@ -123,6 +125,12 @@ fn reasons(model: &str) -> bool {
     ["o1", "o3", "o4", "gpt-5", "gpt-6"]
         .iter()
         .any(|family| model.starts_with(family))
+}
+
+/// Models that take pictures: all but the oldest and the small reasoning ones.
+fn sees(model: &str) -> bool {
+    let families = ["gpt-3.5", "gpt-4-0", "o1-mini", "o3-mini"];
+    model != "gpt-4" && !families.iter().any(|family| model.starts_with(family))
 }
 
 /// An error in OpenAI's form.

@@ -173,6 +173,12 @@ pub(super) fn check_rules(body: &At<'_>, ask: &Ask) -> Checked<()> {
              type 'json_object'.",
         ));
     }
+    if !ask.pictures.is_empty() && !super::sees(&ask.model) {
+        return Err(body
+            .need("messages")?
+            .breaks("Invalid content type. image_url is only supported by certain models."));
+    }
+    super::format::check(body, &ask.model)?;
     if let Some(effort) = body.get("reasoning_effort") {
         effort.one_of(&["none", "minimal", "low", "medium", "high", "xhigh", "max"])?;
         if !reasons(&ask.model) {
