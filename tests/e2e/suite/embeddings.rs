@@ -1,7 +1,7 @@
 //! The door `POST /v1/embeddings`.
 
 use serde_json::{Value, json};
-use steelyard_e2e::{Answer, PolicyFile, Stage, run_python, user};
+use steelyard_e2e::{Answer, PolicyFile, Sdk, Stage, user};
 
 const PATH: &str = "/v1/embeddings";
 
@@ -259,7 +259,8 @@ async fn the_official_sdk_gets_completions_and_embeddings() {
     for (kind, _) in KINDS {
         let (chat, vectors) = (format!("{kind}-cheap"), format!("{kind}-vectors"));
         let arguments = [stage.gateway.base.as_str(), &chat, &vectors];
-        run_python("legacy.py", &arguments).await;
+        let ran = Sdk::Python.run("legacy.py", &arguments).await;
+        ran.unwrap_or_else(|report| panic!("{report}"));
     }
     stage.gateway.sound();
 }
