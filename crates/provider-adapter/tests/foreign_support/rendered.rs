@@ -72,7 +72,8 @@ pub(crate) fn unary(wire: WireFormat, headers: &Headers, body: &str) -> Value {
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(body["object"], "chat.completion");
     assert_eq!(body["created"], 1_790_000_000);
-    assert_eq!(body["choices"].as_array().unwrap().len(), 1);
+    // A few recordings asked for several answers (`n`).
+    assert!(!body["choices"].as_array().unwrap().is_empty());
     let choice = &body["choices"][0];
     let message = &choice["message"];
     assert_eq!(
