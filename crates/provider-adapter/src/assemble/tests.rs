@@ -15,6 +15,7 @@ fn context(dialect: Dialect) -> ReplyContext {
         created: 7,
         upstream_model: Arc::from("m-1"),
         include_usage: true,
+        function_call: false,
     }
 }
 

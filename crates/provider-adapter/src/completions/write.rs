@@ -135,6 +135,7 @@ mod tests {
             created: 7,
             upstream_model: "m".into(),
             include_usage,
+            function_call: false,
         }
     }
 

@@ -41,6 +41,7 @@ fn answered(
         created: 7,
         upstream_model: Arc::from("vec/1"),
         include_usage: false,
+        function_call: false,
     };
     let body = Bytes::from(body.to_string());
     let reply = read(wire, &head, body, &context, wanted)?;

@@ -232,21 +232,36 @@ impl ChunkWriter {
         let mut delta = std::mem::take(&mut self.scratch);
         delta.clear();
         delta.push('{');
-        let mut finish = None;
+        self.said(event, &mut delta);
+        delta.push('}');
+        let finish = match event {
+            StreamEvent::Finish(reason) => Some(*reason),
+            _ => None,
+        };
+        // One finish reason to an answer, whatever a decoder says.
+        if finish.is_none() || !self.finished {
+            self.finished |= finish.is_some();
+            self.chunk(&delta, None, finish);
+        }
+        self.scratch = delta;
+    }
+
+    /// The fields of the delta for a piece of an answer.
+    fn said(&self, event: &StreamEvent<'_>, delta: &mut String) {
         let field = |delta: &mut String, name: &str, text: &str| {
             delta.push_str(name);
             push_text(delta, text);
         };
         match event {
-            StreamEvent::Text(text) => field(&mut delta, "\"content\":", text),
-            StreamEvent::Reasoning(text) => field(&mut delta, "\"reasoning_content\":", text),
-            StreamEvent::Refusal(text) => field(&mut delta, "\"refusal\":", text),
+            StreamEvent::Text(text) => field(delta, "\"content\":", text),
+            StreamEvent::Reasoning(text) => field(delta, "\"reasoning_content\":", text),
+            StreamEvent::Refusal(text) => field(delta, "\"refusal\":", text),
             StreamEvent::ToolCallStart { index: 0, name, .. } if self.context.function_call => {
                 delta.push_str("\"function_call\":");
                 delta.push_str(&function(name, ""));
             }
             StreamEvent::ToolCallArguments { index: 0, fragment } if self.context.function_call => {
-                field(&mut delta, "\"function_call\":{\"arguments\":", fragment);
+                field(delta, "\"function_call\":{\"arguments\":", fragment);
                 delta.push('}');
             }
             StreamEvent::ToolCallStart { index, id, name } => {
@@ -258,25 +273,18 @@ impl ChunkWriter {
             StreamEvent::ToolCallArguments { index, fragment } => {
                 delta.push_str("\"tool_calls\":[{\"index\":");
                 delta.push_str(&self.place(*index).to_string());
-                field(&mut delta, ",\"function\":{\"arguments\":", fragment);
+                field(delta, ",\"function\":{\"arguments\":", fragment);
                 delta.push_str("}}]");
             }
-            StreamEvent::Finish(reason) => finish = Some(*reason),
             StreamEvent::Start { .. }
             | StreamEvent::ReasoningSignature(_)
             | StreamEvent::RedactedReasoning(_)
             | StreamEvent::Logprobs(_)
+            | StreamEvent::Finish(_)
             | StreamEvent::Usage(_)
             | StreamEvent::Error(_)
             | StreamEvent::Done => {}
         }
-        delta.push('}');
-        // One finish reason to an answer, whatever a decoder says.
-        if finish.is_none() || !self.finished {
-            self.finished |= finish.is_some();
-            self.chunk(&delta, None, finish);
-        }
-        self.scratch = delta;
     }
 
     /// The index of a call among the `tool_calls`: the first may be a `function_call` instead.

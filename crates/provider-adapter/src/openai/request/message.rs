@@ -111,34 +111,18 @@ impl<'de> Visitor<'de> for OneMessage<'_> {
             Some(Text(name)) => name.as_ref(),
         };
         let (role, odd_role) = known_role(name, trail)?;
-        let mut message = Message {
+        let message = Message {
             role,
             content: content.parts,
             tool_calls: tool_calls.calls,
             tool_call_id,
             is_error: false,
             cache: content.cache,
-            untranslated: None,
+            untranslated: content.untranslated.or(tool_calls.untranslated),
         };
-        let untranslated = if others.is_empty() {
-            None
-        } else {
-            Others { trail, notes }.read(others, &mut message)?
-        };
-        let odd_role = odd_role.filter(|_| !answers_function_call(&mut message, notes));
-        message.untranslated = odd_role
-            .or(untranslated)
-            .or(content.untranslated)
-            .or(tool_calls.untranslated);
-        // Only a model has thoughts to be handed on.
-        let odd_part = message
-            .content
-            .iter()
-            .any(|part| matches!(part, Part::Reasoning(_)));
-        if odd_part && role != Role::Assistant {
-            note(&mut message.untranslated, trail, "content");
-        }
-        let has_content = content.given || !message.content.is_empty();
+        let has_content = content.given;
+        let message = Others { trail, notes }.added(message, others, odd_role)?;
+        let has_content = has_content || !message.content.is_empty();
         complete(message, has_content, trail)
     }
 }
@@ -161,6 +145,29 @@ struct Others<'t> {
 }
 
 impl Others<'_> {
+    /// The message with what these fields say, and with the first path that has no word here.
+    fn added<'a, E: Error>(
+        &self,
+        mut message: Message<'a>,
+        fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+        odd_role: Option<String>,
+    ) -> Result<Message<'a>, E> {
+        let untranslated = if fields.is_empty() {
+            None
+        } else {
+            self.read(fields, &mut message)?
+        };
+        let odd_role = odd_role.filter(|_| !answers_function_call(&mut message, self.notes));
+        let inner = message.untranslated.take();
+        message.untranslated = odd_role.or(untranslated).or(inner);
+        // Only a model has thoughts to be handed on.
+        let is_thought = |part: &Part<'_>| matches!(part, Part::Reasoning(_));
+        if message.role != Role::Assistant && message.content.iter().any(is_thought) {
+            note(&mut message.untranslated, self.trail, "content");
+        }
+        Ok(message)
+    }
+
     /// Puts what they say into the message; returns the path of the first one that has no word in
     /// the neutral form.
     fn read<'a, E: Error>(

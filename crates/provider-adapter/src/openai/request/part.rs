@@ -49,8 +49,8 @@ impl<'de> Visitor<'de> for PartFields<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let trail = self.trail;
         let mut seen = Once::default();
-        let (mut kind, mut text, mut untranslated) = (None, None, None);
-        let (mut mark, mut payload) = (None, None);
+        let (mut kind, mut text) = (None, None);
+        let mut beside = Beside::default();
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
                 "type" => kind = trail.once::<_, Text<'_>>("type", &mut map, &mut seen)?,
@@ -61,19 +61,7 @@ impl<'de> Visitor<'de> for PartFields<'_, 'de> {
                 }
                 _ => {
                     let value: &'de RawValue = map.next_value()?;
-                    match key.as_ref() {
-                        _ if says_nothing(value) => {}
-                        "cache_control" => mark = cache_mark(value).map_err(A::Error::custom)?,
-                        "image_url" | "file" | "refusal" | "thinking" if payload.is_none() => {
-                            payload = Some((key.clone(), value));
-                            continue;
-                        }
-                        _ => {}
-                    }
-                    let is_mark = key == "cache_control" && mark.is_some();
-                    if untranslated.is_none() && !is_mark && !says_nothing(value) {
-                        untranslated = Some(trail.path_to(&key));
-                    }
+                    beside.field(key, value, trail).map_err(A::Error::custom)?;
                 }
             }
         }
@@ -81,36 +69,73 @@ impl<'de> Visitor<'de> for PartFields<'_, 'de> {
             return trail.wrong("type", "is required");
         };
         if kind != "text" {
-            let payload = payload.filter(|(name, _)| *name == kind);
-            let known = payload.and_then(|(name, value)| with_payload(&name, value, trail));
-            let other = Part::Other {
-                kind,
-                raw: self.raw,
-            };
-            let (part, inner) = known.unwrap_or((other, None));
-            // What has no form here has no fields of its own to be named either.
-            let is_other = matches!(part, Part::Other { .. });
-            return Ok(PartRead {
-                part,
-                untranslated: untranslated.or(inner).filter(|_| !is_other),
-                mark,
-            });
-        }
-        if untranslated.is_none()
-            && let Some((name, _)) = payload
-        {
-            untranslated = Some(trail.path_to(&name));
+            return Ok(beside.part(kind, self.raw, trail));
         }
         let Some(text) = text else {
             return trail.wrong("text", "is required");
         };
         let read = || serde_json::from_str::<Text<'de>>(text.get()).map_err(A::Error::custom);
         let Text(text) = trail.within(Step::Field("text"), read)?;
+        let odd = beside.payload.map(|(name, _)| trail.path_to(&name));
         Ok(PartRead {
             part: Part::Text(text),
-            untranslated,
-            mark,
+            untranslated: beside.untranslated.or(odd),
+            mark: beside.mark,
         })
+    }
+}
+
+/// What stands in a part beside its type and its text.
+#[derive(Default)]
+struct Beside<'a> {
+    untranslated: Option<String>,
+    mark: Option<CacheMark>,
+    /// The first field that is named like a type of parts.
+    payload: Option<(Cow<'a, str>, &'a RawValue)>,
+}
+
+impl<'a> Beside<'a> {
+    fn field(
+        &mut self,
+        name: Cow<'a, str>,
+        value: &'a RawValue,
+        trail: &Trail,
+    ) -> Result<(), serde_json::Error> {
+        match name.as_ref() {
+            _ if says_nothing(value) => return Ok(()),
+            "cache_control" => {
+                self.mark = cache_mark(value)?;
+                if self.mark.is_some() {
+                    return Ok(());
+                }
+            }
+            "image_url" | "file" | "refusal" | "thinking" if self.payload.is_none() => {
+                self.payload = Some((name, value));
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.untranslated
+            .get_or_insert_with(|| trail.path_to(&name));
+        Ok(())
+    }
+
+    /// The part of that type, which is not text.
+    fn part(self, kind: Cow<'a, str>, raw: &'a RawValue, trail: &Trail) -> PartRead<'a> {
+        let payload = self.payload.filter(|(name, _)| *name == kind);
+        match payload.and_then(|(name, value)| with_payload(&name, value, trail)) {
+            Some((part, inner)) => PartRead {
+                part,
+                untranslated: self.untranslated.or(inner),
+                mark: self.mark,
+            },
+            // What has no form here has no fields of its own to be named either.
+            None => PartRead {
+                part: Part::Other { kind, raw },
+                untranslated: None,
+                mark: self.mark,
+            },
+        }
     }
 }
 
