@@ -92,7 +92,11 @@ fn expected(pieces: &[Value], said_in: &str) -> Value {
         let plain = said["reasoning_content"]
             .as_str()
             .or(said["reasoning"].as_str());
-        reasoning += plain.unwrap_or_default();
+        // One recorded answer tells its thoughts in the list alone.
+        let details = said["reasoning_details"].as_array().into_iter().flatten();
+        let details = details.filter_map(|one| one["text"].as_str().or(one["summary"].as_str()));
+        let listed: String = details.collect();
+        reasoning += plain.unwrap_or(&listed);
         reasoning += &words(&said["content"], "thinking");
     }
     let reason = choices().find_map(|choice| choice["finish_reason"].as_str());

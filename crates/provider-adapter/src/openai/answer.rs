@@ -7,6 +7,7 @@ use steelyard_types::{
 };
 
 use super::failure;
+use super::proofs;
 use super::shape::{Body, Call, Choice, Said};
 
 /// What the gateway must know of an answer that it passes through.
@@ -83,10 +84,7 @@ fn said_in(choice: &Choice<'_>, answer_id: &str) -> ChatAnswer {
     };
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     answer.text = said.content.text.as_deref().map(str::to_owned);
-    answer.reasoning = given(&reasoning(said))
-        .map(Thought::of_text)
-        .into_iter()
-        .collect();
+    answer.reasoning = thoughts(said);
     answer.refusal = given(said.refusal.as_str());
     for call in said.tool_calls.iter().flatten() {
         answer
@@ -101,6 +99,30 @@ fn said_in(choice: &Choice<'_>, answer_id: &str) -> ChatAnswer {
         });
     }
     answer
+}
+
+/// The blocks of thoughts of a message. They are told one by one only where something proves them;
+/// elsewhere all are one.
+fn thoughts(said: &Said<'_>) -> Vec<Thought> {
+    let words = reasoning(said);
+    let blocks = said
+        .reasoning_details
+        .map(proofs::thoughts)
+        .unwrap_or_default();
+    let is_proved = |thought: &Thought| thought.signature.is_some() || thought.redacted.is_some();
+    if !blocks.iter().any(is_proved) && !words.is_empty() {
+        return vec![Thought::of_text(words)];
+    }
+    let has_words = |thought: &Thought| !thought.text.is_empty();
+    let plain = (!words.is_empty() && !blocks.iter().any(has_words)).then_some(words);
+    let told = blocks
+        .into_iter()
+        .filter(|thought| has_words(thought) || is_proved(thought));
+    plain
+        .map(Thought::of_text)
+        .into_iter()
+        .chain(told)
+        .collect()
 }
 
 fn parse(bytes: &[u8]) -> Result<Body<'_>, ProviderError> {

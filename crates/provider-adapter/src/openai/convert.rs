@@ -95,7 +95,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
         let field = carry::named(request, "response_format", "output_config.format");
         lossy.add_if(field, strict_schema::is_loosened(wanted));
     }
-    messages::declare(request, profile, &mut lossy);
+    messages::declare(request, target, &mut lossy);
     let stops = request.stop.as_ref().map_or(0, |stop| stop.len());
     if stops > MAX_STOP
         && !takes_extensions(profile)
@@ -133,7 +133,7 @@ pub(super) fn encode(
     let instruction = format::instruction(request, target);
     body.raw(
         "messages",
-        &messages::written(request, profile, instruction.as_deref()),
+        &messages::written(request, target, instruction.as_deref()),
     );
     if let Some(limit) = request.max_output_tokens {
         body.raw(limit_name(profile), &limit.to_string());

@@ -22,6 +22,7 @@ mod format;
 mod known_shape;
 mod models;
 mod passed;
+mod proofs;
 mod reasoning;
 pub(crate) mod request;
 mod shape;

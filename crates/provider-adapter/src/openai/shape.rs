@@ -114,6 +114,9 @@ pub(super) struct Said<'a> {
     reasoning_content: Loose<'a>,
     #[serde(borrow, default)]
     reasoning: Loose<'a>,
+    /// OpenRouter's list of thoughts with their proofs.
+    #[serde(borrow)]
+    pub(super) reasoning_details: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) refusal: Loose<'a>,
     #[serde(borrow)]

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
 use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
 
 use super::answer::{finish_reason, is_failure, made_up_id, reasoning, says_something};
 use super::failure;
+use super::proofs;
 use super::shape::{Body, Choice, Said};
 use super::usage::Count;
 use crate::FrameDecoder;
@@ -206,8 +208,12 @@ impl ChunkDecoder {
 
     fn said(&mut self, said: &Said<'_>, emit: &mut Emit<'_>) {
         let thought = reasoning(said);
-        if !thought.is_empty() {
+        let is_told = !thought.is_empty();
+        if is_told {
             emit(StreamEvent::Reasoning(thought));
+        }
+        if let Some(details) = said.reasoning_details {
+            prove(details, is_told, emit);
         }
         if let Some(text) = said.content.text.as_deref().filter(|text| !text.is_empty()) {
             emit(StreamEvent::Text(Cow::Borrowed(text)));
@@ -291,6 +297,21 @@ impl ChunkDecoder {
     fn fail(&mut self, error: ProviderError, emit: &mut Emit<'_>) {
         self.closed = true;
         emit(StreamEvent::Error(error));
+    }
+}
+
+/// Emits what proves the thoughts before it, and the thoughts too if they were not told in words.
+fn prove(details: &RawValue, is_told: bool, emit: &mut Emit<'_>) {
+    for thought in proofs::thoughts(details) {
+        if !is_told && !thought.text.is_empty() {
+            emit(StreamEvent::Reasoning(thought.text.into()));
+        }
+        if let Some(signature) = thought.signature {
+            emit(StreamEvent::ReasoningSignature(signature.into()));
+        }
+        if let Some(data) = thought.redacted {
+            emit(StreamEvent::RedactedReasoning(data.into()));
+        }
     }
 }
 

@@ -2,25 +2,28 @@
 
 use std::borrow::Cow;
 
-use steelyard_types::{ChatRequest, Image, Message, Part, Role, Source, WireProfile};
+use steelyard_types::{ChatRequest, Image, Message, Part, Role, Source, Target, WireProfile};
 
 use super::list;
 use crate::Losses;
 use crate::json::{Object, push_text};
 use crate::openai::encode::mapped_id;
 use crate::openai::format;
-use crate::openai::reasoning::{has_thoughts, wants_thoughts};
+use crate::openai::proofs;
+use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
 use crate::turns::told;
 
 /// What a tool is said to have answered if it only shows something.
 const SHOWN_BELOW: &str = "The result is in the user message below.";
 
 /// Declares thoughts that stay behind.
-pub(super) fn declare(request: &ChatRequest<'_>, profile: &WireProfile, lossy: &mut Losses) {
-    let lost = |message: &Message<'_>| {
-        has_thoughts(message)
-            && (!wants_thoughts(message, profile) || plain_thoughts(message).is_none())
+pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Losses) {
+    let profile = &target.profile;
+    let returns = |message: &Message<'_>| {
+        takes_extensions(profile) && proofs::all_own(message, target)
+            || wants_thoughts(message, profile) && plain_thoughts(message).is_some()
     };
+    let lost = |message: &Message<'_>| has_thoughts(message) && !returns(message);
     lossy.add_if("messages.reasoning", request.messages.iter().any(lost));
 }
 
@@ -46,9 +49,10 @@ fn plain_thoughts<'r>(message: &'r Message<'_>) -> Option<Cow<'r, str>> {
 /// The list of messages, with an instruction in front where there is one.
 pub(super) fn written(
     request: &ChatRequest<'_>,
-    profile: &WireProfile,
+    target: &Target,
     instruction: Option<&str>,
 ) -> String {
+    let profile = &target.profile;
     let joins = format::joins_first(request);
     let mut all = Vec::with_capacity(request.messages.len() + 1);
     if let Some(instruction) = instruction.filter(|_| !joins) {
@@ -65,7 +69,7 @@ pub(super) fn written(
         }
         let one = One {
             message,
-            profile,
+            target,
             instruction: instruction.filter(|_| joins && index == 0),
         };
         // A user message that follows holds it too: some servers want the two in alternation.
@@ -131,7 +135,7 @@ fn is_words(part: &Part<'_>) -> bool {
 /// A message to be written.
 struct One<'r, 'a> {
     message: &'r Message<'a>,
-    profile: &'r WireProfile,
+    target: &'r Target,
     /// What is to stand at its end.
     instruction: Option<&'r str>,
 }
@@ -140,8 +144,9 @@ impl One<'_, '_> {
     /// `before` are parts that are to stand at its beginning.
     fn written(&self, before: Vec<String>) -> String {
         let Self {
-            message, profile, ..
+            message, target, ..
         } = self;
+        let profile = &target.profile;
         let mut out = Object::with_capacity(256);
         let role = match message.role {
             Role::Developer if profile.developer_role => "developer",
@@ -159,6 +164,11 @@ impl One<'_, '_> {
                 "reasoning_content",
                 &plain_thoughts(message).unwrap_or_default(),
             );
+        }
+        if takes_extensions(profile)
+            && let Some(details) = proofs::returned(message, target)
+        {
+            out.raw("reasoning_details", &details);
         }
         out.raw("content", &self.content(before));
         if !message.tool_calls.is_empty() {
@@ -199,7 +209,7 @@ impl One<'_, '_> {
             let empty = call.arguments.trim().is_empty();
             function.text("arguments", if empty { "{}" } else { &call.arguments });
             let mut written = Object::with_capacity(call.arguments.len() + 128);
-            written.text("id", &mapped_id(&call.id, self.profile));
+            written.text("id", &mapped_id(&call.id, &self.target.profile));
             written.text("type", "function");
             written.raw("function", &function.close());
             out.push_str(&written.close());

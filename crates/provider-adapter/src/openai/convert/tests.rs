@@ -348,3 +348,53 @@ fn what_has_no_place_is_refused_by_name() {
         assert_eq!(refusal.field, field, "{more}");
     }
 }
+
+/// What a router of models (OpenRouter) proves goes through an Anthropic client and back as it was.
+#[test]
+fn proofs_return_to_the_server_that_gave_them() {
+    let given = json!([
+        {"type": "reasoning.text", "text": "hm", "signature": "s", "format": "anthropic-claude-v1",
+            "index": 0},
+        {"type": "reasoning.encrypted", "data": "d", "id": "rs_1", "index": 1},
+    ]);
+    let answer = json!({"id": "gen-1", "model": "m", "choices": [{"index": 0,
+        "finish_reason": "stop", "message": {"role": "assistant", "content": "yes",
+            "reasoning": "hm", "reasoning_details": given}}]});
+    let target = target(WireProfile::COMPATIBLE);
+    let context = crate::ReplyContext {
+        dialect: Dialect::AnthropicMessages,
+        id: "msg_1".to_owned(),
+        created: 0,
+        upstream_model: Arc::clone(&target.upstream),
+        include_usage: false,
+        function_call: false,
+    };
+    let head = crate::ResponseHead {
+        status: 200,
+        headers: &[("", ""); 0],
+        at: steelyard_types::UnixMillis(0),
+    };
+    let bytes = Bytes::from(answer.to_string());
+    let reply = crate::UnaryReply::read(WireFormat::OpenAiChat, &head, bytes, &context).unwrap();
+    let reply: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(reply["content"][0]["thinking"], "hm");
+    let body = json!({"model": "auto", "max_tokens": 7, "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": reply["content"]},
+        {"role": "user", "content": "b"}]})
+    .to_string();
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let encoded = encode(&request, &target).unwrap();
+    assert!(encoded.lossy.is_empty(), "{:?}", encoded.lossy);
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(sent["messages"][1]["reasoning_details"], given);
+    // Another model is not sent them.
+    let other = Target {
+        upstream: Arc::from("other"),
+        ..target
+    };
+    let encoded = encode(&request, &other).unwrap();
+    assert_eq!(encoded.lossy.fields(), ["messages.reasoning"]);
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert!(sent["messages"][1].get("reasoning_details").is_none());
+}
