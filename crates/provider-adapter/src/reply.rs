@@ -59,7 +59,12 @@ impl UnaryReply {
         match (context.dialect, wire) {
             (Dialect::OpenAiChat, WireFormat::OpenAiChat) => {
                 let seen = openai::look(&body)?;
-                return Ok(through(seen.usage, seen.finish, seen.empty));
+                let mut reply = through(seen.usage, seen.finish, seen.empty);
+                let text = std::str::from_utf8(&body).ok().filter(|_| seen.listed);
+                if let Some(plain) = text.and_then(openai::plain) {
+                    reply.body = Bytes::from(plain);
+                }
+                return Ok(reply);
             }
             (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => {
                 let seen = anthropic::look(head, &body)?;

@@ -15,6 +15,8 @@ pub(crate) struct Seen {
     pub(crate) usage: Option<Usage>,
     pub(crate) finish: Option<FinishReason>,
     pub(crate) empty: bool,
+    /// Whether some content is a list, which clients do not expect.
+    pub(crate) listed: bool,
 }
 
 /// Looks at an answer without keeping its text.
@@ -41,6 +43,10 @@ pub(crate) fn look(body: &[u8]) -> Result<Seen, ProviderError> {
         usage: body.usage(),
         finish,
         empty: !said && !explained,
+        listed: choices
+            .iter()
+            .filter_map(|choice| choice.message.as_ref())
+            .any(|said| said.content.listed),
     })
 }
 

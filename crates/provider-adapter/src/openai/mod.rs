@@ -22,6 +22,7 @@ mod format;
 mod known_shape;
 mod models;
 mod passed;
+mod plain;
 mod proofs;
 mod reasoning;
 pub(crate) mod request;
@@ -38,6 +39,7 @@ pub use request::{MAX_DEPTH, RequestError, parse_chat_request};
 pub(crate) use answer::look;
 pub(crate) use known_shape::KnownShape;
 pub(crate) use passed::Passed;
+pub(crate) use plain::plain;
 pub(crate) use stream::{ChunkDecoder, Look};
 pub(crate) use write::{ChunkWriter, DONE_FRAME, answer_body, usage_frame, usage_json};
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::Look;
+use super::plain::plain;
 use super::request::Fields;
 use super::write::chunk_head;
 use crate::ReplyContext;
@@ -58,10 +59,15 @@ impl Passed {
                 .ok()
                 .map(|fields| head_of(&fields));
         }
+        let plain = if look.listed { plain(frame.data) } else { None };
         if !look.usage {
-            return Some(frame.raw.clone());
+            return Some(match plain {
+                Some(plain) => Bytes::from(format!("data: {plain}\n\n")),
+                None => frame.raw.clone(),
+            });
         }
-        let fields: Fields<'_> = match serde_json::from_str(frame.data) {
+        let data = plain.as_deref().unwrap_or(frame.data);
+        let fields: Fields<'_> = match serde_json::from_str(data) {
             Ok(fields) => fields,
             // Repeated names, say: then it cannot be taken apart, and is better whole than lost.
             Err(_) => return Some(frame.raw.clone()),

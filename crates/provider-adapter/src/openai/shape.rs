@@ -238,6 +238,8 @@ pub(super) struct Content<'a> {
     pub(super) thinking: Option<Cow<'a, str>>,
     /// A part that is neither text nor thinking.
     pub(super) other: bool,
+    /// Whether it came as a list.
+    pub(super) listed: bool,
 }
 
 impl<'a> Content<'a> {
@@ -352,7 +354,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
                 })
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut content = Content::default();
+                let mut content = Content {
+                    listed: true,
+                    ..Content::default()
+                };
                 while let Some(raw) = list.next_element::<&'de RawValue>()? {
                     match serde_json::from_str::<ContentPart<'de>>(raw.get()) {
                         Ok(part) => content.add(part),

@@ -30,6 +30,8 @@ pub(crate) struct Look {
     pub(crate) other_answer: bool,
     /// There is reasoning of a further choice, which has no event either.
     pub(crate) other_reasoning: bool,
+    /// Some content is a list, which clients do not expect.
+    pub(crate) listed: bool,
     /// There is an error, a choice ended, or usage is somewhere else than at the top level.
     pub(crate) ending: bool,
 }
@@ -37,7 +39,7 @@ pub(crate) struct Look {
 impl Look {
     /// Whether there is nothing in the frame but a piece of an answer.
     pub(crate) fn is_plain(self) -> bool {
-        self.choices && !self.usage && !self.ending
+        self.choices && !self.usage && !self.ending && !self.listed
     }
 }
 
@@ -158,6 +160,10 @@ impl ChunkDecoder {
                 .as_ref()
                 .is_some_and(|usage| usage.classes().is_some()),
             choices: !choices.is_empty(),
+            listed: choices
+                .iter()
+                .filter_map(said)
+                .any(|said| said.content.listed),
             ending: self.closed || body.usage().is_some() || choices.iter().any(has_ended),
             other_answer: choices.iter().any(has_other_answer),
             other_reasoning: choices

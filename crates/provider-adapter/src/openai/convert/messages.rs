@@ -65,7 +65,7 @@ pub(super) fn written(
             all.push(showing(&mut shown));
         }
         if message.role == Role::Tool {
-            show(request, message, profile, &mut shown);
+            show(message, profile, &mut shown);
         }
         let one = One {
             message,
@@ -97,12 +97,7 @@ fn showing(shown: &mut Vec<String>) -> String {
 }
 
 /// Collects what a tool shows, behind words that say which call it belongs to.
-fn show(
-    request: &ChatRequest<'_>,
-    result: &Message<'_>,
-    profile: &WireProfile,
-    shown: &mut Vec<String>,
-) {
+fn show(result: &Message<'_>, profile: &WireProfile, shown: &mut Vec<String>) {
     let mut parts = result
         .content
         .iter()
@@ -112,18 +107,7 @@ fn show(
         return;
     }
     let id = result.tool_call_id.as_deref().unwrap_or_default();
-    let mut calls = request
-        .messages
-        .iter()
-        .flat_map(|message| &message.tool_calls);
-    let name = calls
-        .find(|call| call.id == id)
-        .map(|call| call.name.as_ref());
-    let id = mapped_id(id, profile);
-    let told = match name {
-        Some(name) => format!("Result of the tool call {id} ({name}):"),
-        None => format!("Result of the tool call {id}:"),
-    };
+    let told = format!("Result of the tool call {}:", mapped_id(id, profile));
     shown.push(text_part(&told));
     shown.extend(parts.filter_map(part));
 }

@@ -190,8 +190,8 @@ fn what_tools_show_stands_behind_their_results() {
         {"role": "tool", "tool_call_id": "a", "content": "The result is in the user message below."},
         {"role": "tool", "tool_call_id": "b", "content": "words"},
         {"role": "user", "content": [
-            text("Result of the tool call a (look):"), shows("AAAA"),
-            text("Result of the tool call b (look):"), shows("BBBB"),
+            text("Result of the tool call a:"), shows("AAAA"),
+            text("Result of the tool call b:"), shows("BBBB"),
             text("and now?"),
         ]},
     ]);
@@ -201,7 +201,7 @@ fn what_tools_show_stands_behind_their_results() {
     );
     let last = json!([
         {"role": "tool", "tool_call_id": "c", "content": "The result is in the user message below."},
-        {"role": "user", "content": [text("Result of the tool call c (look):"), shows("CCCC")]},
+        {"role": "user", "content": [text("Result of the tool call c:"), shows("CCCC")]},
     ]);
     assert_eq!(
         body["messages"].as_array().unwrap()[6..],
@@ -212,7 +212,7 @@ fn what_tools_show_stands_behind_their_results() {
     let told = mistral["messages"][4]["content"][0]["text"]
         .as_str()
         .unwrap();
-    assert_eq!(told, format!("Result of the tool call {id} (look):"));
+    assert_eq!(told, format!("Result of the tool call {id}:"));
 }
 
 #[test]
