@@ -1,0 +1,183 @@
+//! Thoughts in a history, and how servers are asked for new ones.
+
+use super::*;
+
+#[test]
+fn shown_reasoning_stays_with_servers_that_know_it() {
+    let body = r#"{"model":"a","messages":[{"role":"assistant","content":"y","reasoning_content":"hm"},{"role":"user","content":"z"}]}"#;
+    assert!(sent(body, WireProfile::COMPATIBLE).contains(r#""reasoning_content":"hm""#));
+    assert_eq!(lost(body, &target(WireProfile::COMPATIBLE)), [""; 0]);
+    for profile in [WireProfile::OPENAI, WireProfile::MISTRAL] {
+        assert!(sent(body, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
+        assert_eq!(lost(body, &target(profile)), ["messages.reasoning"]);
+    }
+}
+
+#[test]
+fn proofs_go_to_nobody_but_their_own_server() {
+    let body = |proof: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"assistant","content":"y","reasoning_content":"hm","reasoning_details":[{{"type":"reasoning.text","text":"hm","signature":"{proof}","index":0}}]}},{{"role":"user","content":"z"}}]}}"#
+        )
+    };
+    // Another gateway's (OpenRouter's) go back as they came.
+    let own = body("EqQB");
+    assert!(sent(&own, WireProfile::COMPATIBLE).contains(r#""signature":"EqQB""#));
+    assert!(lost(&own, &target(WireProfile::COMPATIBLE)).is_empty());
+    // What this one has marked is from a model behind another format.
+    let marked = crate::origin::seal(WireFormat::AnthropicMessages, "claude", "EqQB");
+    let marked = body(&marked);
+    let compatible = sent(&marked, WireProfile::COMPATIBLE);
+    assert!(
+        compatible.contains(r#""reasoning_content":"hm"}"#),
+        "{compatible}"
+    );
+    for profile in [WireProfile::OPENAI, WireProfile::MISTRAL] {
+        assert!(sent(&marked, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
+        assert!(sent(&own, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
+    }
+    for profile in [
+        WireProfile::COMPATIBLE,
+        WireProfile::OPENAI,
+        WireProfile::MISTRAL,
+    ] {
+        assert_eq!(lost(&marked, &target(profile)), ["messages.reasoning"]);
+    }
+}
+
+#[test]
+fn thinking_parts_stay_with_the_strict() {
+    let body = r#"{"model":"a","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"y"}]},{"role":"user","content":"z"}]}"#;
+    assert!(sent(body, WireProfile::MISTRAL).contains(r#""thinking":[{"#));
+    assert!(lost(body, &target(WireProfile::MISTRAL)).is_empty());
+    for profile in [WireProfile::OPENAI, WireProfile::DEEPSEEK] {
+        let sent = sent(body, profile);
+        assert!(
+            sent.contains(r#""content":[{"type":"text","text":"y"}]"#),
+            "{sent}"
+        );
+        assert_eq!(lost(body, &target(profile)), ["messages.reasoning"]);
+    }
+}
+
+#[test]
+fn deepseek_gets_thoughts_beside_every_call() {
+    let body = |more: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"assistant","content":null,"tool_calls":[{{"id":"c","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]{more}}},{{"role":"tool","tool_call_id":"c","content":"1"}}]}}"#
+        )
+    };
+    let sent = |more: &str| {
+        let text = sent(&body(more), WireProfile::DEEPSEEK);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["messages"][0].clone()
+    };
+    let without = sent("");
+    assert_eq!(without["reasoning_content"], "");
+    assert!(without["content"].is_null());
+    let with = sent(r#","reasoning_content":"hm""#);
+    assert_eq!(with["reasoning_content"], "hm");
+    assert!(lost(&body(""), &target(WireProfile::DEEPSEEK)).is_empty());
+}
+
+#[test]
+fn every_server_is_asked_to_reason_in_its_own_words() {
+    let body = |extra: &str| format!(r#"{{"model":"a","messages":{HI},{extra}}}"#);
+    let cases = [
+        (
+            r#""reasoning_effort":"low""#,
+            WireProfile::OPENAI,
+            r#""reasoning_effort":"low""#,
+            "",
+        ),
+        (
+            r#""reasoning_effort":"low""#,
+            WireProfile::MISTRAL,
+            r#""reasoning_effort":"low""#,
+            "",
+        ),
+        (
+            r#""reasoning_effort":"low""#,
+            WireProfile::DASHSCOPE,
+            r#""enable_thinking":true,"thinking_budget":2048"#,
+            "reasoning_effort",
+        ),
+        (
+            r#""reasoning_effort":"none""#,
+            WireProfile::DASHSCOPE,
+            r#""enable_thinking":false"#,
+            "",
+        ),
+        (
+            r#""reasoning_effort":"none""#,
+            WireProfile::DEEPSEEK,
+            r#""thinking":{"type":"disabled"}"#,
+            "",
+        ),
+        (
+            r#""reasoning":{"max_tokens":2000}"#,
+            WireProfile::COMPATIBLE,
+            r#""reasoning":{"max_tokens":2000}"#,
+            "",
+        ),
+        (
+            r#""reasoning":{"max_tokens":2000}"#,
+            WireProfile::OPENAI,
+            r#""reasoning_effort":"low""#,
+            "reasoning",
+        ),
+        (
+            r#""reasoning":{"effort":"high"}"#,
+            WireProfile::MISTRAL,
+            r#""reasoning_effort":"high""#,
+            "",
+        ),
+        (
+            r#""enable_thinking":false"#,
+            WireProfile::OPENAI,
+            r#""reasoning_effort":"none""#,
+            "",
+        ),
+        (
+            r#""enable_thinking":true,"thinking_budget":9"#,
+            WireProfile::DASHSCOPE,
+            r#""enable_thinking":true,"thinking_budget":9"#,
+            "",
+        ),
+        (
+            r#""enable_thinking":true,"thinking_budget":9"#,
+            WireProfile::DEEPSEEK,
+            r#""thinking":{"type":"enabled"}"#,
+            "enable_thinking",
+        ),
+        (
+            r#""thinking":{"type":"disabled"}"#,
+            WireProfile::DEEPSEEK,
+            r#""thinking":{"type":"disabled"}"#,
+            "",
+        ),
+        // A word that only its server understands is left to it.
+        (
+            r#""reasoning_effort":"auto""#,
+            WireProfile::DASHSCOPE,
+            r#""reasoning_effort":"auto""#,
+            "",
+        ),
+    ];
+    for (asked, profile, expected, inexact) in cases {
+        let body = body(asked);
+        let start = r#"{"model":"up/\"stream\"","messages":"#;
+        // The strict are sent messages without the white space.
+        let sent = sent(&body, profile);
+        assert!(
+            sent.starts_with(start) && sent.ends_with(&format!("],{expected}}}")),
+            "{sent}"
+        );
+        let lost = lost(&body, &target(profile));
+        assert_eq!(
+            lost.first().copied().unwrap_or_default(),
+            inexact,
+            "{asked}"
+        );
+    }
+}
