@@ -122,7 +122,7 @@ def models():
 
 
 def unknown_path():
-    raises(openai.NotFoundError, lambda: SDK.embeddings.create(model="auto", input="x"))
+    raises(openai.NotFoundError, lambda: SDK.moderations.create(model="auto", input="x"))
 
 
 run(

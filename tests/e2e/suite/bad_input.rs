@@ -176,7 +176,7 @@ async fn other_requests_than_there_are() {
         .body(vec![31, 139, 8, 0]);
     client.answer(zipped).await.error(400, "bad_request");
     for (method, path) in [
-        ("POST", "/v1/embeddings"),
+        ("POST", "/v1/images/generations"),
         ("GET", "/"),
         ("GET", "/metrics"),
         ("GET", "/v1/chat/completions/../../../etc/passwd"),

@@ -1,6 +1,5 @@
 //! What the router must know of a request, gathered in one look at it.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 
 use smallvec::SmallVec;
@@ -208,7 +207,7 @@ struct SpecialFields {
 fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
     // A tier that nobody has prices for (`auto`, `default`) is priced as the ordinary one.
     let tier = |name: &str| ServiceTier::parse(name).unwrap_or_default();
-    let mut special = SpecialFields {
+    SpecialFields {
         schema: matches!(request.format, OutputFormat::JsonSchema(_)),
         reasoning: request
             .reasoning
@@ -218,22 +217,7 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
             .as_deref()
             .map(tier)
             .unwrap_or_default(),
-    };
-    // What a dialect's parser leaves untranslated is looked up in the fields as received; what it
-    // translates is there too, and says the same.
-    for field in &request.fields {
-        let value = field.value.get();
-        match field.name.as_ref() {
-            "response_format" => special.schema |= value.contains("\"json_schema\""),
-            "reasoning_effort" => special.reasoning |= !matches!(value, "null" | "\"none\""),
-            "service_tier" if request.service_tier.is_none() => {
-                let named: Option<Cow<'_, str>> = serde_json::from_str(value).ok();
-                special.service = named.as_deref().map(tier).unwrap_or_default();
-            }
-            _ => {}
-        }
     }
-    special
 }
 
 fn saturate(count: usize) -> u32 {
@@ -281,6 +265,14 @@ mod tests {
         assert!(demand(tools).features.contains(Feature::Tools));
         assert!(demand(tools).prompt_tokens > demand("").prompt_tokens);
         assert_eq!(demand(r#","max_tokens":7"#).max_output_tokens, Some(7));
+        let schema = |format: &str| {
+            let demand = demand(&format!(r#","response_format":{format}"#));
+            demand.features.contains(Feature::JsonSchema)
+        };
+        assert!(schema(
+            r#"{"type":"json_schema","json_schema":{"name":"a","schema":{}}}"#
+        ));
+        assert!(!schema(r#"{"type":"json_object"}"#));
     }
 
     #[test]
