@@ -4,6 +4,27 @@ use serde_json::{Map, Value};
 
 use crate::answer::subject;
 
+/// A JSON Schema of an object that stands in one of the texts of a request.
+pub(crate) fn told(body: &Value) -> Option<Value> {
+    match body {
+        Value::String(text) => schema_in(text),
+        Value::Array(items) => items.iter().find_map(told),
+        Value::Object(members) => members.values().find_map(told),
+        _ => None,
+    }
+}
+
+fn schema_in(text: &str) -> Option<Value> {
+    /// Texts may be long and hold many braces that begin nothing.
+    const MOST_TRIED: usize = 64;
+    let starts = text.match_indices('{').map(|(at, _)| at).take(MOST_TRIED);
+    let mut values = starts.filter_map(|at| {
+        let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
+        values.next()?.ok()
+    });
+    values.find(|value| value["properties"].is_object())
+}
+
 /// A small value that fits a JSON Schema; strings speak of the prompt.
 pub(crate) fn instance(schema: &Value, topic: &str) -> Value {
     instance_within(schema, schema, topic, 0)

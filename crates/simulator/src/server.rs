@@ -24,6 +24,7 @@ use crate::delivery::{LatencyModel, Played, Reply, Script};
 use crate::draw::Draw;
 use crate::fault::{self, Fault, FaultRule, Subject};
 use crate::providers::{self, Call, Provider};
+use crate::schema;
 use crate::state::{InFlight, MOST_RECORDED_BODY_BYTES, RecordedRequest, SimState};
 
 /// Connections that are served at once; further ones wait in the listener's queue.
@@ -171,7 +172,13 @@ fn plan(
     draw: &mut Draw,
 ) -> (Script, Option<Fault>) {
     let ask = match provider.read(call, draw) {
-        Ok(ask) => ask,
+        Ok(mut ask) => {
+            // A schema that is only told in words is followed too.
+            if ask.json == Some(Value::Null) {
+                ask.json = call.body.ok().and_then(schema::told).or(ask.json);
+            }
+            ask
+        }
         Err(reply) => return (Script::new(reply, LatencyModel::default(), 0, None), None),
     };
     let family = provider.name().split('-').next().unwrap_or_default();
