@@ -1,11 +1,6 @@
 //! A conversation as turns: instructions apart, the person and the model in alternation, and every
 //! call answered in the turn behind it. Anthropic and Gemini want it so.
 
-#![allow(
-    dead_code,
-    reason = "formats take up marks, pictures and thoughts one by one"
-)]
-
 use std::borrow::Cow;
 
 use smallvec::SmallVec;

@@ -40,7 +40,7 @@ fn expected(pieces: &[Value]) -> Value {
         .iter()
         .map(|piece| &piece["usage"])
         .rfind(|usage| usage["input_tokens"].is_u64());
-    json!({
+    let mut expected = json!({
         "id": pieces[0]["request_id"],
         "model": pieces[0]["output"]["model_name"].as_str().unwrap_or_default(),
         "text": text,
@@ -48,7 +48,15 @@ fn expected(pieces: &[Value]) -> Value {
         "calls": calls(messages()),
         "finish": finish,
         "usage": usage.map(usage_classes),
-    })
+    });
+    let choices = pieces[0]["output"]["choices"].as_array();
+    if let Some([_, further @ ..]) = choices.map(Vec::as_slice)
+        && !further.is_empty()
+    {
+        let words = |choice: &Value| words(&choice["message"]["content"]);
+        expected["further"] = further.iter().map(words).collect();
+    }
+    expected
 }
 
 fn words(content: &Value) -> String {

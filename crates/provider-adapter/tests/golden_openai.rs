@@ -152,6 +152,13 @@ fn expected(pieces: &[Value], said_in: &str) -> Value {
     if !refusal.is_empty() {
         seen["refusal"] = json!(refusal);
     }
+    let all = pieces[0]["choices"].as_array().map(Vec::as_slice);
+    if let ("message", Some([_, further @ ..])) = (said_in, all)
+        && !further.is_empty()
+    {
+        let words = |choice: &Value| words(&choice["message"]["content"], "text");
+        seen["further"] = further.iter().map(words).collect();
+    }
     seen
 }
 

@@ -302,6 +302,10 @@ pub(crate) fn outcome(answer: &ChatAnswer) -> Value {
     if let Some(refusal) = &answer.refusal {
         outcome["refusal"] = json!(refusal);
     }
+    if !answer.further.is_empty() {
+        let texts = answer.further.iter().map(|one| one.text.as_deref());
+        outcome["further"] = texts.map(Option::unwrap_or_default).collect();
+    }
     outcome
 }
 

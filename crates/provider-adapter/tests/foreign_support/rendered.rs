@@ -36,13 +36,17 @@ pub(crate) fn seen_by_client(decoded: &Value) -> Value {
         "cached": count("input_cached"),
         "reasoning": count("reasoning"),
     });
-    json!({
+    let mut seen = json!({
         "text": decoded["text"],
         "reasoning": decoded["reasoning"],
         "calls": decoded["calls"],
         "finish": decoded["finish"],
         "usage": if decoded["usage"].is_null() { Value::Null } else { usage },
-    })
+    });
+    if let Some(further) = decoded.get("further") {
+        seen["further"] = further.clone();
+    }
+    seen
 }
 
 fn usage(usage: &Value) -> Value {
@@ -73,7 +77,8 @@ pub(crate) fn unary(wire: WireFormat, headers: &Headers, body: &str) -> Value {
     assert_eq!(body["object"], "chat.completion");
     assert_eq!(body["created"], 1_790_000_000);
     // Several where several were asked for.
-    for (index, choice) in body["choices"].as_array().unwrap().iter().enumerate() {
+    let choices = body["choices"].as_array().unwrap();
+    for (index, choice) in choices.iter().enumerate() {
         assert_eq!(choice["index"], index);
     }
     let choice = &body["choices"][0];
@@ -91,13 +96,18 @@ pub(crate) fn unary(wire: WireFormat, headers: &Headers, body: &str) -> Value {
             call(&function["name"], function["arguments"].as_str().unwrap())
         })
         .collect();
-    json!({
+    let mut seen = json!({
         "text": message["content"].as_str().unwrap_or_default(),
         "reasoning": message["reasoning_content"].as_str().unwrap_or_default(),
         "calls": calls,
         "finish": choice["finish_reason"],
         "usage": usage(&body["usage"]),
-    })
+    });
+    if choices.len() > 1 {
+        let words = |choice: &Value| choice["message"]["content"].clone();
+        seen["further"] = choices[1..].iter().map(words).collect();
+    }
+    seen
 }
 
 /// Pushes the stream in pieces of that size.

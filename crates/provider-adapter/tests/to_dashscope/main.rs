@@ -13,6 +13,7 @@ mod converted_support;
 mod choices;
 mod conversation;
 mod fields;
+mod from_chat;
 
 use converted_support as support;
 use proptest::prelude::*;

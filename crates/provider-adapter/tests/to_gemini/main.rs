@@ -11,6 +11,7 @@ mod converted_support;
 
 mod choices;
 mod fields;
+mod from_chat;
 mod media;
 
 use converted_support as support;
