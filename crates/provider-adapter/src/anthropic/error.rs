@@ -142,4 +142,92 @@ mod tests {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
+
+    fn decoded(status: u16, headers: &[(&str, &str)], body: &str) -> ProviderError {
+        let head = ResponseHead {
+            status,
+            headers: &headers,
+            at: UnixMillis(1_782_444_090_000),
+        };
+        decode(&head, body.as_bytes())
+    }
+
+    #[test]
+    fn every_type_of_error_has_its_kind() {
+        use ErrorKind as Kind;
+        for (status, word, message, kind) in [
+            (
+                400,
+                "invalid_request_error",
+                "no such field",
+                Kind::BadRequest,
+            ),
+            (
+                400,
+                "invalid_request_error",
+                "prompt is too long: 9 tokens > 8 maximum",
+                Kind::ContextLength,
+            ),
+            (
+                400,
+                "invalid_request_error",
+                "Your credit balance is too low to access the API",
+                Kind::UpstreamQuota,
+            ),
+            (
+                401,
+                "authentication_error",
+                "invalid x-api-key",
+                Kind::UpstreamAuth,
+            ),
+            (402, "billing_error", "pay", Kind::UpstreamQuota),
+            (403, "permission_error", "no", Kind::UpstreamAuth),
+            (
+                404,
+                "not_found_error",
+                "model: x",
+                Kind::UpstreamModelNotFound,
+            ),
+            (413, "request_too_large", "too large", Kind::PayloadTooLarge),
+            (429, "rate_limit_error", "slow down", Kind::RateLimited),
+            (500, "api_error", "oops", Kind::UpstreamServer),
+            (504, "timeout_error", "late", Kind::UpstreamTimeout),
+            (529, "overloaded_error", "busy", Kind::Overloaded),
+            // A type that is new to us: what the status says.
+            (402, "new_error", "pay", Kind::UpstreamQuota),
+            (413, "new_error", "too large", Kind::PayloadTooLarge),
+            (529, "new_error", "busy", Kind::Overloaded),
+        ] {
+            let body = format!(
+                r#"{{"type":"error","error":{{"type":"{word}","message":"{message}"}},"request_id":"r"}}"#
+            );
+            let error = decoded(status, &[], &body);
+            assert_eq!((error.kind, error.status), (kind, Some(status)), "{word}");
+            assert_eq!(error.message, message);
+            assert_eq!(error.code.as_deref(), Some(word));
+        }
+        let page = decoded(413, &[], "<html>");
+        assert_eq!(page.kind, ErrorKind::PayloadTooLarge);
+    }
+
+    #[test]
+    fn the_wait_is_that_of_the_exhausted_bucket() {
+        let body = r#"{"error":{"type":"rate_limit_error","message":"slow down"}}"#;
+        let reset = [
+            ("anthropic-ratelimit-requests-remaining", "7"),
+            ("anthropic-ratelimit-requests-reset", "2026-06-26T04:00:00Z"),
+            ("anthropic-ratelimit-output-tokens-remaining", "0"),
+            (
+                "anthropic-ratelimit-output-tokens-reset",
+                "2026-06-26T03:21:37Z",
+            ),
+        ];
+        assert_eq!(decoded(429, &reset, body).retry_after_ms, Some(7_000));
+        let mut told = reset.to_vec();
+        told.push(("retry-after", "3"));
+        assert_eq!(decoded(429, &told, body).retry_after_ms, Some(3_000));
+        assert_eq!(decoded(429, &reset[..2], body).retry_after_ms, None);
+        let busy = r#"{"error":{"type":"overloaded_error","message":"busy"}}"#;
+        assert_eq!(decoded(529, &reset, busy).retry_after_ms, None);
+    }
 }

@@ -109,6 +109,12 @@ mod tests {
             (ErrorKind::ModelNotFound, 404, "not_found_error"),
             (ErrorKind::PayloadTooLarge, 413, "request_too_large"),
             (ErrorKind::Overloaded, 529, "overloaded_error"),
+            (ErrorKind::TotalTimeout, 504, "timeout_error"),
+            (ErrorKind::ContextLength, 400, "invalid_request_error"),
+            (ErrorKind::Forbidden, 403, "permission_error"),
+            (ErrorKind::MethodNotAllowed, 405, "invalid_request_error"),
+            (ErrorKind::ClientRateLimited, 429, "rate_limit_error"),
+            (ErrorKind::BrokenStream, 500, "api_error"),
         ];
         for (kind, code, word) in expected {
             assert_eq!((status(kind), error_type(kind)), (code, word), "{kind}");

@@ -99,3 +99,112 @@ fn counting_goes_to_its_own_path() {
     assert_eq!(count(br#"{"input_tokens":17}"#).ok(), Some(17));
     assert!(count(b"{}").is_err() && count(b"<html>").is_err());
 }
+
+fn sealed(proof: &str, model: &str) -> String {
+    origin::seal(WireFormat::AnthropicMessages, model, proof)
+}
+
+/// A conversation in which a tool was called behind these blocks and answered, thinking on.
+fn thinks(blocks: &[Value]) -> String {
+    let mut said = blocks.to_vec();
+    said.push(json!({"type": "tool_use", "id": "t1", "name": "a", "input": {}, "x_new": 1}));
+    json!({"model": "auto", "max_tokens": 700,
+    "thinking": {"type": "enabled", "budget_tokens": 500},
+    "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": said, "x_new": 2},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "t1", "content": "b"}]},
+    ]})
+    .to_string()
+}
+
+fn judged(body: &str) -> (Value, Vec<&'static str>) {
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let lossy = check(&request, &target()).unwrap();
+    let encoded = encode(&request, &target()).unwrap();
+    assert_eq!(encoded.lossy, lossy);
+    let body = serde_json::from_slice(&encoded.body).unwrap();
+    (body, lossy.fields().to_vec())
+}
+
+#[test]
+fn marked_proofs_are_opened_and_others_stripped() {
+    let thinking = |signature: &str| json!({"type": "thinking", "thinking": "t", "signature": signature, "x": 1});
+    let redacted = |data: &str| json!({"type": "redacted_thinking", "data": data});
+    let own = [
+        thinking(&sealed("s", "claude-x")),
+        redacted(&sealed("d", "claude-x")),
+    ];
+    let (body, lossy) = judged(&thinks(&own));
+    let said = &body["messages"][1]["content"];
+    assert_eq!([&said[0], &said[1]], [&thinking("s"), &redacted("d")]);
+    assert_eq!(said[2]["x_new"], 1);
+    assert_eq!(body["messages"][1]["x_new"], 2);
+    assert!(lossy.is_empty() && body["thinking"].is_object());
+
+    // A client that talked to Anthropic itself.
+    let (body, lossy) = judged(&thinks(&[thinking("s"), redacted("d")]));
+    assert_eq!(body["messages"][1]["content"][0], thinking("s"));
+    assert!(lossy.is_empty() && body["thinking"].is_object());
+
+    let foreign = [
+        thinking(&sealed("s", "claude-y")),
+        redacted(&sealed("d", "claude-y")),
+        thinking(""),
+    ];
+    let (body, lossy) = judged(&thinks(&foreign));
+    assert_eq!(body["messages"][1]["content"].as_array().unwrap().len(), 1);
+    // With a budget Anthropic insists on thoughts in front of the call.
+    assert_eq!(lossy, ["messages.thinking", "thinking"]);
+    assert_eq!(body.get("thinking"), None);
+}
+
+#[test]
+fn a_history_without_thoughts_is_anthropics_to_judge() {
+    let body = thinks(&[]);
+    let sent = sent(&body, &target()).unwrap();
+    assert_eq!(sent, body.replace("\"auto\"", "\"claude-x\""));
+}
+
+#[test]
+fn only_what_changes_is_written_anew() {
+    let proof = sealed("s", "claude-x");
+    let block = |signature: &str| {
+        format!("{{ \"type\":\"thinking\",\"thinking\":\"\\u0041\",\"signature\":\"{signature}\"}}")
+    };
+    let body = |signature: &str| {
+        format!(
+            "{{\"model\":\"claude-x\",\"max_tokens\":7,\"messages\":[{{\"role\": \"user\", \"content\": [ {{\"type\":\"text\",\"text\":\"hi\",\"cache_control\":{{\"type\":\"ephemeral\"}}}}]}},{{\"role\":\"assistant\",\"content\":[{}]}}]}}",
+            block(signature)
+        )
+    };
+    let found = sent(&body(&proof), &target()).unwrap();
+    assert_eq!(
+        found,
+        body("s").replace("{ \"type\":\"thinking\"", "{\"type\":\"thinking\"")
+    );
+}
+
+#[test]
+fn a_model_without_prefill_is_not_gone_on_from() {
+    let body = json!({"model": "a", "max_tokens": 7, "messages": [
+        {"role": "user", "content": "hi"}, {"role": "assistant", "content": "Well"}]})
+    .to_string();
+    assert!(sent(&body, &target()).is_ok());
+    let newer = Target {
+        facts: steelyard_types::ModelFacts {
+            refuses_prefill: true,
+            refuses_forced_tool_choice: true,
+            ..steelyard_types::ModelFacts::default()
+        },
+        ..target()
+    };
+    assert_eq!(sent(&body, &newer).unwrap_err().field, "messages[1].role");
+    let forced = json!({"model": "a", "max_tokens": 7, "tool_choice": {"type": "any"},
+        "tools": [{"name": "a", "input_schema": {"type": "object"}}],
+        "messages": [{"role": "user", "content": "hi"}]})
+    .to_string();
+    assert!(sent(&forced, &target()).is_ok());
+    assert_eq!(sent(&forced, &newer).unwrap_err().field, "tool_choice");
+}

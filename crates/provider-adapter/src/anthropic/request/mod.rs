@@ -257,6 +257,3 @@ fn system<'r>(
     }
     (!blocks.is_empty()).then(|| block::content(blocks))
 }
-
-#[cfg(test)]
-mod tests;

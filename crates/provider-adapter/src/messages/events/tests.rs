@@ -65,7 +65,7 @@ fn blocks(events: &[Value]) -> Vec<(String, String)> {
         }
         if event["type"] == "content_block_delta" {
             let delta = &event["delta"];
-            let said = ["text", "thinking", "partial_json"]
+            let said = ["text", "thinking", "partial_json", "signature"]
                 .iter()
                 .find_map(|field| delta[field].as_str());
             blocks.last_mut().unwrap().1.push_str(said.unwrap());
@@ -232,4 +232,115 @@ fn an_answer_without_blocks_is_an_answer() {
     let events = written(&[StreamEvent::Finish(FinishReason::ContentFilter)]);
     assert_eq!(events.len(), 3);
     assert_eq!(events[0]["message"]["model"], "up");
+}
+
+fn signature(signature: &str) -> StreamEvent<'_> {
+    StreamEvent::ReasoningSignature(signature.into())
+}
+
+fn reasoning(words: &str) -> StreamEvent<'_> {
+    StreamEvent::Reasoning(words.into())
+}
+
+/// Types of the deltas and blocks, in order.
+fn kinds(events: &[Value]) -> Vec<String> {
+    let kind = |event: &Value| {
+        let part = [&event["delta"]["type"], &event["content_block"]["type"]];
+        part.iter()
+            .find_map(|kind| kind.as_str())
+            .map(str::to_owned)
+    };
+    events.iter().filter_map(kind).collect()
+}
+
+#[test]
+fn thoughts_end_with_their_signature() {
+    let events = written(&[
+        reasoning("one"),
+        reasoning(" more"),
+        signature("s1"),
+        reasoning("two"),
+        signature("s2"),
+        text("Hi"),
+        StreamEvent::Finish(FinishReason::Stop),
+    ]);
+    let expected = owned(&[
+        ("thinking", "one mores1"),
+        ("thinking", "twos2"),
+        ("text", "Hi"),
+    ]);
+    assert_eq!(blocks(&events), expected);
+    let expected = [
+        "thinking",
+        "thinking_delta",
+        "thinking_delta",
+        "signature_delta",
+        "thinking",
+        "thinking_delta",
+        "signature_delta",
+        "text",
+        "text_delta",
+    ];
+    assert_eq!(kinds(&events), expected);
+}
+
+#[test]
+fn a_signature_without_words_has_an_empty_block() {
+    let events = written(&[
+        signature("s1"),
+        signature("s2"),
+        text("Hi"),
+        StreamEvent::Finish(FinishReason::Stop),
+    ]);
+    let expected = owned(&[("thinking", "s1"), ("thinking", "s2"), ("text", "Hi")]);
+    assert_eq!(blocks(&events), expected);
+}
+
+#[test]
+fn unreadable_thoughts_are_whole_blocks() {
+    let data = |data: &'static str| StreamEvent::RedactedReasoning(data.into());
+    let events = written(&[
+        data("d1"),
+        data("d2"),
+        reasoning("one"),
+        data("d3"),
+        text("Hi"),
+        StreamEvent::Finish(FinishReason::Stop),
+    ]);
+    let found: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["content_block"]["data"].as_str())
+        .collect();
+    assert_eq!(found, ["d1", "d2", "d3"]);
+    let expected = [
+        "redacted_thinking",
+        "redacted_thinking",
+        "thinking",
+        "thinking_delta",
+        "redacted_thinking",
+        "text",
+        "text_delta",
+    ];
+    assert_eq!(kinds(&events), expected);
+}
+
+#[test]
+fn thoughts_wait_behind_a_call_with_their_signature() {
+    let events = written(&[
+        start(0, "look"),
+        piece(0, "{\"a\":"),
+        reasoning("hm"),
+        signature("s"),
+        StreamEvent::RedactedReasoning("d".into()),
+        reasoning("more"),
+        piece(0, "1}"),
+        StreamEvent::Finish(FinishReason::ToolCalls),
+    ]);
+    let expected = owned(&[
+        ("look", "{\"a\":1}"),
+        ("thinking", "hms"),
+        ("redacted_thinking", ""),
+        ("thinking", "more"),
+    ]);
+    assert_eq!(blocks(&events), expected);
 }

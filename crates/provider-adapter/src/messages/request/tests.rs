@@ -141,6 +141,43 @@ fn pictures_and_documents_have_a_source() {
 }
 
 #[test]
+fn results_hold_pictures_documents_and_marks() {
+    let picture = json!({"type": "image", "source": {"type": "url", "url": "https://example.com"},
+        "cache_control": {"type": "ephemeral"}});
+    let paper = json!({"type": "document", "source": {"type": "base64",
+        "media_type": "application/pdf", "data": "aGk="}});
+    let body = with(&json!({"messages": [
+        {"role": "user", "content": "look"},
+        {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "t1", "name": "look", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1",
+            "content": [{"type": "text", "text": "a"}, picture, paper],
+            "cache_control": {"type": "ephemeral", "ttl": "1h"}}]},
+        {"role": "system", "content": [{"type": "text", "text": "Be brief."}]},
+    ]}));
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let [_, _, result, rules] = request.messages.as_slice() else {
+        panic!("four messages");
+    };
+    assert!(matches!(
+        result.content.as_slice(),
+        [Part::Text(_), Part::Image(_), Part::Document(_)]
+    ));
+    let mark = |position, one_hour| CachedPart {
+        position,
+        mark: CacheMark { one_hour },
+    };
+    assert_eq!(result.cache.as_slice(), [mark(1, false), mark(2, true)]);
+    assert_eq!(rules.role, Role::System);
+    assert!(
+        request
+            .messages
+            .iter()
+            .all(|one| one.untranslated.is_none())
+    );
+}
+
+#[test]
 fn tools_and_their_choice_are_read() {
     let body = with(&json!({
         "tools": [
@@ -211,15 +248,27 @@ fn reasoning_and_format_are_read() {
     for (more, expected) in cases {
         assert_eq!(read(more.clone()).0, expected, "{more}");
     }
-    let schema = json!({"output_config": {"format":
-        {"type": "json_schema", "schema": {"type": "object"}}}});
-    assert_eq!(read(schema).1.as_deref(), Some(r#"{"type":"object"}"#));
+    let format = json!({"type": "json_schema", "schema": {"type": "object"}});
+    let beta = json!({"output_format": format});
+    for schema in [json!({"output_config": {"format": format}}), beta] {
+        assert_eq!(read(schema).1.as_deref(), Some(r#"{"type":"object"}"#));
+    }
 }
 
 #[test]
 fn what_has_no_word_is_listed() {
     let cases = [
         (json!({"container": "c"}), "container"),
+        (json!({"mcp_servers": [{"type": "url"}]}), "mcp_servers"),
+        (
+            json!({"context_management": {"edits": [{"type": "x"}]}}),
+            "context_management",
+        ),
+        (json!({"output_format": {"type": "new"}}), "output_format"),
+        (
+            json!({"thinking": {"type": "adaptive", "display": "omitted"}}),
+            "thinking.display",
+        ),
         (json!({"metadata": {"team": "x"}}), "metadata.team"),
         (json!({"thinking": {"type": "new"}}), "thinking.type"),
         (
@@ -244,7 +293,8 @@ fn what_has_no_word_is_listed() {
     for (more, path) in cases {
         assert_eq!(untranslated(&more), [path], "{more}");
     }
-    let nothing = json!({"container": null, "mcp_servers": [], "context_management": {},
+    let nothing = json!({"thinking": {"type": "adaptive", "display": "summarized"},
+        "container": null, "mcp_servers": [], "context_management": {},
         "service_tier": "standard_only", "cache_control": {"type": "ephemeral"}});
     assert!(untranslated(&nothing).is_empty());
 }
