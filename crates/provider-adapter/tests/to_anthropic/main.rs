@@ -126,6 +126,7 @@ fn context(dialect: Dialect) -> ReplyContext {
         created: 17,
         upstream_model: Arc::from("claude-x"),
         include_usage: true,
+        function_call: false,
     }
 }
 
