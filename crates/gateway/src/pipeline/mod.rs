@@ -22,7 +22,7 @@ use http::HeaderValue;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::{
-    EncodedRequest, Losses, ReplyContext, asks_for, delivered_as, embeddings,
+    EncodedRequest, Losses, Refusal, ReplyContext, asks_for, delivered_as, embeddings,
 };
 use steelyard_router::{Plan, Reason, Scorer};
 use steelyard_types::{
@@ -242,7 +242,12 @@ async fn attempt(
     let snapshot = Arc::clone(&exchange.snapshot);
     let deployment = snapshot.deployment(model);
     let target = &snapshot.policy.model(model).target;
-    let (encoded, stream) = encode(deployment, request, target)?;
+    let (encoded, stream) = encode(deployment, request, target).map_err(|refused| {
+        let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
+        error.param = Some(refused.field);
+        error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
+        Failure::from(error)
+    })?;
     exchange.attempting(model);
     exchange.record.lossy = encoded.lossy.clone();
     let overrides = route.and_then(|route| route.timeouts);
@@ -301,20 +306,14 @@ fn encode(
     deployment: &Deployment,
     request: &ChatRequest<'_>,
     target: &Target,
-) -> Result<(EncodedRequest, bool), Failure> {
-    let carried = asks_for(request, target).and_then(|other| match other {
+) -> Result<(EncodedRequest, bool), Refusal> {
+    match asks_for(request, target)? {
         None => Ok((deployment.adapter.encode(request, target)?, request.stream)),
         Some(stream) => {
             let other = delivered_as(request, stream);
             Ok((deployment.adapter.encode(&other, target)?, stream))
         }
-    });
-    carried.map_err(|refused| {
-        let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
-        error.param = Some(refused.field);
-        error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
-        Failure::from(error)
-    })
+    }
 }
 
 /// What the reply must know of its request.

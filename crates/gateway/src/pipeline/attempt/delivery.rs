@@ -51,9 +51,9 @@ async fn assemble(
     let (mut response, mut held, mut progress) = began.map_err(late)??;
     let idle = Duration::from_millis(idle_ms);
     while progress != Progress::Complete {
-        let next = tokio::time::timeout(idle, response.chunk()).await;
-        let chunk = next.map_err(|_| silent(assembler))?;
-        (held, progress) = take(&call, assembler, chunk, held)?;
+        let next = next(&call, assembler, &mut response, held);
+        let next = tokio::time::timeout(idle, next).await;
+        (held, progress) = next.map_err(|_| silent(assembler))??;
     }
     Ok(call.context)
 }
@@ -70,20 +70,22 @@ async fn begin(
     }
     let (mut held, mut progress) = (0, Progress::Waiting);
     while progress == Progress::Waiting {
-        let chunk = response.chunk().await;
-        (held, progress) = take(call, assembler, chunk, held)?;
+        (held, progress) = next(call, assembler, &mut response, held).await?;
     }
     Ok((response, held, progress))
 }
 
 /// Takes the next piece: how many bytes there were so far, and how far the answer has come.
-fn take(
+async fn next(
     call: &Call<'_>,
     assembler: &mut Assembler,
-    chunk: Result<Option<Bytes>, reqwest::Error>,
+    response: &mut reqwest::Response,
     held: usize,
 ) -> Result<(usize, Progress), Failure> {
-    let chunk = chunk.map_err(|error| broken(&error, assembler.usage()))?;
+    let chunk = response
+        .chunk()
+        .await
+        .map_err(|error| broken(&error, assembler.usage()))?;
     let held = held + chunk.as_ref().map_or(0, Bytes::len);
     let progress = match &chunk {
         Some(chunk) => assembler.push(chunk),
