@@ -12,15 +12,11 @@ const DOORS: [&str; 2] = ["chat", "messages"];
 const ANY: &str = "*";
 
 /// What stays refused: door, kind, capabilities.
-const NEVER: [(&str, &str, &[&str]); 6] = [
+const NEVER: [(&str, &str, &[&str]); 3] = [
     // A conversation that the provider keeps can only be gone on with there.
     ("messages", ANY, &["threads"]),
     // DeepSeek's models have no eyes.
     (ANY, "deepseek", &["images", "result_images"]),
-    // These do not tell several people in one conversation from each other.
-    ("chat", "anthropic", &["names"]),
-    ("chat", "gemini", &["names"]),
-    ("chat", "dashscope", &["names"]),
     // DashScope can be made to call a function of a given name only.
     ("messages", "dashscope", &["forced_calls"]),
 ];

@@ -74,7 +74,7 @@ impl Words {
 
 /// Fields that the neutral form has no word for and that change nothing in what is asked: hints,
 /// bookkeeping, and nudges of the sampling. Everything else that it has no word for is refused.
-const HINTS: [&str; 14] = [
+const HINTS: [&str; 15] = [
     "logit_bias",
     "store",
     "prompt_cache_key",
@@ -89,6 +89,7 @@ const HINTS: [&str; 14] = [
     "output_config.task_budget",
     "messages.name",
     "thinking.display",
+    "tools.eager_input_streaming",
 ];
 
 /// The name of a field that changes nothing in what is asked, if it is one.

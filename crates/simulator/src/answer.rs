@@ -191,7 +191,7 @@ fn calls(ask: &Ask, markers: &Markers, topic: &str) -> Vec<FunctionCall> {
             .find(|offer| offer.name.to_lowercase().contains("weather"));
         let chosen = fitting
             .or(ask.offers.first())
-            .filter(|_| wants && markers.say.is_none());
+            .filter(|_| wants && markers.say.is_none() && !markers.look);
         calls.extend(chosen.map(|offer| make(offer, None)));
     }
     if ask.one_call_only {

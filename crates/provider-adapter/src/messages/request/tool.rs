@@ -30,6 +30,9 @@ pub(super) fn tools<'a>(
     Ok(())
 }
 
+/// The wish for arguments as they are written.
+const EAGER: &str = "tools.eager_input_streaming";
+
 fn tool<'a>(raw: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>) -> Read<()> {
     let fields = object(raw)?;
     let kind = fields.iter().find(|(name, _)| name == "type");
@@ -67,6 +70,8 @@ fn tool<'a>(raw: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>) -> 
             // Tools that only code may call, say; the words for what is so anyway say nothing.
             "allowed_callers" if value.get() == "[\"direct\"]" => {}
             _ if says_nothing(value) || value.get() == "false" => {}
+            // Only how soon the arguments come; one name for all tools, so that it is a loss.
+            "eager_input_streaming" => request.untranslated.push(EAGER.into()),
             _ => request.untranslated.push(trail.path_to(&key).into()),
         }
     }

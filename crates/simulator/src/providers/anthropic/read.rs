@@ -184,6 +184,10 @@ fn read_body(body: &At<'_>, counting: bool) -> Checked<Ask> {
         super::format::check(&schema)?;
         ask.json = Some(schema.value.clone());
     }
+    // There is no JSON mode, but the model does as it is told.
+    if ask.json.is_none() && body.value["system"].to_string().contains("JSON object") {
+        ask.json = Some(Value::Null);
+    }
     if body.value.to_string().contains("\"cache_control\":{") {
         let last = tokens::count(&ask.last_user);
         ask.cache_write_tokens = ask.prompt_tokens.saturating_sub(last);
