@@ -359,6 +359,7 @@ fn context(include_usage: bool) -> ReplyContext {
         upstream_model: Arc::from("own-model"),
         include_usage,
         function_call: false,
+        echo: None,
     }
 }
 

@@ -22,7 +22,7 @@ use http::HeaderValue;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::{
-    EncodedRequest, Losses, ReplyContext, asks_for, delivered_as, embeddings,
+    EncodedRequest, Losses, ReplyContext, asks_for, delivered_as, embeddings, placed,
 };
 use steelyard_router::{Plan, Reason, Scorer};
 use steelyard_types::{
@@ -310,6 +310,7 @@ fn encode(
         }
     });
     carried.map_err(|refused| {
+        let refused = placed(request, refused);
         let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
         error.param = Some(refused.field);
         error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
@@ -326,6 +327,7 @@ fn context(exchange: &Exchange, request: &ChatRequest<'_>, target: &Target) -> R
         upstream_model: Arc::clone(&target.upstream),
         include_usage: request.include_usage,
         function_call: request.has_functions(),
+        echo: exchange.client().echo(request),
     }
 }
 
