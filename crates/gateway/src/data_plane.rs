@@ -26,6 +26,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/chat/completions", post(chat).fallback(wrong_method))
         .route("/v1/completions", post(text).fallback(wrong_method))
         .route("/v1/embeddings", post(vectors).fallback(wrong_method))
+        .route("/v1/responses", post(responses).fallback(wrong_method))
         .route("/v1/messages", post(messages).fallback(wrong_method))
         .route(
             "/v1/messages/count_tokens",
@@ -52,6 +53,11 @@ async fn vectors(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     complete(gateway, Dialect::OpenAiEmbeddings, endpoint, request).await
 }
 
+async fn responses(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let endpoint = "POST /v1/responses";
+    complete(gateway, Dialect::OpenAiResponses, endpoint, request).await
+}
+
 async fn messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let endpoint = "POST /v1/messages";
     complete(gateway, Dialect::AnthropicMessages, endpoint, request).await
@@ -66,6 +72,8 @@ async fn count(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
 fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
         Dialect::AnthropicMessages
+    } else if path.starts_with("/v1/responses") {
+        Dialect::OpenAiResponses
     } else {
         Dialect::OpenAiChat
     }

@@ -27,8 +27,10 @@ pub struct Provider {
 /// The providers that need no more than a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProviderKind {
-    /// OpenAI.
+    /// OpenAI's chat completions.
     OpenAi,
+    /// OpenAI's Responses API.
+    OpenAiResponses,
     /// Anthropic.
     Anthropic,
     /// Google's Gemini API.
@@ -96,8 +98,9 @@ pub struct TimeoutsOverride {
 
 impl ProviderKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OpenAi,
+        Self::OpenAiResponses,
         Self::Anthropic,
         Self::Gemini,
         Self::DashScope,
@@ -113,6 +116,7 @@ impl ProviderKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
+            Self::OpenAiResponses => "openai_responses",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
             Self::DashScope => "dashscope",
@@ -128,6 +132,7 @@ impl ProviderKind {
     #[must_use]
     pub fn wire(self) -> WireFormat {
         match self {
+            Self::OpenAiResponses => WireFormat::OpenAiResponses,
             Self::Anthropic => WireFormat::AnthropicMessages,
             Self::Gemini => WireFormat::GeminiGenerateContent,
             Self::DashScope => WireFormat::DashScopeGeneration,
@@ -148,9 +153,12 @@ impl ProviderKind {
             Self::DashScopeCompatible => WireProfile::DASHSCOPE,
             Self::DeepSeek => WireProfile::DEEPSEEK,
             Self::OpenAiCompatible => WireProfile::COMPATIBLE,
-            Self::OpenAi | Self::Anthropic | Self::Gemini | Self::DashScope | Self::Cohere => {
-                WireProfile::OPENAI
-            }
+            Self::OpenAi
+            | Self::OpenAiResponses
+            | Self::Anthropic
+            | Self::Gemini
+            | Self::DashScope
+            | Self::Cohere => WireProfile::OPENAI,
         }
     }
 
@@ -164,7 +172,7 @@ impl ProviderKind {
     #[must_use]
     pub fn default_base_url(self, region: Option<Region>) -> Option<String> {
         let url = match self {
-            Self::OpenAi => "https://api.openai.com/v1".to_owned(),
+            Self::OpenAi | Self::OpenAiResponses => "https://api.openai.com/v1".to_owned(),
             Self::Anthropic => "https://api.anthropic.com".to_owned(),
             Self::Gemini => "https://generativelanguage.googleapis.com".to_owned(),
             Self::Mistral => "https://api.mistral.ai/v1".to_owned(),

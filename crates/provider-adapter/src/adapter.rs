@@ -155,6 +155,7 @@ pub struct ResponseHead<'a> {
 pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
     match wire {
         WireFormat::OpenAiChat => &crate::openai::OpenAiChat,
+        WireFormat::OpenAiResponses => &crate::responses::Responses,
         WireFormat::AnthropicMessages => &crate::anthropic::AnthropicMessages,
         WireFormat::GeminiGenerateContent => &crate::gemini::GeminiGenerateContent,
         WireFormat::DashScopeGeneration => &crate::dashscope::DashScopeGeneration,

@@ -94,7 +94,8 @@ const HINTS: [&str; 15] = [
 
 /// The name of a field that changes nothing in what is asked, if it is one.
 pub(crate) fn hint(field: &str) -> Option<&'static str> {
-    HINTS.into_iter().find(|hint| *hint == field)
+    let mut hints = HINTS.into_iter().chain(crate::responses::HINTS);
+    hints.find(|hint| *hint == field)
 }
 
 /// The sampling parameters that are to be written: those that the client set, unless the model
@@ -162,6 +163,7 @@ pub(crate) fn named(
     match request.dialect {
         Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings => openai,
         Dialect::AnthropicMessages => anthropic,
+        Dialect::OpenAiResponses => crate::responses::named(openai),
     }
 }
 
@@ -323,9 +325,9 @@ pub(crate) fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<
     let most = target.max_output_tokens;
     match request.max_output_tokens {
         Some(asked) if most > 0 && asked > most => {
-            let newer = "max_completion_tokens";
-            let has_newer = request.fields.iter().any(|field| field.name == newer);
-            let field = if has_newer { newer } else { "max_tokens" };
+            let newer = ["max_completion_tokens", "max_output_tokens"];
+            let is_given = |name: &&str| request.fields.iter().any(|field| field.name == *name);
+            let field = newer.into_iter().find(is_given).unwrap_or("max_tokens");
             Err(refuse(
                 field,
                 format!(

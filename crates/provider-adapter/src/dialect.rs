@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use steelyard_types::{ChatRequest, Dialect, ErrorKind};
 
@@ -28,6 +30,11 @@ pub trait ClientDialect: Send + Sync {
     /// The id of an answer to the request of that id, where the provider's own is of another
     /// dialect.
     fn answer_id(&self, request_id: &str) -> String;
+
+    /// What answers in this dialect repeat of their request, for [`crate::ReplyContext::echo`].
+    fn echo(&self, _request: &ChatRequest<'_>) -> Option<Arc<str>> {
+        None
+    }
 
     /// The list of models, `created` in seconds since 1970.
     fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes;
@@ -68,5 +75,6 @@ pub fn client_dialect(dialect: Dialect) -> &'static dyn ClientDialect {
         Dialect::AnthropicMessages => &crate::messages::Messages,
         Dialect::OpenAiCompletions => &crate::completions::Completions,
         Dialect::OpenAiEmbeddings => &crate::embeddings::Embeddings,
+        Dialect::OpenAiResponses => &crate::responses::Responses,
     }
 }

@@ -1,7 +1,7 @@
 //! Wire formats of clients and providers, without I/O: bytes in, bytes and events out.
 //!
-//! A request comes in one client *dialect* ([`openai`], [`messages`], [`completions`],
-//! [`embeddings`]), is parsed into the neutral
+//! A request comes in one client *dialect* ([`openai`], [`responses`], [`messages`],
+//! [`completions`], [`embeddings`]), is parsed into the neutral
 //! [`ChatRequest`], and leaves through the [`Adapter`] of the provider's wire format. The answer
 //! comes back through the same adapter as a [`ChatAnswer`] or as [`StreamEvent`]s, and is written
 //! in the client's dialect by a [`UnaryReply`] or a [`StreamReply`]. Where the dialect and the wire
@@ -29,6 +29,7 @@ pub mod embeddings;
 pub mod gemini;
 pub mod messages;
 pub mod openai;
+pub mod responses;
 pub mod sse;
 
 pub use adapter::{
@@ -37,6 +38,7 @@ pub use adapter::{
 pub use assemble::{Assembler, asks_for, delivered_as};
 pub use dialect::{ClientDialect, ClientError, ModelEntry, client_dialect};
 pub use reply::{ReplyContext, UnaryReply};
+pub use responses::placed;
 pub use stream_reply::{Progress, StreamReply};
 
 pub use steelyard_types::{ChatAnswer, ChatRequest, StreamEvent};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use steelyard_types::{ChatAnswer, Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
-use crate::{ResponseHead, adapter, anthropic, completions, messages, openai, origin};
+use crate::{ResponseHead, adapter, anthropic, completions, messages, openai, origin, responses};
 
 /// What a reply must know of its request.
 #[derive(Debug, Clone)]
@@ -24,6 +24,9 @@ pub struct ReplyContext {
     /// Whether the client knows calls in their deprecated form alone
     /// ([`ChatRequest::has_functions`](steelyard_types::ChatRequest::has_functions)).
     pub function_call: bool,
+    /// What the answer repeats of its request ([`crate::ClientDialect::echo`]): members of a JSON
+    /// object as text, without its braces.
+    pub echo: Option<Arc<str>>,
 }
 
 /// A whole answer, ready for the client.
@@ -74,6 +77,14 @@ impl UnaryReply {
                     ..through(seen.usage, seen.finish, seen.empty)
                 });
             }
+            (Dialect::OpenAiResponses, WireFormat::OpenAiResponses) => {
+                let seen = responses::look(&body)?;
+                let mark = origin::mark(wire, &context.upstream_model);
+                return Ok(Self {
+                    body: responses::marked::answer(&body, &mark),
+                    ..through(seen.usage, seen.finish, seen.empty)
+                });
+            }
             _ => {}
         }
         let answer = adapter(wire).decode(head, &body)?;
@@ -95,6 +106,7 @@ impl UnaryReply {
             Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => openai::answer_body,
             Dialect::AnthropicMessages => messages::answer_body,
             Dialect::OpenAiCompletions => completions::answer_body,
+            Dialect::OpenAiResponses => responses::answer_body,
         };
         Self {
             body: write(&answer, context),

@@ -12,8 +12,9 @@ use crate::messages::{self, EventWriter};
 use crate::openai::{
     ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
 };
+use crate::responses::{self, EventDecoder, ItemWriter};
 use crate::sse::{Frame, SseDecoder};
-use crate::{FrameDecoder, ReplyContext, adapter, assemble, origin};
+use crate::{ClientError, FrameDecoder, ReplyContext, adapter, assemble, client_dialect, origin};
 
 /// How far a streamed answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub enum Progress {
 /// looks at them; otherwise every event is written anew. Usage and the end are held back until
 /// [`StreamReply::close`], because the gateway adds the cost to them.
 pub struct StreamReply {
+    dialect: Dialect,
     sse: SseDecoder,
     mode: Mode,
     include_usage: bool,
@@ -52,6 +54,11 @@ enum Mode {
         decoder: Box<dyn FrameDecoder>,
         passed: messages::Passed,
     },
+    /// The events of OpenAI's Responses go through.
+    Items {
+        decoder: EventDecoder,
+        passed: responses::Passed,
+    },
     /// Every event is written anew.
     Convert {
         decoder: Box<dyn FrameDecoder>,
@@ -66,6 +73,7 @@ enum Writer {
     Chunks(ChunkWriter),
     Events(EventWriter),
     Texts(TextWriter),
+    Items(Box<ItemWriter>),
 }
 
 impl Writer {
@@ -77,6 +85,7 @@ impl Writer {
             }
             Dialect::AnthropicMessages => Self::Events(EventWriter::new(context)),
             Dialect::OpenAiCompletions => Self::Texts(TextWriter::new(context)),
+            Dialect::OpenAiResponses => Self::Items(Box::new(ItemWriter::new(context))),
         }
     }
 
@@ -85,6 +94,7 @@ impl Writer {
             Self::Chunks(writer) => writer.event(event),
             Self::Texts(writer) => writer.event(event),
             Self::Events(writer) => return writer.event(event),
+            Self::Items(writer) => return writer.event(event),
         }
         Ok(())
     }
@@ -94,6 +104,7 @@ impl Writer {
             Self::Chunks(writer) => writer.take(),
             Self::Texts(writer) => writer.take(),
             Self::Events(writer) => writer.take(),
+            Self::Items(writer) => writer.take(),
         }
     }
 }
@@ -161,6 +172,7 @@ impl StreamReply {
     #[must_use]
     pub fn new(wire: WireFormat, context: ReplyContext) -> Self {
         let include_usage = context.include_usage;
+        let dialect = context.dialect;
         let mode = match (context.dialect, wire) {
             (Dialect::OpenAiChat, WireFormat::OpenAiChat) => Mode::Chunks {
                 decoder: ChunkDecoder::default(),
@@ -171,6 +183,10 @@ impl StreamReply {
                 decoder: adapter(wire).stream_decoder(),
                 passed: messages::Passed::new(origin::mark(wire, &context.upstream_model)),
             },
+            (Dialect::OpenAiResponses, WireFormat::OpenAiResponses) => Mode::Items {
+                decoder: EventDecoder::default(),
+                passed: responses::Passed::new(origin::mark(wire, &context.upstream_model)),
+            },
             _ => Mode::Convert {
                 decoder: adapter(wire).stream_decoder(),
                 mark: origin::mark(wire, &context.upstream_model),
@@ -178,6 +194,7 @@ impl StreamReply {
             },
         };
         Self {
+            dialect,
             sse: SseDecoder::default(),
             mode,
             include_usage,
@@ -195,6 +212,7 @@ impl StreamReply {
         out: &mut Vec<Bytes>,
     ) -> Self {
         let include_usage = context.include_usage;
+        let dialect = context.dialect;
         let mark = origin::mark(wire, &context.upstream_model);
         let mut writer = Writer::new(context);
         let mut seen = Seen::default();
@@ -203,6 +221,7 @@ impl StreamReply {
         });
         out.extend(writer.take());
         Self {
+            dialect,
             sse: SseDecoder::default(),
             mode: Mode::Convert {
                 decoder: adapter(wire).stream_decoder(),
@@ -271,6 +290,7 @@ impl StreamReply {
     /// In OpenAI's dialect the end is the usage chunk, if the client asked for it, and `[DONE]`; the
     /// chunk is written for the extension's sake even where the provider said nothing about usage.
     /// In Anthropic's dialect it is `message_delta`, which holds the extension, and `message_stop`.
+    /// In that of OpenAI's Responses it is the last event, whose response holds the extension.
     ///
     /// Writes nothing unless the reply is complete.
     pub fn close(&mut self, extension: Option<&str>, out: &mut Vec<Bytes>) {
@@ -280,6 +300,15 @@ impl StreamReply {
         let usage = self.seen.usage.as_ref();
         match &mut self.mode {
             Mode::Events { passed, .. } => return passed.close(extension, out),
+            Mode::Items { passed, .. } => return passed.close(extension, out),
+            Mode::Convert {
+                writer: Writer::Items(writer),
+                ..
+            } => {
+                writer.close(usage, extension);
+                out.extend(writer.take());
+                return;
+            }
             Mode::Convert {
                 writer: Writer::Events(writer),
                 ..
@@ -294,6 +323,20 @@ impl StreamReply {
             out.extend(self.mode.usage_frame(usage, extension));
         }
         out.push(Bytes::from_static(DONE_FRAME));
+    }
+
+    /// The last events of a stream that failed after it began, in the client's dialect. Nothing is
+    /// written behind them.
+    #[must_use]
+    pub fn failure(&mut self, error: &ClientError<'_>) -> Bytes {
+        match &mut self.mode {
+            Mode::Items { decoder, passed } => passed.failure(error, decoder.next_sequence()),
+            Mode::Convert {
+                writer: Writer::Items(writer),
+                ..
+            } => writer.failure(error),
+            _ => client_dialect(self.dialect).stream_error_frame(error),
+        }
     }
 
     /// What the answer used, as far as the provider has said.
@@ -364,6 +407,14 @@ impl Mode {
                     out.extend(sent);
                 }
             }
+            Self::Items { decoder, passed } => {
+                let look = decoder.read(frame, &mut |event| seen.event(&event));
+                seen.content |= look.other;
+                seen.answer |= look.other;
+                if seen.error.is_none() {
+                    out.extend(passed.frame(frame, look, seen.content));
+                }
+            }
             // Comments alone say nothing in any format.
             Self::Convert { .. } if frame.data.is_empty() => {}
             Self::Convert {
@@ -380,6 +431,7 @@ impl Mode {
         match self {
             Self::Chunks { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
             Self::Events { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
+            Self::Items { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
             Self::Convert {
                 decoder,
                 writer,
@@ -416,7 +468,7 @@ impl Mode {
                 ..
             } => (Cow::Borrowed(writer.head()), written()),
             // The end of this dialect has usage in it.
-            Self::Events { .. } | Self::Convert { .. } => return None,
+            Self::Events { .. } | Self::Items { .. } | Self::Convert { .. } => return None,
         };
         if usage.is_none() && extension.is_none() {
             return None;

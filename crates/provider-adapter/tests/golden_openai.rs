@@ -400,6 +400,7 @@ fn context(include_usage: bool) -> ReplyContext {
         upstream_model: Arc::from("own-model"),
         include_usage,
         function_call: false,
+        echo: None,
     }
 }
 

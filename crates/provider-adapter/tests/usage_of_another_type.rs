@@ -43,6 +43,7 @@ fn context() -> ReplyContext {
         upstream_model: Arc::from("up"),
         include_usage: true,
         function_call: false,
+        echo: None,
     }
 }
 

@@ -87,15 +87,18 @@ pub enum Dialect {
     OpenAiCompletions,
     /// OpenAI embeddings: vectors instead of an answer.
     OpenAiEmbeddings,
+    /// OpenAI Responses.
+    OpenAiResponses,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::OpenAiChat,
         Self::AnthropicMessages,
         Self::OpenAiCompletions,
         Self::OpenAiEmbeddings,
+        Self::OpenAiResponses,
     ];
 
     /// A short name for logs, labels and keys of caches.
@@ -104,6 +107,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => "openai_chat",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::OpenAiResponses => "openai_responses",
             Self::OpenAiCompletions => "openai_completions",
             Self::OpenAiEmbeddings => "openai_embeddings",
         }

@@ -7,6 +7,8 @@ use crate::FeatureSet;
 pub enum WireFormat {
     /// OpenAI chat completions, and every server that copies it.
     OpenAiChat,
+    /// OpenAI Responses.
+    OpenAiResponses,
     /// Anthropic Messages.
     AnthropicMessages,
     /// Google Gemini `generateContent`.
@@ -32,6 +34,7 @@ impl WireFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
+            Self::OpenAiResponses => "openai_responses",
             Self::AnthropicMessages => "anthropic_messages",
             Self::GeminiGenerateContent => "gemini_generate_content",
             Self::DashScopeGeneration => "dashscope_generation",

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 use steelyard_policy::{Conversion, ModelId, Selection};
-use steelyard_provider_adapter::{Losses, Refusal, asks_for, delivered_as};
+use steelyard_provider_adapter::{Losses, Refusal, asks_for, delivered_as, placed};
 use steelyard_router::{Demand, Exclusion, Plan, Reason, Scorer, plan};
 use steelyard_types::{ChatRequest, Feature, Target};
 
@@ -48,7 +48,7 @@ pub(crate) fn decide(
                 }
                 Err(refusal) => refusal,
             };
-            refusals.push(refusal);
+            refusals.push(placed(request, refusal));
             Some(Exclusion::CannotCarry)
         });
         snapshot.candidate(model, ruled_out)

@@ -22,7 +22,7 @@ use http::HeaderValue;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::{
-    EncodedRequest, Losses, Refusal, ReplyContext, asks_for, delivered_as, embeddings,
+    EncodedRequest, Losses, Refusal, ReplyContext, asks_for, delivered_as, embeddings, placed,
 };
 use steelyard_router::{Plan, Reason, Scorer};
 use steelyard_types::{
@@ -243,6 +243,7 @@ async fn attempt(
     let deployment = snapshot.deployment(model);
     let target = &snapshot.policy.model(model).target;
     let (encoded, stream) = encode(deployment, request, target).map_err(|refused| {
+        let refused = placed(request, refused);
         let mut error = ProviderError::new(ErrorKind::Unsupported, refused.to_string());
         error.param = Some(refused.field);
         error.code = Some(refusal::UNSUPPORTED_PARAMETER.to_owned());
@@ -325,6 +326,7 @@ fn context(exchange: &Exchange, request: &ChatRequest<'_>, target: &Target) -> R
         upstream_model: Arc::clone(&target.upstream),
         include_usage: request.include_usage,
         function_call: request.has_functions(),
+        echo: exchange.client().echo(request),
     }
 }
 

@@ -136,7 +136,7 @@ impl ClientStream {
             ),
         );
         let shown = refused.client_error(&self.exchange.record.request_id);
-        let frame = self.exchange.client().stream_error_frame(&shown);
+        let frame = self.reply.failure(&shown);
         self.ready.push_back(frame);
         self.exchange
             .settle(200, Err((error.kind, refused.message)));

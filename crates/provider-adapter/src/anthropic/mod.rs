@@ -40,9 +40,10 @@ impl Adapter for AnthropicMessages {
     fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         match request.dialect {
             Dialect::AnthropicMessages => own::check(request, target),
-            Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings => {
-                request::check(request, target)
-            }
+            Dialect::OpenAiChat
+            | Dialect::OpenAiResponses
+            | Dialect::OpenAiCompletions
+            | Dialect::OpenAiEmbeddings => request::check(request, target),
         }
     }
 
@@ -53,9 +54,10 @@ impl Adapter for AnthropicMessages {
     ) -> Result<EncodedRequest, Refusal> {
         match request.dialect {
             Dialect::AnthropicMessages => own::encode(request, target),
-            Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings => {
-                request::encode(request, target)
-            }
+            Dialect::OpenAiChat
+            | Dialect::OpenAiResponses
+            | Dialect::OpenAiCompletions
+            | Dialect::OpenAiEmbeddings => request::encode(request, target),
         }
     }
 

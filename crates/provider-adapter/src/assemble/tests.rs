@@ -16,6 +16,7 @@ fn context(dialect: Dialect) -> ReplyContext {
         upstream_model: Arc::from("m-1"),
         include_usage: true,
         function_call: false,
+        echo: None,
     }
 }
 

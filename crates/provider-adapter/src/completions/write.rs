@@ -136,6 +136,7 @@ mod tests {
             upstream_model: "m".into(),
             include_usage,
             function_call: false,
+            echo: None,
         }
     }
 

@@ -34,6 +34,7 @@ pub use request::parse_embedding_request;
 pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
     match wire {
         WireFormat::OpenAiChat => &Vectors(WireFormat::OpenAiChat),
+        WireFormat::OpenAiResponses => &Vectors(WireFormat::OpenAiResponses),
         WireFormat::AnthropicMessages => &Vectors(WireFormat::AnthropicMessages),
         WireFormat::GeminiGenerateContent => &Vectors(WireFormat::GeminiGenerateContent),
         WireFormat::DashScopeGeneration => &Vectors(WireFormat::DashScopeGeneration),

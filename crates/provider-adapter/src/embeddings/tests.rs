@@ -42,6 +42,7 @@ fn answered(
         upstream_model: Arc::from("vec/1"),
         include_usage: false,
         function_call: false,
+        echo: None,
     };
     let body = Bytes::from(body.to_string());
     let reply = read(wire, &head, body, &context, wanted)?;

@@ -45,7 +45,7 @@ struct ErrorShape<'a> {
 const MAX_NESTING: usize = 3;
 
 /// Reads the body of a response whose status is not 2xx.
-pub(super) fn decode_error(head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
+pub(crate) fn decode_error(head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
     let described = std::str::from_utf8(body)
         .ok()
         .and_then(|text| describe(text, MAX_NESTING));
@@ -62,7 +62,7 @@ pub(super) fn decode_error(head: &ResponseHead<'_>, body: &[u8]) -> ProviderErro
 
 /// Reads an error object that came inside an answer with a 2xx status. `otherwise` is its kind
 /// where it names none.
-pub(super) fn error_inside(json: &str, otherwise: ErrorKind) -> ProviderError {
+pub(crate) fn error_inside(json: &str, otherwise: ErrorKind) -> ProviderError {
     let described = describe(json, MAX_NESTING).unwrap_or_default();
     let named = described.status.filter(|status| *status >= 400);
     let kind = kind_of(&described)

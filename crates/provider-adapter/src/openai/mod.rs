@@ -37,10 +37,15 @@ pub use models::{model_body, models_body};
 pub use request::{MAX_DEPTH, RequestError, parse_chat_request};
 
 pub(crate) use answer::look;
+pub(crate) use failure::{decode_error, error_inside};
 pub(crate) use known_shape::KnownShape;
 pub(crate) use passed::Passed;
 pub(crate) use plain::plain;
+pub(crate) use reasoning::effort_of;
+pub(crate) use shape::Loose;
 pub(crate) use stream::{ChunkDecoder, Look};
+pub(crate) use strict_schema::is_loosened;
+pub(crate) use usage::Count;
 pub(crate) use write::{ChunkWriter, DONE_FRAME, answer_body, usage_frame, usage_json};
 
 /// The dialect of clients and the adapter for providers of this format.
@@ -55,7 +60,9 @@ impl Adapter for OpenAiChat {
     fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         match request.dialect {
             Dialect::OpenAiChat => encode::carries(request, target),
-            Dialect::AnthropicMessages => convert::carries(request, target),
+            Dialect::AnthropicMessages | Dialect::OpenAiResponses => {
+                convert::carries(request, target)
+            }
             Dialect::OpenAiCompletions => {
                 completions::as_chat(request, |chat| encode::carries(chat, target))
             }
@@ -72,7 +79,9 @@ impl Adapter for OpenAiChat {
     ) -> Result<EncodedRequest, Refusal> {
         match request.dialect {
             Dialect::OpenAiChat => encode::encode(request, target),
-            Dialect::AnthropicMessages => convert::encode(request, target),
+            Dialect::AnthropicMessages | Dialect::OpenAiResponses => {
+                convert::encode(request, target)
+            }
             Dialect::OpenAiCompletions => {
                 completions::as_chat(request, |chat| encode::encode(chat, target))
             }
@@ -93,7 +102,7 @@ impl Adapter for OpenAiChat {
     }
 
     fn decode_error(&self, head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
-        failure::decode_error(head, body)
+        decode_error(head, body)
     }
 
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {

@@ -78,7 +78,7 @@ impl Wish {
 }
 
 /// The effort whose usual length a budget is. A CHOICE: providers publish no lengths.
-fn effort_of(budget: u64) -> Effort {
+pub(crate) fn effort_of(budget: u64) -> Effort {
     match budget {
         0 => Effort::None,
         1..4_096 => Effort::Low,

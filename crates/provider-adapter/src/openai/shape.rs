@@ -197,10 +197,10 @@ pub(super) struct Custom<'a> {
 
 /// A string where there is one; anything else is as good as nothing.
 #[derive(Debug, Default)]
-pub(super) struct Loose<'a>(Cow<'a, str>);
+pub(crate) struct Loose<'a>(Cow<'a, str>);
 
 impl Loose<'_> {
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

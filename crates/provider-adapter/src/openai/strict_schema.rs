@@ -10,7 +10,7 @@ const MAX_DEPTH: usize = 64;
 /// only for another schema: it answers 400 to a strict one in which an object leaves a property
 /// optional or takes others (<https://platform.openai.com/docs/guides/structured-outputs>). Such a
 /// schema is followed as well as the model can.
-pub(super) fn is_loosened(wanted: &JsonSchema<'_>) -> bool {
+pub(crate) fn is_loosened(wanted: &JsonSchema<'_>) -> bool {
     if wanted.strict != Some(true) {
         return false;
     }

@@ -105,10 +105,10 @@ impl UsageShape {
 /// A count, however it is written: what is not a number, or below zero, counts nothing; fractions
 /// are cut off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Count(u64);
+pub(crate) struct Count(u64);
 
 impl Count {
-    pub(super) fn get(self) -> u64 {
+    pub(crate) fn get(self) -> u64 {
         self.0
     }
 }

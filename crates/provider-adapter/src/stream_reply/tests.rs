@@ -13,6 +13,7 @@ fn reply(wire: WireFormat, include_usage: bool) -> StreamReply {
         upstream_model: Arc::from("up"),
         include_usage,
         function_call: false,
+        echo: None,
     };
     StreamReply::new(wire, context)
 }
@@ -238,6 +239,7 @@ fn other_formats_are_written_anew() {
         upstream_model: Arc::from("up"),
         include_usage: true,
         function_call: false,
+        echo: None,
     });
     for event in [
         StreamEvent::Start {

@@ -29,7 +29,7 @@ const FOREIGN: [WireFormat; 3] = [
 
 fn target(wire: WireFormat) -> Target {
     let upstream = match wire {
-        WireFormat::OpenAiChat => "gpt",
+        WireFormat::OpenAiChat | WireFormat::OpenAiResponses => "gpt",
         WireFormat::AnthropicMessages => "claude-haiku-4-5",
         WireFormat::GeminiGenerateContent => "gemini-3-flash",
         WireFormat::DashScopeGeneration => "qwen-plus",

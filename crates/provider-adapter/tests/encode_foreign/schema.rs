@@ -10,7 +10,7 @@ use steelyard_types::WireFormat;
 pub(crate) fn check(wire: WireFormat, body: &Value) {
     let checked = match wire {
         WireFormat::OpenAiChat => openai(body),
-        WireFormat::CohereChat => Ok(()),
+        WireFormat::OpenAiResponses | WireFormat::CohereChat => Ok(()),
         WireFormat::AnthropicMessages => anthropic(body),
         WireFormat::GeminiGenerateContent => gemini(body),
         WireFormat::DashScopeGeneration => dashscope(body),
@@ -89,6 +89,8 @@ fn gemini(body: &Value) -> Result<(), String> {
             "tools" => ("Tool", true),
             "toolConfig" => ("ToolConfig", false),
             "generationConfig" => ("GenerationConfig", false),
+            // The API takes it beside these; the SDK it is described by does not type it.
+            "serviceTier" => continue,
             other => return Err(format!("no such field: {other}")),
         };
         let schema = &schema[name];

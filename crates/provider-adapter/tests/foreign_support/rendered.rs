@@ -17,6 +17,7 @@ fn context() -> ReplyContext {
         upstream_model: Arc::from("upstream"),
         include_usage: true,
         function_call: false,
+        echo: None,
     }
 }
 

@@ -61,6 +61,7 @@ fn context() -> ReplyContext {
         upstream_model: Arc::from("own-model"),
         include_usage: true,
         function_call: false,
+        echo: None,
     }
 }
 

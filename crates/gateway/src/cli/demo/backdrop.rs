@@ -73,7 +73,7 @@ fn base_path(provider: &Provider) -> String {
         None => "/dashscope".to_owned(),
     };
     match provider.kind {
-        ProviderKind::OpenAi => "/openai/v1".to_owned(),
+        ProviderKind::OpenAi | ProviderKind::OpenAiResponses => "/openai/v1".to_owned(),
         ProviderKind::Anthropic => "/anthropic".to_owned(),
         ProviderKind::Gemini => "/gemini".to_owned(),
         ProviderKind::DashScope => dashscope,

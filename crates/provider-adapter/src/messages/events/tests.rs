@@ -13,6 +13,7 @@ fn writer() -> EventWriter {
         upstream_model: Arc::from("up"),
         include_usage: true,
         function_call: false,
+        echo: None,
     })
 }
 

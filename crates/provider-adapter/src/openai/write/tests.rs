@@ -15,6 +15,7 @@ fn context() -> ReplyContext {
         upstream_model: Arc::from("claude"),
         include_usage: false,
         function_call: false,
+        echo: None,
     }
 }
 

@@ -34,15 +34,19 @@ pub(super) fn check(body: &At<'_>, model: &str) -> Checked<()> {
     if wrapper.value["strict"] != true {
         return Ok(());
     }
-    let schema = wrapper.need("schema")?;
+    check_strict(&wrapper.need("schema")?, text)
+}
+
+/// Refuses schemas that leave something open.
+pub(super) fn check_strict(schema: &At<'_>, name: &str) -> Checked<()> {
     if schema.value["type"] != "object" {
         return Err(open(
-            &schema,
-            text,
+            schema,
+            name,
             "schema must be a JSON Schema of 'type: \"object\"'",
         ));
     }
-    check_within(&schema, text, 0)
+    check_within(schema, name, 0)
 }
 
 fn open(schema: &At<'_>, name: &str, flaw: &str) -> crate::check::Violation {

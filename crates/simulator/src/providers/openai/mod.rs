@@ -1,6 +1,7 @@
 //! OpenAI chat completions.
 
 mod format;
+mod responses;
 mod rules;
 
 use crate::answer::{Answer, Finish};
@@ -196,7 +197,7 @@ impl Provider for OpenAi {
         }
         match (call.method.as_str(), call.path) {
             ("GET", "/v1/models") => return Err(model_list(MODELS, call.extra_models, "openai")),
-            ("POST", "/v1/chat/completions") => {}
+            ("POST", "/v1/chat/completions" | responses::PATH) => {}
             (method, path) => {
                 let message = format!("Invalid URL ({method} {path})");
                 return Err(refuse(404, &error(&message, invalid, None, None), draw));
@@ -212,10 +213,19 @@ impl Provider for OpenAi {
         if let Some(model) = value["model"].as_str()
             && !call.knows(model, MODELS)
         {
+            if call.path == responses::PATH {
+                let message = format!("The requested model '{model}' does not exist.");
+                let body = error(&message, invalid, Some("model"), Some("model_not_found"));
+                return Err(refuse(400, &body, draw));
+            }
             let message =
                 format!("The model `{model}` does not exist or you do not have access to it.");
             let body = error(&message, invalid, None, Some("model_not_found"));
             return Err(refuse(404, &body, draw));
+        }
+        if call.path == responses::PATH {
+            let read = responses::read(&body);
+            return read.map_err(|violation| refuse(400, &describe(&violation), draw));
         }
         let read = chat::read(&body, &DIALECT);
         let checked = read.and_then(|ask| check_rules(&body, &ask).map(|()| ask));
@@ -226,6 +236,11 @@ impl Provider for OpenAi {
     }
 
     fn render(&self, call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Reply {
+        if call.path == responses::PATH {
+            return responses::render(call, ask, answer, draw)
+                .headers(identity(draw))
+                .headers(rate_limits(ask, draw));
+        }
         let usage = &answer.usage;
         let details = object! { "cached_tokens" => usage.cached, "audio_tokens" => 0u64 };
         let output = object! { "reasoning_tokens" => usage.reasoning, "audio_tokens" => 0u64,
@@ -311,8 +326,12 @@ impl Provider for OpenAi {
         reply
     }
 
-    fn interruption(&self, _: &Call<'_>, _: &mut Draw) -> (String, String) {
-        let body = error(SERVER_ERROR, "server_error", None, None).to_text();
+    fn interruption(&self, call: &Call<'_>, draw: &mut Draw) -> (String, String) {
+        let error = error(SERVER_ERROR, "server_error", None, None);
+        let body = error.to_text();
+        if call.path == responses::PATH {
+            return (responses::interruption(&error, SERVER_ERROR, draw), body);
+        }
         (format!("data: {body}\n\n"), body)
     }
 }

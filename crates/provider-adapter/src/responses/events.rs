@@ -1,0 +1,581 @@
+//! Streamed answers in this dialect, written from the neutral form.
+//!
+//! Clients build a response out of its events by the place of its items. Words and thoughts are open
+//! one at a time; calls stay open side by side until they are whole, as providers write them.
+
+use bytes::{Bytes, BytesMut};
+use steelyard_types::{ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
+
+use super::REDACTED;
+use super::error_body::{response_error, stream_error_frame};
+use super::write::{
+    self, Ids, Kind, Response, call_item, message_item, reasoning_item, refusal_part, status,
+    summary_part, text_part,
+};
+use crate::ReplyContext;
+use crate::dialect::ClientError;
+use crate::json::{self, Object};
+
+/// Most bytes of an answer: the last event repeats all of it.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Most items of an answer.
+const MAX_ITEMS: usize = 4_096;
+
+/// Writes the events of one answer.
+#[derive(Debug)]
+pub(crate) struct ItemWriter {
+    context: ReplyContext,
+    ids: Ids,
+    /// The model's name as its provider told it.
+    model: String,
+    /// The number of the next event.
+    sequence: u64,
+    began: bool,
+    /// The items in their places, those that are done as JSON.
+    items: Vec<Option<String>>,
+    open: Option<Open>,
+    calls: Vec<Call>,
+    /// Words that may still be told how likely they were.
+    pending: String,
+    finish: Option<FinishReason>,
+    bytes: usize,
+    buffer: BytesMut,
+}
+
+/// The words or thoughts that are open.
+#[derive(Debug)]
+enum Open {
+    Reasoning {
+        at: usize,
+        text: String,
+    },
+    Message {
+        at: usize,
+        /// The parts that are done, as JSON with commas between them.
+        done: String,
+        /// How many these are.
+        parts: usize,
+        part: Part,
+    },
+}
+
+/// The part of a message that is open.
+#[derive(Debug)]
+struct Part {
+    refusal: bool,
+    text: String,
+    /// How likely its tokens were: entries of a JSON list, with commas between them.
+    logprobs: String,
+}
+
+/// A call that has begun.
+#[derive(Debug)]
+struct Call {
+    number: u32,
+    at: usize,
+    id: String,
+    name: String,
+    arguments: String,
+    done: bool,
+}
+
+impl ItemWriter {
+    pub(crate) fn new(context: ReplyContext) -> Self {
+        Self {
+            ids: Ids::new(&context),
+            context,
+            model: String::new(),
+            sequence: 0,
+            began: false,
+            items: Vec::new(),
+            open: None,
+            calls: Vec::new(),
+            pending: String::new(),
+            finish: None,
+            bytes: 0,
+            buffer: BytesMut::new(),
+        }
+    }
+
+    /// Writes one event. The end is written by [`Self::close`].
+    ///
+    /// # Errors
+    /// A piece of a call that was whole already, and more than the bounds.
+    pub(crate) fn event(&mut self, event: &StreamEvent<'_>) -> Result<(), ProviderError> {
+        if !matches!(event, StreamEvent::Logprobs(_)) {
+            self.flush();
+        }
+        match event {
+            StreamEvent::Start { model, .. } => {
+                model.as_ref().clone_into(&mut self.model);
+                self.begin();
+            }
+            StreamEvent::Text(text) => {
+                self.count(text)?;
+                self.part(false)?;
+                self.pending.push_str(text);
+            }
+            StreamEvent::Logprobs(list) => {
+                self.count(list)?;
+                self.likely(list)?;
+            }
+            StreamEvent::Refusal(text) => {
+                self.count(text)?;
+                self.part(true)?;
+                self.say(text, "");
+            }
+            StreamEvent::Reasoning(text) => {
+                self.count(text)?;
+                self.think(text)?;
+            }
+            StreamEvent::ReasoningSignature(signature) => {
+                self.count(signature)?;
+                self.sign(signature)?;
+            }
+            StreamEvent::RedactedReasoning(data) => {
+                self.count(data)?;
+                self.settle();
+                self.sign(&[REDACTED, data].concat())?;
+            }
+            StreamEvent::ToolCallStart { index, id, name } => self.call(*index, id, name)?,
+            StreamEvent::ToolCallArguments { index, fragment } => {
+                self.count(fragment)?;
+                self.arguments(*index, fragment)?;
+            }
+            StreamEvent::Finish(reason) => self.finish = Some(*reason),
+            StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::Done => {}
+        }
+        Ok(())
+    }
+
+    /// What was written since the last call.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        self.flush();
+        (!self.buffer.is_empty()).then(|| self.buffer.split().freeze())
+    }
+
+    /// Writes the end of a complete answer. `extension`, a JSON object, stands in the response under
+    /// the key `steelyard`.
+    pub(crate) fn close(&mut self, usage: Option<&Usage>, extension: Option<&str>) {
+        self.begin();
+        let cut = write::is_cut(self.finish);
+        self.close_open(!cut);
+        for index in 0..self.calls.len() {
+            self.close_call(index, !cut);
+        }
+        let usage = usage.map(write::usage_json);
+        let output = self.output();
+        let response = Response {
+            status: write::response_status(self.finish),
+            details: write::details(self.finish),
+            error: "null",
+            output: &output,
+            usage: usage.as_deref(),
+            extension,
+        };
+        let response = response.write(&self.model, &self.context);
+        let kind = if cut {
+            "response.incomplete"
+        } else {
+            "response.completed"
+        };
+        self.frame(kind, |event| event.raw("response", &response));
+    }
+
+    /// The end of an answer that broke off: `error`, and the response as far as it came.
+    pub(crate) fn failure(&mut self, error: &ClientError<'_>) -> Bytes {
+        self.begin();
+        self.flush();
+        let frame = stream_error_frame(error, self.sequence);
+        self.sequence += 1;
+        self.buffer.extend_from_slice(&frame);
+        let output = self.output();
+        let response = Response {
+            status: "failed",
+            details: "null",
+            error: &response_error(error),
+            output: &output,
+            usage: None,
+            extension: None,
+        };
+        let response = response.write(&self.model, &self.context);
+        self.frame("response.failed", |event| event.raw("response", &response));
+        self.buffer.split().freeze()
+    }
+
+    fn count(&mut self, text: &str) -> Result<(), ProviderError> {
+        self.bytes = self.bytes.saturating_add(text.len());
+        if self.bytes > MAX_BYTES {
+            return Err(invalid("the answer is too long to be repeated at its end"));
+        }
+        Ok(())
+    }
+
+    /// The items that are done, as a list.
+    fn output(&self) -> String {
+        let done: Vec<&str> = self.items.iter().flatten().map(String::as_str).collect();
+        format!("[{}]", done.join(","))
+    }
+
+    fn begin(&mut self) {
+        if std::mem::replace(&mut self.began, true) {
+            return;
+        }
+        let response = Response {
+            status: "in_progress",
+            details: "null",
+            error: "null",
+            output: "[]",
+            usage: None,
+            extension: None,
+        };
+        let response = response.write(&self.model, &self.context);
+        self.frame("response.created", |event| event.raw("response", &response));
+        self.frame("response.in_progress", |event| {
+            event.raw("response", &response);
+        });
+    }
+
+    /// A place for another item.
+    fn place(&mut self) -> Result<usize, ProviderError> {
+        self.begin();
+        if self.items.len() == MAX_ITEMS {
+            return Err(invalid("the answer has too many items"));
+        }
+        self.items.push(None);
+        Ok(self.items.len() - 1)
+    }
+
+    /// Opens an item of that JSON.
+    fn added(&mut self, at: usize, item: &str) {
+        self.frame("response.output_item.added", |event| {
+            event.raw("output_index", &at.to_string());
+            event.raw("item", item);
+        });
+    }
+
+    fn done(&mut self, at: usize, item: String) {
+        self.frame("response.output_item.done", |event| {
+            event.raw("output_index", &at.to_string());
+            event.raw("item", &item);
+        });
+        if let Some(place) = self.items.get_mut(at) {
+            *place = Some(item);
+        }
+    }
+
+    /// Closes what another item may follow: words, thoughts, and calls that are whole.
+    fn settle(&mut self) {
+        self.close_open(true);
+        for index in 0..self.calls.len() {
+            let whole = self
+                .calls
+                .get(index)
+                .is_some_and(|call| json::object(&call.arguments).is_some());
+            if whole {
+                self.close_call(index, true);
+            }
+        }
+    }
+
+    fn think(&mut self, text: &str) -> Result<(), ProviderError> {
+        if !matches!(self.open, Some(Open::Reasoning { .. })) {
+            self.settle();
+            self.open_reasoning()?;
+        }
+        let Some(Open::Reasoning { at, text: all }) = &mut self.open else {
+            return Ok(());
+        };
+        let (at, first) = (*at, all.is_empty());
+        all.push_str(text);
+        if first {
+            self.summary(at, "response.reasoning_summary_part.added", |event| {
+                event.raw("part", &summary_part(""));
+            });
+        }
+        self.summary(at, "response.reasoning_summary_text.delta", |event| {
+            event.text("delta", text);
+        });
+        Ok(())
+    }
+
+    fn open_reasoning(&mut self) -> Result<(), ProviderError> {
+        let at = self.place()?;
+        let item = reasoning_item(&self.ids.item(Kind::Reasoning, at), "", None);
+        self.added(at, &item);
+        self.open = Some(Open::Reasoning {
+            at,
+            text: String::new(),
+        });
+        Ok(())
+    }
+
+    /// Ends the thoughts that are open with the proof of whose they are.
+    fn sign(&mut self, proof: &str) -> Result<(), ProviderError> {
+        if !matches!(self.open, Some(Open::Reasoning { .. })) {
+            self.settle();
+            self.open_reasoning()?;
+        }
+        self.close_reasoning(Some(proof));
+        Ok(())
+    }
+
+    fn close_reasoning(&mut self, proof: Option<&str>) {
+        let Some(Open::Reasoning { at, text }) = self.open.take() else {
+            return;
+        };
+        if !text.is_empty() {
+            self.summary(at, "response.reasoning_summary_text.done", |event| {
+                event.text("text", &text);
+            });
+            self.summary(at, "response.reasoning_summary_part.done", |event| {
+                event.raw("part", &summary_part(&text));
+            });
+        }
+        let id = self.ids.item(Kind::Reasoning, at);
+        self.done(at, reasoning_item(&id, &text, proof));
+    }
+
+    fn summary(&mut self, at: usize, kind: &str, fill: impl FnOnce(&mut Object)) {
+        let id = self.ids.item(Kind::Reasoning, at);
+        self.frame(kind, |event| {
+            event.text("item_id", &id);
+            event.raw("output_index", &at.to_string());
+            event.raw("summary_index", "0");
+            fill(event);
+        });
+    }
+
+    /// Makes sure that a part of a message is open: of text, or of a refusal.
+    fn part(&mut self, refusal: bool) -> Result<(), ProviderError> {
+        match &self.open {
+            Some(Open::Message { part, .. }) if part.refusal == refusal => return Ok(()),
+            Some(Open::Message { .. }) => self.close_part(),
+            _ => {
+                self.settle();
+                let at = self.place()?;
+                let id = self.ids.item(Kind::Message, at);
+                self.added(at, &message_item(&id, "in_progress", ""));
+                self.open = Some(Open::Message {
+                    at,
+                    done: String::new(),
+                    parts: 0,
+                    part: Part::new(refusal),
+                });
+            }
+        }
+        if let Some(Open::Message { part, .. }) = &mut self.open {
+            *part = Part::new(refusal);
+        }
+        let empty = Part::new(refusal).json();
+        self.of_part("response.content_part.added", |event| {
+            event.raw("part", &empty);
+        });
+        Ok(())
+    }
+
+    /// An event of the part that is open.
+    fn of_part(&mut self, kind: &str, fill: impl FnOnce(&mut Object)) {
+        let Some(Open::Message { at, parts, .. }) = &self.open else {
+            return;
+        };
+        let (at, index) = (*at, *parts);
+        let id = self.ids.item(Kind::Message, at);
+        self.frame(kind, |event| {
+            event.text("item_id", &id);
+            event.raw("output_index", &at.to_string());
+            event.raw("content_index", &index.to_string());
+            fill(event);
+        });
+    }
+
+    /// Writes the words that wait for their probabilities.
+    fn flush(&mut self) {
+        if !self.pending.is_empty() {
+            let text = std::mem::take(&mut self.pending);
+            self.say(&text, "");
+        }
+    }
+
+    /// Tells how likely the words were that came last.
+    fn likely(&mut self, list: &str) -> Result<(), ProviderError> {
+        let entries = list.trim().strip_prefix('[');
+        let entries = entries.and_then(|it| it.strip_suffix(']'));
+        self.part(false)?;
+        let text = std::mem::take(&mut self.pending);
+        self.say(&text, entries.unwrap_or_default().trim());
+        Ok(())
+    }
+
+    /// Writes a piece of the part that is open.
+    fn say(&mut self, text: &str, likely: &str) {
+        let Some(Open::Message { part, .. }) = &mut self.open else {
+            return;
+        };
+        part.text.push_str(text);
+        if !part.logprobs.is_empty() && !likely.is_empty() {
+            part.logprobs.push(',');
+        }
+        part.logprobs.push_str(likely);
+        if part.refusal {
+            self.of_part("response.refusal.delta", |event| event.text("delta", text));
+        } else {
+            self.of_part("response.output_text.delta", |event| {
+                event.text("delta", text);
+                event.raw("logprobs", &format!("[{likely}]"));
+            });
+        }
+    }
+
+    fn close_part(&mut self) {
+        let Some(Open::Message { part, .. }) = &mut self.open else {
+            return;
+        };
+        let part = std::mem::replace(part, Part::new(false));
+        if part.refusal {
+            self.of_part("response.refusal.done", |event| {
+                event.text("refusal", &part.text);
+            });
+        } else {
+            self.of_part("response.output_text.done", |event| {
+                event.text("text", &part.text);
+                event.raw("logprobs", &format!("[{}]", part.logprobs));
+            });
+        }
+        let json = part.json();
+        self.of_part("response.content_part.done", |event| {
+            event.raw("part", &json);
+        });
+        if let Some(Open::Message { done, parts, .. }) = &mut self.open {
+            if *parts > 0 {
+                done.push(',');
+            }
+            done.push_str(&json);
+            *parts += 1;
+        }
+    }
+
+    fn close_open(&mut self, whole: bool) {
+        self.flush();
+        match &self.open {
+            None => {}
+            Some(Open::Reasoning { .. }) => self.close_reasoning(None),
+            Some(Open::Message { .. }) => {
+                self.close_part();
+                if let Some(Open::Message { at, done, .. }) = self.open.take() {
+                    let id = self.ids.item(Kind::Message, at);
+                    self.done(at, message_item(&id, status(whole), &done));
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, number: u32, id: &str, name: &str) -> Result<(), ProviderError> {
+        self.settle();
+        let at = self.place()?;
+        let item_id = self.ids.item(Kind::Call, at);
+        self.added(at, &call_item(&item_id, "in_progress", id, name, ""));
+        self.calls.push(Call {
+            number,
+            at,
+            id: id.to_owned(),
+            name: name.to_owned(),
+            arguments: String::new(),
+            done: false,
+        });
+        Ok(())
+    }
+
+    fn arguments(&mut self, number: u32, fragment: &str) -> Result<(), ProviderError> {
+        let Some(call) = self.calls.iter_mut().find(|call| call.number == number) else {
+            return Err(invalid("a call of a tool goes on that never began"));
+        };
+        if call.done {
+            // White space behind a whole object says nothing.
+            return if fragment.trim().is_empty() {
+                Ok(())
+            } else {
+                Err(invalid("a call of a tool goes on after it was whole"))
+            };
+        }
+        call.arguments.push_str(fragment);
+        let at = call.at;
+        self.of_call(at, "response.function_call_arguments.delta", |event| {
+            event.text("delta", fragment);
+        });
+        Ok(())
+    }
+
+    fn of_call(&mut self, at: usize, kind: &str, fill: impl FnOnce(&mut Object)) {
+        let id = self.ids.item(Kind::Call, at);
+        self.frame(kind, |event| {
+            event.text("item_id", &id);
+            event.raw("output_index", &at.to_string());
+            fill(event);
+        });
+    }
+
+    fn close_call(&mut self, index: usize, whole: bool) {
+        let Some(call) = self.calls.get_mut(index).filter(|call| !call.done) else {
+            return;
+        };
+        call.done = true;
+        let given = std::mem::take(&mut call.arguments);
+        let (at, call_id, name) = (
+            call.at,
+            std::mem::take(&mut call.id),
+            std::mem::take(&mut call.name),
+        );
+        let mut arguments = given;
+        // A function without arguments is called with none: clients parse what stands there.
+        if arguments.trim().is_empty() {
+            arguments.push_str("{}");
+            self.of_call(at, "response.function_call_arguments.delta", |event| {
+                event.text("delta", "{}");
+            });
+        }
+        self.of_call(at, "response.function_call_arguments.done", |event| {
+            event.text("name", &name);
+            event.text("arguments", &arguments);
+        });
+        let id = self.ids.item(Kind::Call, at);
+        let item = call_item(&id, status(whole), &call_id, &name, &arguments);
+        self.done(at, item);
+    }
+
+    fn frame(&mut self, kind: &str, fill: impl FnOnce(&mut Object)) {
+        let mut event = Object::with_capacity(256);
+        event.text("type", kind);
+        event.raw("sequence_number", &self.sequence.to_string());
+        fill(&mut event);
+        self.sequence += 1;
+        let out = &mut self.buffer;
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(b"\ndata: ");
+        out.extend_from_slice(event.close().as_bytes());
+        out.extend_from_slice(b"\n\n");
+    }
+}
+
+impl Part {
+    fn new(refusal: bool) -> Self {
+        Self {
+            refusal,
+            text: String::new(),
+            logprobs: String::new(),
+        }
+    }
+
+    fn json(&self) -> String {
+        if self.refusal {
+            refusal_part(&self.text)
+        } else {
+            text_part(&self.text, &format!("[{}]", self.logprobs))
+        }
+    }
+}
+
+fn invalid(message: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::InvalidAnswer, message)
+}

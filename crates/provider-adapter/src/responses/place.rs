@@ -1,0 +1,121 @@
+//! Where a refused field stands in the request as the client wrote it.
+//!
+//! Adapters name fields by the neutral messages. In this dialect those are items of `input`, several
+//! of which can be one message.
+
+use steelyard_types::{ChatRequest, Dialect, Role};
+
+use super::request::places;
+use crate::Refusal;
+
+/// The refusal with the field as this dialect calls it; unchanged for requests in others.
+#[must_use]
+pub fn placed(request: &ChatRequest<'_>, refusal: Refusal) -> Refusal {
+    if request.dialect != Dialect::OpenAiResponses {
+        return refusal;
+    }
+    let field = in_input(request, &refusal.field)
+        .unwrap_or_else(|| super::named_or_same(&refusal.field).to_owned());
+    Refusal { field, ..refusal }
+}
+
+/// `messages[3].content[0]` as a path into `input`.
+fn in_input(request: &ChatRequest<'_>, field: &str) -> Option<String> {
+    let (index, rest) = numbered(field.strip_prefix("messages")?)?;
+    let given = |name: &str| {
+        let found = request.fields.iter().find(|field| field.name == name);
+        found.map(|field| field.value)
+    };
+    let has_instructions = given("instructions").is_some_and(|raw| raw.get() != "null");
+    let Some(index) = index.checked_sub(usize::from(has_instructions)) else {
+        return Some("instructions".to_owned());
+    };
+    let input = given("input")?;
+    if !input.get().starts_with('[') {
+        return Some("input".to_owned());
+    }
+    let places = places(input)?;
+    if let Some((call, rest)) = rest.strip_prefix(".tool_calls").and_then(numbered) {
+        let item = places.call(index, call)?;
+        let rest = match rest {
+            ".id" => ".call_id",
+            ".function.name" => ".name",
+            rest if rest.starts_with(".function.arguments") => ".arguments",
+            _ => "",
+        };
+        return Some(format!("input[{item}]{rest}"));
+    }
+    let item = places.message(index)?;
+    let offset = usize::from(has_instructions);
+    let message = request.messages.get(index + offset)?;
+    let rest = match (rest.strip_prefix(".content"), message.role) {
+        (Some(part), Role::Tool) => format!(".output{part}"),
+        // The parts of an answer are those of several items.
+        (Some(_), Role::Assistant) => String::new(),
+        _ if rest == ".tool_call_id" => ".call_id".to_owned(),
+        _ => rest.to_owned(),
+    };
+    Some(format!("input[{item}]{rest}"))
+}
+
+/// The number in `[3].content[0]`, and what stands behind it.
+fn numbered(path: &str) -> Option<(usize, &str)> {
+    let (number, rest) = path.strip_prefix('[')?.split_once(']')?;
+    Some((number.parse().ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::carry::refuse;
+    use crate::responses::parse_responses_request;
+
+    #[test]
+    fn fields_are_named_as_the_client_wrote_them() {
+        let body = r#"{"model": "m", "instructions": "be brief", "input": [
+            {"role": "user", "content": "hi"},
+            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]},
+            {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"},
+            {"type": "function_call", "call_id": "b", "name": "f", "arguments": "x"},
+            {"type": "function_call_output", "call_id": "a", "output": [
+                {"type": "input_image", "image_url": "https://x.y/z.png"}]},
+            {"type": "function_call_output", "call_id": "b", "output": "done"}]}"#;
+        let request = parse_responses_request(body.as_bytes()).unwrap();
+        let roles: Vec<_> = request.messages.iter().map(|one| one.role).collect();
+        assert_eq!(
+            roles,
+            [
+                Role::System,
+                Role::User,
+                Role::Assistant,
+                Role::Tool,
+                Role::Tool
+            ]
+        );
+        for (neutral, own) in [
+            ("messages[0].content", "instructions"),
+            ("messages[1].content[0]", "input[0].content[0]"),
+            ("messages[2].content[0]", "input[1]"),
+            (
+                "messages[2].tool_calls[1].function.arguments",
+                "input[3].arguments",
+            ),
+            ("messages[2].tool_calls[0].id", "input[2].call_id"),
+            ("messages[2].tool_calls[1]", "input[3]"),
+            ("messages[3].content[0]", "input[4].output[0]"),
+            ("messages[4].tool_call_id", "input[5].call_id"),
+            ("messages", "input"),
+            ("response_format", "text.format"),
+            ("messages[9].content[0]", "input"),
+            ("input[2].namespace", "input[2].namespace"),
+            ("tools[0].type", "tools[0].type"),
+        ] {
+            assert_eq!(placed(&request, refuse(neutral, "is x")).field, own);
+        }
+        let chat = ChatRequest::default();
+        assert_eq!(
+            placed(&chat, refuse("messages[0]", "is x")).field,
+            "messages[0]"
+        );
+    }
+}

@@ -1,0 +1,459 @@
+//! Requests of the Responses API, and what is refused of them.
+
+use serde_json::Value;
+
+use crate::ask::{Ask, Choice, Offer};
+use crate::check::{At, Checked, Expected, Problem, kind, tokens_of};
+use crate::pictures::{self, Flaw};
+use crate::{seal, tokens};
+
+use super::super::chat::text_of;
+use super::super::format::check_strict;
+use super::super::{reasons, sees};
+
+/// Members of `CreateResponse`.
+const FIELDS: &[&str] = &[
+    "background",
+    "context_management",
+    "conversation",
+    "include",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "metadata",
+    "model",
+    "moderation",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "user",
+];
+
+/// The least that an answer can be limited to.
+const MIN_OUTPUT_TOKENS: i64 = 16;
+/// Longest id of an item or a call.
+const MAX_ID: usize = 64;
+
+/// Reads a whole body.
+pub(super) fn read(body: &At<'_>) -> Checked<Ask> {
+    body.object()?;
+    body.only(FIELDS)?;
+    let mut ask = Ask {
+        model: body.need("model")?.text()?.to_owned(),
+        answers: 1,
+        ..Ask::default()
+    };
+    if let Some(text) = body.get("instructions") {
+        ask.prompt_tokens += tokens::count(text.text()?);
+    }
+    if let Some(id) = body.get("previous_response_id") {
+        let message = format!("Previous response with id '{}' not found.", id.text()?);
+        let code = Some("previous_response_not_found");
+        return Err(id.violates(Problem::Rule { message, code }));
+    }
+    let input = body.need("input")?;
+    if let Some(text) = input.value.as_str() {
+        text.clone_into(&mut ask.last_user);
+        ask.prompt_tokens += 4 + tokens::count(text);
+    } else if input.value.is_array() {
+        Items::default().read(&input.full_items()?, &mut ask)?;
+    } else {
+        return Err(input.violates(Problem::WrongType {
+            expected: Expected::TextOrList,
+            got: kind(input.value),
+        }));
+    }
+    tools(body, &mut ask)?;
+    parameters(body, &mut ask)?;
+    effort(body, &mut ask)?;
+    Ok(ask)
+}
+
+/// The items so far: which calls are open, and whether thoughts wait for what they led to.
+#[derive(Default)]
+struct Items<'a> {
+    calls: Vec<&'a str>,
+    answered: Vec<&'a str>,
+}
+
+impl<'a> Items<'a> {
+    fn read(mut self, items: &[At<'a>], ask: &mut Ask) -> Checked<()> {
+        for (index, item) in items.iter().enumerate() {
+            item.object()?;
+            ask.prompt_tokens += 4 + tokens::count_json(item.value);
+            check_id(item)?;
+            let kind = item.get("type").map_or(Ok("message"), |kind| {
+                kind.one_of(&[
+                    "message",
+                    "function_call",
+                    "function_call_output",
+                    "reasoning",
+                    "item_reference",
+                ])
+            })?;
+            match kind {
+                "function_call" => {
+                    let id = call_id(item)?;
+                    item.need("name")?.full_text()?;
+                    item.need("arguments")?.text()?;
+                    self.calls.push(id);
+                }
+                "function_call_output" => self.output(item, ask)?,
+                "reasoning" => reasoning(item, items.get(index + 1), &ask.model)?,
+                "item_reference" => return Err(not_found(item)),
+                _ => message(item, ask)?,
+            }
+        }
+        let open = self.calls.iter().find(|id| !self.answered.contains(id));
+        match (open, items.last()) {
+            (Some(id), Some(last)) => {
+                Err(last.breaks(format!("No tool output found for function call {id}.")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn output(&mut self, item: &At<'a>, ask: &mut Ask) -> Checked<()> {
+        let id = call_id(item)?;
+        if !self.calls.contains(&id) {
+            return Err(item.breaks(format!(
+                "No tool call found for function call output with call_id {id}."
+            )));
+        }
+        self.answered.push(id);
+        let output = item.need("output")?;
+        if !output.value.is_string() {
+            parts(&output, &["input_text", "input_image", "input_file"], ask)?;
+        }
+        ask.results.push(text_of(output.value));
+        Ok(())
+    }
+}
+
+/// Ids must begin as OpenAI's do.
+fn check_id(item: &At<'_>) -> Checked<()> {
+    let Some(id) = item.get("id") else {
+        return Ok(());
+    };
+    let text = id.text()?;
+    let beginning = match item.value["type"].as_str() {
+        None | Some("message") => "msg",
+        Some("function_call") => "fc",
+        Some("reasoning") => "rs",
+        _ => return Ok(()),
+    };
+    if text.len() > MAX_ID {
+        return Err(too_long(&id, text));
+    }
+    if text.starts_with(beginning) {
+        return Ok(());
+    }
+    let place = id.path.bracketed();
+    Err(id.violates(Problem::Rule {
+        message: format!(
+            "Invalid '{place}': '{text}'. Expected an ID that begins with '{beginning}'."
+        ),
+        code: Some("invalid_value"),
+    }))
+}
+
+fn too_long(at: &At<'_>, text: &str) -> crate::check::Violation {
+    let message = format!(
+        "Invalid '{}': string too long. Expected a string with maximum length {MAX_ID}, but got a \
+         string with length {} instead.",
+        at.path.bracketed(),
+        text.len()
+    );
+    let code = Some("string_above_max_length");
+    at.violates(Problem::Rule { message, code })
+}
+
+fn call_id<'a>(item: &At<'a>) -> Checked<&'a str> {
+    let id = item.need("call_id")?;
+    let text = id.full_text()?;
+    if text.len() > MAX_ID {
+        return Err(too_long(&id, text));
+    }
+    Ok(item.value["call_id"].as_str().unwrap_or_default())
+}
+
+fn message(item: &At<'_>, ask: &mut Ask) -> Checked<()> {
+    let role = item
+        .need("role")?
+        .one_of(&["assistant", "system", "developer", "user"])?;
+    let content = item.need("content")?;
+    if !content.value.is_string() {
+        let kinds: &[&str] = match role {
+            "assistant" => &["output_text", "refusal"],
+            _ => &["input_text", "input_image", "input_file"],
+        };
+        parts(&content, kinds, ask)?;
+    }
+    if role == "user" {
+        ask.last_user = text_of(content.value);
+        ask.results.clear();
+    }
+    Ok(())
+}
+
+fn parts(content: &At<'_>, kinds: &[&'static str], ask: &mut Ask) -> Checked<()> {
+    for part in content.full_items()? {
+        match part.need("type")?.one_of(kinds)? {
+            "input_text" | "output_text" => drop(part.need("text")?.text()?),
+            "refusal" => drop(part.need("refusal")?.text()?),
+            "input_image" => ask.pictures.push(picture(&part, &ask.model)?),
+            _ => file(&part)?,
+        }
+    }
+    Ok(())
+}
+
+fn picture(part: &At<'_>, model: &str) -> Checked<String> {
+    if let Some(detail) = part.get("detail") {
+        detail.one_of(&["low", "high", "auto", "original"])?;
+    }
+    let url = part.need("image_url")?;
+    if !sees(model) {
+        return Err(url.breaks(format!("Invalid input: {model} does not take images.")));
+    }
+    pictures::at(url.text()?).map_err(|flaw| {
+        let (message, code) = match flaw {
+            Flaw::NoAddress => (
+                format!(
+                    "Invalid '{}'. Expected a valid URL, but got a value with an invalid format.",
+                    url.path.bracketed()
+                ),
+                "invalid_value",
+            ),
+            Flaw::NotBase64 => (
+                format!(
+                    "Invalid '{}'. Expected a base64-encoded data URL with an image MIME type.",
+                    url.path.bracketed()
+                ),
+                "invalid_value",
+            ),
+            Flaw::Format(_) => (
+                "The image data you provided does not represent a valid image. Please check your \
+                 input and try again with one of the supported image formats: ['image/jpeg', \
+                 'image/png', 'image/gif', 'image/webp']."
+                    .to_owned(),
+                "invalid_image_format",
+            ),
+        };
+        let code = Some(code);
+        url.violates(Problem::Rule { message, code })
+    })
+}
+
+fn file(part: &At<'_>) -> Checked<()> {
+    if let Some(data) = part.get("file_data") {
+        let text = data.text()?;
+        let sound = text.starts_with("data:") && text.contains(";base64,");
+        if !sound {
+            let place = data.path.bracketed();
+            let message = format!(
+                "Invalid file data: '{place}'. Expected a base64-encoded data URL with a valid \
+                 file MIME type (e.g. 'data:text/plain;base64,SGVsbG8sIFdvcmxkIQ==')."
+            );
+            let code = Some("invalid_value");
+            return Err(data.violates(Problem::Rule { message, code }));
+        }
+        part.need("filename")?.full_text()?;
+        return Ok(());
+    }
+    if let Some(id) = part.get("file_id") {
+        return id.text().map(|_| ());
+    }
+    part.need("file_url")?.full_text().map(|_| ())
+}
+
+/// Thoughts come back with what they led to, and with the proof that was given to this model.
+fn reasoning(item: &At<'_>, next: Option<&At<'_>>, model: &str) -> Checked<()> {
+    item.need("summary")?.items()?;
+    let id = item.get("id").map_or(Ok(""), |id| id.text())?;
+    let Some(proof) = item.get("encrypted_content") else {
+        return Err(not_found(item));
+    };
+    if !seal::is_sealed(&[model], proof.text()?) {
+        let message = format!(
+            "The encrypted content for item {id} could not be verified. Reason: Encrypted content \
+             could not be decrypted or parsed."
+        );
+        let code = Some("invalid_encrypted_content");
+        return Err(proof.violates(Problem::Rule { message, code }));
+    }
+    let follows = next.is_some_and(|next| {
+        let kind = next.value["type"].as_str().unwrap_or("message");
+        kind != "function_call_output" && next.value["role"] != "user"
+    });
+    if follows {
+        return Ok(());
+    }
+    // OpenAI names the whole input here, not the item.
+    Err(item.breaks(format!(
+        "Item '{id}' of type 'reasoning' was provided without its required following item."
+    )))
+}
+
+fn not_found(item: &At<'_>) -> crate::check::Violation {
+    let id = item.value["id"].as_str().unwrap_or_default();
+    item.breaks(format!(
+        "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try \
+         again with `store` set to true, or remove this item from your input."
+    ))
+}
+
+fn tools(body: &At<'_>, ask: &mut Ask) -> Checked<()> {
+    let listed = body.get("tools");
+    for tool in listed.map_or(Ok(Vec::new()), |tools| tools.items())? {
+        ask.prompt_tokens += tokens::count_json(tool.value);
+        if tool.need("type")?.text()? != "function" {
+            continue;
+        }
+        let name = tool.need("name")?;
+        let text = name.full_text()?;
+        let legal = |each: char| each.is_ascii_alphanumeric() || each == '_' || each == '-';
+        if text.len() > 128 || !text.chars().all(legal) {
+            return Err(name.breaks(format!(
+                "Invalid '{}': string does not match pattern. Expected a string that matches the \
+                 pattern '^[a-zA-Z0-9_-]+$'.",
+                name.path.bracketed()
+            )));
+        }
+        let parameters = tool.get("parameters");
+        if let Some(parameters) = &parameters {
+            parameters.object()?;
+        }
+        ask.offers.push(Offer {
+            name: text.to_owned(),
+            parameters: parameters.map_or(Value::Null, |one| one.value.clone()),
+        });
+    }
+    if let Some(choice) = body.get("tool_choice") {
+        ask.choice = tool_choice(&choice, &ask.offers)?;
+    }
+    if let Some(parallel) = body.get("parallel_tool_calls") {
+        ask.one_call_only = !parallel.boolean()?;
+    }
+    Ok(())
+}
+
+fn tool_choice(choice: &At<'_>, offers: &[Offer]) -> Checked<Choice> {
+    if choice.value.is_string() {
+        return Ok(match choice.one_of(&["none", "auto", "required"])? {
+            "none" => Choice::None,
+            "required" => Choice::Required,
+            _ => Choice::Auto,
+        });
+    }
+    choice.object()?;
+    if choice.need("type")?.text()? != "function" {
+        return Ok(Choice::Auto);
+    }
+    let name = choice.need("name")?.text()?;
+    if !offers.iter().any(|offer| offer.name == name) {
+        return Err(choice.breaks(format!(
+            "Tool choice '{name}' not found in 'tools' parameter."
+        )));
+    }
+    Ok(Choice::Named(name.to_owned()))
+}
+
+fn parameters(body: &At<'_>, ask: &mut Ask) -> Checked<()> {
+    if let Some(stream) = body.get("stream") {
+        ask.stream = stream.boolean()?;
+    }
+    if let Some(length) = body.get("max_output_tokens") {
+        ask.max_tokens = Some(tokens_of(length.integer(MIN_OUTPUT_TOKENS)?));
+    }
+    for (name, most) in [("temperature", 2.0), ("top_p", 1.0)] {
+        let Some(value) = body.get(name) else {
+            continue;
+        };
+        value.number_in(0.0, most)?;
+        let is_default = value
+            .value
+            .as_f64()
+            .is_some_and(|it| (it - 1.0).abs() < 1e-9);
+        let effortless = body.value["reasoning"]["effort"] == "none";
+        if reasons(&ask.model) && !effortless && !is_default {
+            return Err(value.violates(Problem::Unsupported { instead: None }));
+        }
+    }
+    if let Some(include) = body.get("include") {
+        for wanted in include.items()? {
+            if wanted.text()? == "reasoning.encrypted_content" && !reasons(&ask.model) {
+                return Err(include.breaks("Encrypted content is not supported with this model."));
+            }
+        }
+    }
+    let format = body.get("text").and_then(|text| text.get("format"));
+    let Some(format) = format else {
+        return Ok(());
+    };
+    match format
+        .need("type")?
+        .one_of(&["text", "json_object", "json_schema"])?
+    {
+        "json_object" => {
+            if !body.value["input"]
+                .to_string()
+                .to_lowercase()
+                .contains("json")
+            {
+                return Err(body.need("input")?.breaks(
+                    "Response input messages must contain the word 'json' in some form to use \
+                     'text.format' of type 'json_object'.",
+                ));
+            }
+            ask.json = Some(Value::Null);
+        }
+        "json_schema" => {
+            format.need("name")?.full_text()?;
+            let schema = format.need("schema")?;
+            schema.object()?;
+            if format.value["strict"] == true {
+                check_strict(&schema, format.value["name"].as_str().unwrap_or_default())?;
+            }
+            ask.json = Some(schema.value.clone());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn effort(body: &At<'_>, ask: &mut Ask) -> Checked<()> {
+    ask.reasons = reasons(&ask.model);
+    let Some(reasoning) = body.get("reasoning") else {
+        return Ok(());
+    };
+    reasoning.object()?;
+    if let Some(effort) = reasoning.get("effort") {
+        if !ask.reasons {
+            return Err(effort.violates(Problem::Unsupported { instead: None }));
+        }
+        let word = effort.one_of(&["none", "minimal", "low", "medium", "high", "xhigh", "max"])?;
+        ask.reasons = !matches!(word, "none" | "minimal");
+    }
+    if let Some(summary) = reasoning.get("summary") {
+        summary.one_of(&["auto", "concise", "detailed"])?;
+    }
+    Ok(())
+}
