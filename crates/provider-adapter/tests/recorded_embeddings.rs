@@ -85,6 +85,7 @@ fn read(recording: &Recording, base64: bool) -> Result<UnaryReply, ProviderError
         upstream_model: Arc::from("m"),
         include_usage: false,
         function_call: false,
+        echo: None,
     };
     let wanted = Wanted { count: 1, base64 };
     embeddings::read(

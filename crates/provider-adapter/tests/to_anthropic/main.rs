@@ -127,6 +127,7 @@ fn context(dialect: Dialect) -> ReplyContext {
         upstream_model: Arc::from("claude-x"),
         include_usage: true,
         function_call: false,
+        echo: None,
     }
 }
 

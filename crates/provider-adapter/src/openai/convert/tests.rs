@@ -368,6 +368,7 @@ fn proofs_return_to_the_server_that_gave_them() {
         upstream_model: Arc::clone(&target.upstream),
         include_usage: false,
         function_call: false,
+        echo: None,
     };
     let head = crate::ResponseHead {
         status: 200,
