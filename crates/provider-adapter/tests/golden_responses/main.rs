@@ -169,7 +169,7 @@ fn check_unary(wire: WireFormat, recording: &support::Recording) {
     let decoded = support::unary_outcome(adapter(wire), 200, &recording.headers, &recording.body);
     let head = support::head(200, &recording.headers);
     let body = Bytes::copy_from_slice(recording.body.as_bytes());
-    let reply = UnaryReply::read(wire, &head, body.clone(), &context());
+    let reply = UnaryReply::read(wire, &head, body, &context());
     if decoded.get("error").is_some() {
         assert_eq!(reply.unwrap_err().kind.as_str(), decoded["error"], "{file}");
         return;
