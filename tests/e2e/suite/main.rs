@@ -17,4 +17,5 @@ mod lossy;
 mod messages;
 mod metering;
 mod reload;
+mod responses;
 mod sdk;

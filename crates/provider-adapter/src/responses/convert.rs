@@ -146,7 +146,9 @@ pub(super) fn encode(
 /// take as a word, and log probabilities.
 fn include(request: &ChatRequest<'_>, target: &Target, body: &mut Object) {
     let mut include: SmallVec<[&str; 2]> = SmallVec::new();
-    if target.features.contains(Feature::Reasoning) {
+    // Who did not ask for thoughts in Anthropic's dialect looks for the answer in the first block.
+    let shown = request.dialect != Dialect::AnthropicMessages || request.reasoning.is_some();
+    if shown && target.features.contains(Feature::Reasoning) {
         include.push("\"reasoning.encrypted_content\"");
     }
     if request.logprobs == Some(true) {

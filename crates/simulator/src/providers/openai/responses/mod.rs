@@ -40,8 +40,8 @@ enum Told {
     Nothing,
     /// The summary of thoughts.
     Summary(String),
-    /// The text of a message in pieces; whether it is a refusal.
-    Text(Vec<String>, bool),
+    /// The text of a message in pieces.
+    Text(Vec<String>),
     /// The name and the arguments of a call.
     Arguments(String, String),
 }
@@ -143,6 +143,7 @@ impl Response<'_> {
     fn ended(&self, answer: &Answer, output: Vec<Node>) -> Node {
         let details = match answer.finish {
             Some(Finish::Length) => object! { "reason" => "max_output_tokens" },
+            Some(Finish::Filter) => object! { "reason" => "content_filter" },
             _ => Node::NULL,
         };
         let usage = &answer.usage;
@@ -159,7 +160,7 @@ impl Response<'_> {
 
 fn status(answer: &Answer) -> &'static str {
     match answer.finish {
-        Some(Finish::Length) => "incomplete",
+        Some(Finish::Length | Finish::Filter) => "incomplete",
         _ => "completed",
     }
 }
@@ -169,15 +170,10 @@ fn items(call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<It
     if ask.reasons && answer.usage.reasoning > 0 {
         items.push(thoughts(call, ask, answer, draw));
     }
-    let refused = answer.finish == Some(Finish::Filter);
-    let pieces = if refused {
-        vec!["I'm sorry, but I can't help with that.".to_owned()]
-    } else {
-        answer.pieces.clone()
-    };
-    if answer.calls.is_empty() && !pieces.is_empty() {
+    if answer.calls.is_empty() && !answer.pieces.is_empty() {
+        let pieces = answer.pieces.clone();
         let id = format!("msg_{}", draw.hex(48));
-        let part = part(&pieces.concat(), refused);
+        let part = part(&pieces.concat());
         let message = |status: &str, content: Vec<Node>| {
             object! { "id" => &id, "type" => "message", "status" => status,
             "content" => content, "role" => "assistant" }
@@ -185,7 +181,7 @@ fn items(call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<It
         items.push(Item {
             begun: message("in_progress", Vec::new()),
             whole: message(status(answer), vec![part]),
-            told: Told::Text(pieces, refused),
+            told: Told::Text(pieces),
         });
     }
     for called in &answer.calls {
@@ -208,16 +204,14 @@ fn items(call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<It
 }
 
 /// What a model that reasons thought: summed up if that was asked for and there is something to tell,
-/// with a proof where nothing is stored or the proof was asked for.
+/// with a proof where that was asked for.
 fn thoughts(call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Item {
     let id = format!("rs_{}", draw.hex(48));
     let asked = |place: &str| call.body.ok().and_then(|body| body.pointer(place));
-    let wants_proof = asked("/store").is_some_and(|store| store == false)
-        || asked("/include").is_some_and(|list| {
-            let list = list.as_array().into_iter().flatten();
-            list.into_iter()
-                .any(|one| one == "reasoning.encrypted_content")
-        });
+    // As recorded: without the word there is none, although the reference says otherwise.
+    let included = asked("/include").and_then(Value::as_array);
+    let wants_proof =
+        included.is_some_and(|list| list.iter().any(|one| one == "reasoning.encrypted_content"));
     let wants_summary = asked("/reasoning/summary").is_some_and(Value::is_string);
     let proof = wants_proof.then(|| seal::sealed(&[&ask.model], PROOF, draw));
     let text = if wants_summary {
@@ -245,13 +239,9 @@ fn thoughts(call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Ite
     }
 }
 
-fn part(text: &str, refused: bool) -> Node {
-    if refused {
-        object! { "type" => "refusal", "refusal" => text }
-    } else {
-        object! { "type" => "output_text", "annotations" => Vec::new(),
-        "logprobs" => Vec::new(), "text" => text }
-    }
+fn part(text: &str) -> Node {
+    object! { "type" => "output_text", "annotations" => Vec::new(), "logprobs" => Vec::new(),
+    "text" => text }
 }
 
 /// The events so far.
@@ -323,24 +313,18 @@ fn tell(events: &mut Events, index: usize, item: &Item) {
             let end = "response.reasoning_summary_part.done";
             events.push(Part::Opening, end, of().with("part", part(text)));
         }
-        Told::Text(pieces, refused) => {
+        Told::Text(pieces) => {
             let of = || of(Some("content_index"));
             let text = pieces.concat();
-            let (word, member) = if *refused {
-                ("refusal", "refusal")
-            } else {
-                ("output_text", "text")
-            };
-            let logprobs = || (!refused).then(|| Node::from(Vec::new()));
-            let added = of().with("part", part("", *refused));
+            let added = of().with("part", part(""));
             events.push(Part::Opening, "response.content_part.added", added);
             for piece in pieces {
-                let delta = of().with("delta", piece).with_some("logprobs", logprobs());
-                events.push(Part::Content, &format!("response.{word}.delta"), delta);
+                let delta = of().with("delta", piece).with("logprobs", Vec::new());
+                events.push(Part::Content, "response.output_text.delta", delta);
             }
-            let done = of().with(member, &text).with_some("logprobs", logprobs());
-            events.push(Part::Opening, &format!("response.{word}.done"), done);
-            let done = of().with("part", part(&text, *refused));
+            let done = of().with("text", &text).with("logprobs", Vec::new());
+            events.push(Part::Opening, "response.output_text.done", done);
+            let done = of().with("part", part(&text));
             events.push(Part::Opening, "response.content_part.done", done);
         }
         Told::Arguments(name, arguments) => {

@@ -73,7 +73,11 @@ pub(super) fn read(body: &At<'_>) -> Checked<Ask> {
         text.clone_into(&mut ask.last_user);
         ask.prompt_tokens += 4 + tokens::count(text);
     } else if input.value.is_array() {
-        Items::default().read(&input.full_items()?, &mut ask)?;
+        let items = Items {
+            stateless: body.value["store"] == false,
+            ..Items::default()
+        };
+        items.read(&input.full_items()?, &mut ask)?;
     } else {
         return Err(input.violates(Problem::WrongType {
             expected: Expected::TextOrList,
@@ -91,6 +95,8 @@ pub(super) fn read(body: &At<'_>) -> Checked<Ask> {
 struct Items<'a> {
     calls: Vec<&'a str>,
     answered: Vec<&'a str>,
+    /// Whether nothing is stored, so that thoughts need their proof.
+    stateless: bool,
 }
 
 impl<'a> Items<'a> {
@@ -116,7 +122,7 @@ impl<'a> Items<'a> {
                     self.calls.push(id);
                 }
                 "function_call_output" => self.output(item, ask)?,
-                "reasoning" => reasoning(item, items.get(index + 1), &ask.model)?,
+                "reasoning" => self.reasoning(item, items.get(index + 1), &ask.model)?,
                 "item_reference" => return Err(not_found(item)),
                 _ => message(item, ask)?,
             }
@@ -145,6 +151,44 @@ impl<'a> Items<'a> {
         ask.results.push(text_of(output.value));
         Ok(())
     }
+
+    /// Thoughts come back with what they led to, and with the proof that was given to this model.
+    fn reasoning(&self, item: &At<'_>, next: Option<&At<'_>>, model: &str) -> Checked<()> {
+        item.need("summary")?.items()?;
+        let id = item.get("id").map_or(Ok(""), |id| id.text())?;
+        let proof = item.get("encrypted_content");
+        // What was stored is known by its id: all that look as if they had been given here.
+        if proof.is_none() && (self.stateless || !is_given(id)) {
+            return Err(not_found(item));
+        }
+        if let Some(proof) = proof
+            && !seal::is_sealed(&[model], proof.text()?)
+        {
+            let message = format!(
+                "The encrypted content for item {id} could not be verified. Reason: Encrypted content \
+             could not be decrypted or parsed."
+            );
+            let code = Some("invalid_encrypted_content");
+            return Err(proof.violates(Problem::Rule { message, code }));
+        }
+        let follows = next.is_some_and(|next| {
+            let kind = next.value["type"].as_str().unwrap_or("message");
+            kind != "function_call_output" && next.value["role"] != "user"
+        });
+        if follows {
+            return Ok(());
+        }
+        // OpenAI names the whole input here, not the item.
+        Err(item.breaks(format!(
+            "Item '{id}' of type 'reasoning' was provided without its required following item."
+        )))
+    }
+}
+
+/// Whether an id is of the form that ids of thoughts have.
+fn is_given(id: &str) -> bool {
+    id.strip_prefix("rs_")
+        .is_some_and(|rest| rest.len() == 48 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Ids must begin as OpenAI's do.
@@ -282,34 +326,6 @@ fn file(part: &At<'_>) -> Checked<()> {
         return id.text().map(|_| ());
     }
     part.need("file_url")?.full_text().map(|_| ())
-}
-
-/// Thoughts come back with what they led to, and with the proof that was given to this model.
-fn reasoning(item: &At<'_>, next: Option<&At<'_>>, model: &str) -> Checked<()> {
-    item.need("summary")?.items()?;
-    let id = item.get("id").map_or(Ok(""), |id| id.text())?;
-    let Some(proof) = item.get("encrypted_content") else {
-        return Err(not_found(item));
-    };
-    if !seal::is_sealed(&[model], proof.text()?) {
-        let message = format!(
-            "The encrypted content for item {id} could not be verified. Reason: Encrypted content \
-             could not be decrypted or parsed."
-        );
-        let code = Some("invalid_encrypted_content");
-        return Err(proof.violates(Problem::Rule { message, code }));
-    }
-    let follows = next.is_some_and(|next| {
-        let kind = next.value["type"].as_str().unwrap_or("message");
-        kind != "function_call_output" && next.value["role"] != "user"
-    });
-    if follows {
-        return Ok(());
-    }
-    // OpenAI names the whole input here, not the item.
-    Err(item.breaks(format!(
-        "Item '{id}' of type 'reasoning' was provided without its required following item."
-    )))
 }
 
 fn not_found(item: &At<'_>) -> crate::check::Violation {
