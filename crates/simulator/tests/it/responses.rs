@@ -24,7 +24,7 @@ async fn a_stream_tells_what_the_whole_answer_says() {
     for text in [
         "[[say:hello there]]",
         "[[think]] [[tool:f {\"a\": 1}]]",
-        "[[length]] hi",
+        "[[length]] [[say:cut off]]",
     ] {
         let more = json!({"reasoning": {"summary": "auto"}});
         let whole = send(&rig, &asking(text.into(), more.clone())).await.json();
