@@ -8,4 +8,5 @@ mod formats;
 mod models;
 mod recordings;
 mod refusals;
+mod responses;
 mod rig;

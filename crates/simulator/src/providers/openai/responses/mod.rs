@@ -1,5 +1,6 @@
 //! OpenAI's Responses API: answers and their events.
 
+mod items;
 mod read;
 
 use serde_json::Value;

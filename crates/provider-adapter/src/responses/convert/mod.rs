@@ -6,25 +6,23 @@
 //! OpenAI writes for verified organisations only; a failed tool's words begin with `Error: `; a
 //! budget of reasoning becomes the effort whose usual length it is.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, Dialect, Effort, Feature, Image, Message, OutputFormat, Part, ReasoningPart, Role,
-    Source, Target, Tool, ToolChoice,
+    ChatRequest, Dialect, Effort, Feature, Message, OutputFormat, Part, Role, Target, Tool,
+    ToolChoice,
 };
 
 use super::PATH;
-use super::stream::unsealed;
-use super::write::{message_item, refusal_part, summary_part, text_part};
 use crate::carry::{self, Words, refuse};
-use crate::gemini::call_id as gemini_id;
-use crate::json::{self, Object, push_text};
+use crate::json::{Object, push_text};
 use crate::openai::{effort_of, is_loosened};
-use crate::origin::{self, Origin};
-use crate::turns::told;
 use crate::{EncodedRequest, Losses, Refusal};
+use items::{input, list, own};
+
+mod items;
+
+pub(super) use items::call_id;
 
 /// What the Responses API has words for: no seed, no penalties, no second answer.
 const WORDS: Words = Words {
@@ -47,9 +45,6 @@ const WORDS: Words = Words {
 
 /// The shortest answer that OpenAI takes as a limit.
 const MIN_OUTPUT_TOKENS: u64 = 16;
-
-/// Longest id of a call that OpenAI takes.
-const MAX_CALL_ID: usize = 64;
 
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     let mut lossy = carry::check(request, target, &WORDS)?;
@@ -177,195 +172,6 @@ fn instructions<'r, 'a>(messages: &'r [Message<'a>]) -> (Option<&'r str>, &'r [M
     }
 }
 
-fn input(messages: &[Message<'_>], target: &Target) -> String {
-    let mut items = Items(String::from("["));
-    for message in messages {
-        match message.role {
-            Role::System => items.push(&said("system", message)),
-            Role::Developer => items.push(&said("developer", message)),
-            Role::User => items.push(&said("user", message)),
-            Role::Tool => items.push(&output(message)),
-            Role::Assistant => answer(message, target, &mut items),
-        }
-    }
-    items.0.push(']');
-    items.0
-}
-
-/// A JSON list that grows.
-struct Items(String);
-
-impl Items {
-    fn push(&mut self, item: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        self.0.push_str(item);
-    }
-}
-
-/// Instructions, or what the user said.
-fn said(role: &str, message: &Message<'_>) -> String {
-    let mut out = Object::with_capacity(256);
-    out.text("type", "message");
-    out.text("role", role);
-    match message.content.as_slice() {
-        [Part::Text(text)] => out.text("content", text),
-        parts => out.raw("content", &list(parts.iter().filter_map(part))),
-    }
-    out.close()
-}
-
-/// What an answer said: thoughts of this model, words, calls.
-fn answer(message: &Message<'_>, target: &Target, items: &mut Items) {
-    let thoughts = message.content.iter().filter_map(|part| match part {
-        Part::Reasoning(part) => own(part, target),
-        _ => None,
-    });
-    for (part, proof) in thoughts.map(|(part, proof)| (part, unsealed(proof))) {
-        let mut out = Object::with_capacity(256);
-        out.text("type", "reasoning");
-        let id = |id: &str| Cow::Owned(format!("rs_{:016x}", json::fnv1a(&[id.as_bytes()])));
-        out.text("id", &proof.0.map_or_else(|| id(proof.1), Cow::Borrowed));
-        let summary = if part.text.is_empty() {
-            String::new()
-        } else {
-            summary_part(&part.text)
-        };
-        out.raw("summary", &format!("[{summary}]"));
-        out.text("encrypted_content", proof.1);
-        items.push(&out.close());
-    }
-    let words: Vec<&Part<'_>> = message
-        .content
-        .iter()
-        .filter(|part| matches!(part, Part::Text(_) | Part::Refusal(_)))
-        .collect();
-    match words.as_slice() {
-        [] => {}
-        [Part::Text(text)] => {
-            let mut out = Object::with_capacity(text.len() + 64);
-            out.text("type", "message");
-            out.text("role", "assistant");
-            out.text("content", text);
-            items.push(&out.close());
-        }
-        words => {
-            let parts: Vec<String> = words
-                .iter()
-                .filter_map(|part| match part {
-                    Part::Text(text) => Some(text_part(text, "[]")),
-                    Part::Refusal(text) => Some(refusal_part(text)),
-                    _ => None,
-                })
-                .collect();
-            let parts = parts.join(",");
-            let id = format!("msg_{:016x}", json::fnv1a(&[parts.as_bytes()]));
-            items.push(&message_item(&id, "completed", &parts));
-        }
-    }
-    for call in &message.tool_calls {
-        let mut out = Object::with_capacity(call.arguments.len() + 128);
-        out.text("type", "function_call");
-        out.text("call_id", &call_id(&call.id));
-        out.text("name", &call.name);
-        out.text("arguments", super::write::arguments(&call.arguments));
-        items.push(&out.close());
-    }
-}
-
-/// Thoughts that are this model's, and their proof.
-fn own<'p, 'a>(
-    part: &'p ReasoningPart<'a>,
-    target: &Target,
-) -> Option<(&'p ReasoningPart<'a>, &'p str)> {
-    match origin::open(part.signature.as_deref()?, target) {
-        Origin::Own(proof) => Some((part, proof)),
-        Origin::Foreign | Origin::Unmarked(_) => None,
-    }
-}
-
-/// The result of a call.
-fn output(message: &Message<'_>) -> String {
-    let mut out = Object::with_capacity(256);
-    out.text("type", "function_call_output");
-    let id = message.tool_call_id.as_deref().unwrap_or_default();
-    out.text("call_id", &call_id(id));
-    let is_words = |part: &Part<'_>| !matches!(part, Part::Image(_) | Part::Document(_));
-    let one_text = message.content.len() < 2 || message.is_error;
-    if !one_text || !message.content.iter().all(is_words) {
-        let failed = message
-            .is_error
-            .then(|| input_text("Error: the tool failed"));
-        let parts = message.content.iter().filter_map(part);
-        out.raw("output", &list(failed.into_iter().chain(parts)));
-    } else {
-        out.text("output", &told(message));
-    }
-    out.close()
-}
-
-/// The id of a call as OpenAI takes it.
-pub(super) fn call_id(id: &str) -> Cow<'_, str> {
-    // A signature that Gemini put into it is of use to Gemini alone.
-    let id = gemini_id::unpack(id).id;
-    if id.len() <= MAX_CALL_ID {
-        Cow::Borrowed(id)
-    } else {
-        Cow::Owned(format!("call_{:016x}", json::fnv1a(&[id.as_bytes()])))
-    }
-}
-
-fn part(part: &Part<'_>) -> Option<String> {
-    let mut out = Object::with_capacity(128);
-    match part {
-        Part::Text(text) | Part::Refusal(text) => return Some(input_text(text)),
-        Part::Image(image) => return Some(input_image(image)),
-        Part::Document(document) => {
-            out.text("type", "input_file");
-            // The name is required beside bytes, and other dialects may have none.
-            match (&document.source, &document.name) {
-                (Source::Base64 { .. }, name) => {
-                    out.text("filename", name.as_deref().unwrap_or("document.pdf"));
-                    out.text("file_data", &url(&document.source));
-                }
-                (Source::Url(address), name) => {
-                    out.text("file_url", address);
-                    if let Some(name) = name {
-                        out.text("filename", name);
-                    }
-                }
-            }
-        }
-        Part::Reasoning(_) | Part::Other { .. } => return None,
-    }
-    Some(out.close())
-}
-
-fn input_text(text: &str) -> String {
-    let mut out = Object::with_capacity(text.len() + 40);
-    out.text("type", "input_text");
-    out.text("text", text);
-    out.close()
-}
-
-fn input_image(image: &Image<'_>) -> String {
-    let mut out = Object::with_capacity(128);
-    out.text("type", "input_image");
-    out.text("image_url", &url(&image.source));
-    out.text("detail", image.detail.as_deref().unwrap_or("auto"));
-    out.close()
-}
-
-fn url<'s>(source: &'s Source<'_>) -> Cow<'s, str> {
-    match source {
-        Source::Url(url) => Cow::Borrowed(url),
-        Source::Base64 { media_type, data } => {
-            Cow::Owned(format!("data:{media_type};base64,{data}"))
-        }
-    }
-}
-
 fn reasoning(request: &ChatRequest<'_>) -> Option<String> {
     let control = request.reasoning?;
     let effort = control.effort.or(control.budget_tokens.map(effort_of));
@@ -440,13 +246,4 @@ fn tool(tool: &Tool<'_>) -> String {
     let strict = tool.strict == Some(true);
     out.raw("strict", if strict { "true" } else { "false" });
     out.close()
-}
-
-fn list(elements: impl Iterator<Item = String>) -> String {
-    let mut out = Items(String::from("["));
-    for element in elements {
-        out.push(&element);
-    }
-    out.0.push(']');
-    out.0
 }
