@@ -28,8 +28,11 @@ const WIRES: [(&str, u8); 8] = [
     ("cohere", 4),
 ];
 
+/// What is recorded of OpenAI's Responses, whichever provider answered.
+const RESPONSES: u8 = 5;
+
 /// How many dialects an input is tried in; there may be fewer.
-const DIALECTS: u8 = 5;
+const DIALECTS: u8 = 6;
 
 /// Larger inputs are slow and reach nothing that smaller ones do not.
 const MOST_BYTES: usize = 64 * 1024;
@@ -98,6 +101,11 @@ fn gather() -> Result<Vec<Recorded>> {
         for file in files(&recordings.join(provider))? {
             let value: Value = serde_json::from_slice(&read(&file)?)?;
             let response = &value["response"];
+            let wire = match value["endpoint"].as_str() {
+                Some("responses") => RESPONSES,
+                Some("compat_chat") => 0,
+                _ => wire,
+            };
             let status = response["status"].as_u64().unwrap_or(200);
             let mut add = |request: bool, body: Vec<u8>| {
                 all.push(Recorded {

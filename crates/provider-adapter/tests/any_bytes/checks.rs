@@ -20,12 +20,13 @@ use steelyard_types::{
 
 /// The wire formats, in the order in which the first byte chooses. `cargo xtask fuzz` writes its
 /// corpus in this order.
-pub(crate) const WIRES: [WireFormat; 5] = [
+pub(crate) const WIRES: [WireFormat; 6] = [
     WireFormat::OpenAiChat,
     WireFormat::AnthropicMessages,
     WireFormat::GeminiGenerateContent,
     WireFormat::DashScopeGeneration,
     WireFormat::CohereChat,
+    WireFormat::OpenAiResponses,
 ];
 
 /// Dialects in which chats are answered.
@@ -47,6 +48,7 @@ fn context(dialect: Dialect) -> ReplyContext {
         upstream_model: Arc::from("model"),
         include_usage: true,
         function_call: false,
+        echo: None,
     }
 }
 
@@ -218,6 +220,7 @@ fn check_written(wire: WireFormat, dialect: Dialect, out: &[u8]) {
     let text = std::str::from_utf8(out).unwrap();
     match (dialect, wire) {
         (Dialect::AnthropicMessages, WireFormat::AnthropicMessages)
+        | (Dialect::OpenAiResponses, WireFormat::OpenAiResponses)
         | (Dialect::OpenAiChat, WireFormat::OpenAiChat) => {}
         (Dialect::AnthropicMessages, _) => {
             let events = super::order::parse(text).unwrap();
@@ -229,7 +232,22 @@ fn check_written(wire: WireFormat, dialect: Dialect, out: &[u8]) {
             assert_eq!(done, Some("[DONE]"));
             assert!(data.all(|data| serde_json::from_str::<Value>(data).is_ok()));
         }
-        _ => {}
+        (Dialect::OpenAiResponses, _) => {
+            let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+            let events: Vec<Value> = data
+                .map(|data| serde_json::from_str(data).unwrap())
+                .collect();
+            for (number, event) in events.iter().enumerate() {
+                assert_eq!(event["sequence_number"], number, "{event}");
+            }
+            let last = events.last().map(|event| &event["type"]);
+            let ends = ["response.completed", "response.incomplete"];
+            assert!(
+                last.is_some_and(|last| ends.iter().any(|end| last == end)),
+                "{last:?}"
+            );
+        }
+        (Dialect::OpenAiEmbeddings, _) => {}
     }
 }
 

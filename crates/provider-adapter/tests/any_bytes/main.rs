@@ -81,7 +81,7 @@ fn fixtures_whole_and_damaged() {
     for folder in std::fs::read_dir(fixtures).unwrap() {
         for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
             let body = std::fs::read(file.unwrap().path()).unwrap();
-            check(&body, &[0, 1, 2, 3, 4], &mut draw);
+            check(&body, &[0, 1, 2, 3, 4, 5], &mut draw);
             count += 1;
         }
     }
@@ -94,10 +94,10 @@ fn recordings_whole_and_damaged() {
     const MOST_BYTES: usize = 40_000;
     let mut draw = Draw(2);
     for (provider, wires) in [
-        ("openai", &[0_usize][..]),
+        ("openai", &[0_usize, 5][..]),
         ("openai_compatible", &[0]),
         ("mistral", &[0]),
-        ("deepseek", &[0]),
+        ("deepseek", &[0, 5]),
         ("anthropic", &[1]),
         ("gemini", &[2]),
         ("dashscope", &[3, 0]),
