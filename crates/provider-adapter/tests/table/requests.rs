@@ -42,7 +42,13 @@ fn outcome(
         }
         Ok(encoded) => {
             let value: Value = serde_json::from_slice(&encoded.body).unwrap();
-            let check = AssertUnwindSafe(|| schema::check(wire, &value));
+            // What the client wrote in the provider's own dialect goes there as it is.
+            let own = from.as_str() == wire.as_str();
+            let check = AssertUnwindSafe(|| {
+                if !own {
+                    schema::check(wire, &value);
+                }
+            });
             let broken = catch_unwind(check).err();
             let broken = broken.map(|panic| {
                 let words = panic
