@@ -28,7 +28,7 @@ pub use stage::{Gateway, Sim, Stage, prices};
 use std::time::Duration;
 
 /// The longest that anything here waits for anything. Long, because it only ever ends a failure.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for a future within [`PATIENCE`].
 ///

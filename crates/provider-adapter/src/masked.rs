@@ -22,6 +22,9 @@ const MIN_UNKNOWN_KEY: usize = 20;
 
 /// An error in the provider's words, keys masked.
 pub(crate) fn provider_error(kind: ErrorKind, message: &str) -> ProviderError {
+    if message.trim().is_empty() {
+        return ProviderError::new(kind, "the provider gave no explanation");
+    }
     ProviderError::new(kind, masked(message, kind == ErrorKind::UpstreamAuth))
 }
 

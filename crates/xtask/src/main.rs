@@ -3,6 +3,7 @@
 mod bench;
 mod bench_scorer;
 mod debian;
+mod fuzz;
 mod import_prices;
 mod routing_data;
 mod test;
@@ -17,6 +18,8 @@ use clap::Parser;
 enum Task {
     /// Install what the tests need, then run every check and test.
     Test(test::Args),
+    /// Run the fuzz targets on a corpus of recordings and fixtures.
+    Fuzz(fuzz::Args),
     /// Run all benchmarks and print their tables.
     Bench,
     /// Measure the gateway's CPU time and memory beside nginx.
@@ -34,6 +37,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Test(args) => test::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Bench => bench::all(),
         Task::BenchGateway(args) => bench::gateway(&args),
         Task::BenchDecision(args) => bench::decision(&args),

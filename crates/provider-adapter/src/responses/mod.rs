@@ -7,7 +7,7 @@
 //! `conversation`, `item_reference`) are refused, and what was written for a client says
 //! `"store": false`. Thoughts therefore travel in `encrypted_content`: signatures of the model as
 //! they are, thoughts that only their provider can read behind a word of our own
-//! ([`REDACTED`]). What an answer cost stands in the last response object of a stream, under
+//! (`REDACTED`). What an answer cost stands in the last response object of a stream, under
 //! `steelyard`.
 
 use std::sync::Arc;

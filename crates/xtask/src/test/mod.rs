@@ -72,6 +72,9 @@ fn all(args: &Args, steps: &mut Steps) -> Result<()> {
         steps.prepare("Node packages", prepare::node)?;
     }
     steps.check("format", cargo().args(["fmt", "--all", "--check"]))?;
+    // A workspace of its own, of which the rest is compiled with the tests.
+    let fuzz = ["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"];
+    steps.check("format of the fuzz targets", cargo().args(fuzz))?;
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
     steps.check("lints", cargo().args(clippy).args(["--", "-D", "warnings"]))?;
     let build = ["build", "--quiet", "-p", "steelyard-gateway"];

@@ -1,0 +1,126 @@
+//! Every recorded answer in every dialect: as it came, put together from a stream, streamed from a
+//! whole.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use steelyard_provider_adapter::{
+    Assembler, Progress, ReplyContext, StreamReply, UnaryReply, adapter, client_dialect,
+};
+use steelyard_types::{Dialect, ProviderError, WireFormat};
+
+use crate::{PROVIDERS, Table, chat_dialects, documented, golden, seen, support, wire};
+
+fn context(dialect: Dialect) -> ReplyContext {
+    ReplyContext {
+        dialect,
+        id: client_dialect(dialect).answer_id("0123"),
+        created: 1_790_000_000,
+        upstream_model: Arc::from("model"),
+        include_usage: true,
+        function_call: false,
+        echo: None,
+    }
+}
+
+fn failed(error: &ProviderError) -> String {
+    format!("error {}", error.kind.as_str())
+}
+
+fn written(dialect: Dialect, reply: Result<UnaryReply, ProviderError>) -> String {
+    match reply {
+        Err(error) => failed(&error),
+        Ok(reply) => {
+            let body: Value = serde_json::from_slice(&reply.body).unwrap();
+            seen::whole(dialect, &body)
+        }
+    }
+}
+
+fn streamed(dialect: Dialect, reply: &StreamReply, out: Vec<Bytes>) -> String {
+    match reply.error() {
+        Some(error) => failed(error),
+        None => {
+            assert_eq!(reply.progress(), Progress::Complete);
+            seen::stream(dialect, std::str::from_utf8(&out.concat()).unwrap())
+        }
+    }
+}
+
+/// The forms in which a client may get this answer, and what is seen in each.
+fn forms(
+    wire: WireFormat,
+    dialect: Dialect,
+    recording: &support::Recording,
+) -> Vec<(&'static str, String)> {
+    let body = Bytes::copy_from_slice(recording.body.as_bytes());
+    let head = support::head(recording.status, &recording.headers);
+    if recording.status >= 300 {
+        let error = adapter(wire).decode_error(&head, &body);
+        return vec![("error", failed(&error))];
+    }
+    let mut out = Vec::new();
+    if recording.is_stream() {
+        let mut reply = StreamReply::new(wire, context(dialect));
+        reply.push(&body, &mut out);
+        reply.end(&mut out);
+        reply.close(None, &mut out);
+        let mut assembler = Assembler::new(wire);
+        assembler.push(&body);
+        assembler.end();
+        let assembled = match assembler.error() {
+            Some(error) => failed(error),
+            None => written(dialect, Ok(assembler.finish(&context(dialect)))),
+        };
+        return vec![
+            ("stream", streamed(dialect, &reply, out)),
+            ("whole from stream", assembled),
+        ];
+    }
+    let reply = UnaryReply::read(wire, &head, body.clone(), &context(dialect));
+    let as_stream = match adapter(wire).decode(&head, &body) {
+        Err(error) => failed(&error),
+        Ok(answer) => {
+            let mut reply = StreamReply::of_answer(answer, wire, context(dialect), &mut out);
+            reply.close(None, &mut out);
+            streamed(dialect, &reply, out)
+        }
+    };
+    vec![
+        ("whole", written(dialect, reply)),
+        ("stream from whole", as_stream),
+    ]
+}
+
+#[test]
+fn every_recording_in_every_dialect() {
+    let (mut recorded, mut streams, mut rows) = (0, 0, 0);
+    for provider in PROVIDERS {
+        let mut table = Table::default();
+        let recordings = support::recordings(provider);
+        if recordings.is_empty() {
+            return;
+        }
+        for recording in &recordings {
+            let Some(wire) = wire(provider, recording) else {
+                continue;
+            };
+            recorded += 1;
+            streams += usize::from(recording.is_stream());
+            for dialect in chat_dialects() {
+                for (form, line) in forms(wire, dialect, recording) {
+                    let section = format!("{} to {}, {form}", wire.as_str(), dialect.as_str());
+                    table.add(section, line);
+                    rows += 1;
+                }
+            }
+        }
+        golden(&format!("answers_{provider}"), &table);
+    }
+    println!("{recorded} recordings, {streams} of them streams, in {rows} forms");
+    let dialects = chat_dialects().len();
+    documented(&format!(
+        "{recorded} recorded answers, {streams} of them streams, are written in {dialects} dialects"
+    ));
+}
