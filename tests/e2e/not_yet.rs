@@ -6,7 +6,7 @@
 //! comes out wrong.
 
 /// The doors that requests come through.
-const DOORS: [&str; 2] = ["chat", "messages"];
+const DOORS: [&str; 3] = ["chat", "messages", "responses"];
 
 /// A door or a kind that stands for all of them.
 const ANY: &str = "*";
@@ -24,8 +24,8 @@ const NEVER: [(&str, &str, &[&str]); 3] = [
 /// What is not converted yet: door, kind, capabilities. To be emptied.
 const NOT_YET: [(&str, &str, &[&str]); 0] = [];
 
-/// What is expected to be refused on the way from a door (`chat` or `messages`) to a kind, as an
-/// argument of the scripts. For `both` doors, each name has its door before it: `chat/images`.
+/// What is expected to be refused on the way from a door to a kind, as an argument of the scripts. For
+/// `all` doors, each name has its door before it: `chat/images`.
 #[must_use]
 pub fn refused(door: &str, kind: &str) -> String {
     let mut names = Vec::new();
@@ -36,7 +36,7 @@ pub fn refused(door: &str, kind: &str) -> String {
         for name in rows.flat_map(|(_, _, names)| *names) {
             if door == at {
                 names.push((*name).to_owned());
-            } else if door == "both" {
+            } else if door == "all" {
                 names.push(format!("{at}/{name}"));
             }
         }

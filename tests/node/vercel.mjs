@@ -22,6 +22,7 @@ const compatible = createOpenAICompatible({
 const anthropic = createAnthropic({ baseURL, apiKey: "unused" });
 const DOORS = {
   openai: openai.chat(model),
+  responses: openai.responses(model),
   compatible: compatible(model),
   anthropic: anthropic(model),
 };
@@ -58,7 +59,7 @@ async function streamed(more) {
 const checks = {};
 for (const [door, languageModel] of Object.entries(DOORS)) {
   const given = { ...MORE, model: languageModel };
-  const side = door === "anthropic" ? "messages" : "chat";
+  const side = { anthropic: "messages", responses: "responses" }[door] ?? "chat";
 
   checks[`text through ${door}`] = async () => {
     const answer = await generateText({ ...given, prompt: `[[say:${TEXT}]]`, system: "Be brief." });
@@ -91,7 +92,7 @@ for (const [door, languageModel] of Object.entries(DOORS)) {
   }
 
   // For models that it does not know by name, Anthropic's provider makes a tool of the schema.
-  const schema = door === "anthropic" ? ["messages/forced_calls"] : ["chat/structured"];
+  const schema = door === "anthropic" ? ["messages/forced_calls"] : [`${side}/structured`];
   const asked = { ...given, prompt: "Which journey? Answer as JSON." };
   checks[`object through ${door}`] = needs(...schema, async () => {
     const { object } = await generateObject({ ...asked, schema: Journey });

@@ -1,19 +1,10 @@
 //! OpenAI's Responses API, with the official SDK: as the door that clients come through, before
 //! every kind of provider, and as what a provider speaks, behind every door.
 
-use steelyard_e2e::{Kind, Sdk, Stage};
+use steelyard_e2e::{Kind, Sdk, Stage, refused};
 
 /// The model of a provider that speaks this API itself.
 const OWN: &str = "responses-full";
-
-/// What a kind of provider cannot do of what the script tries.
-fn refused(kind: &str) -> &'static str {
-    match kind {
-        // Its models have no eyes.
-        "deepseek" => "images",
-        _ => "-",
-    }
-}
 
 /// What a provider shows of its model's reasoning.
 fn shown(kind: &str) -> &'static str {
@@ -53,7 +44,7 @@ macro_rules! before_each_kind {
         $(#[tokio::test]
         async fn $test() {
             let model = concat!($kind, "-full");
-            run("responses.py", model, refused($kind), shown($kind)).await;
+            run("responses.py", model, &refused("responses", $kind), shown($kind)).await;
         })*
 
         #[test]

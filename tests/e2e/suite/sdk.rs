@@ -61,7 +61,7 @@ async fn frameworks(kind: &str) {
     let all = [
         (Sdk::PythonFrameworks, "langchain_chat.py", "chat"),
         (Sdk::PythonFrameworks, "instructor_models.py", "chat"),
-        (Sdk::PythonFrameworks, "litellm_client.py", "both"),
+        (Sdk::PythonFrameworks, "litellm_client.py", "all"),
     ];
     scripts(kind, &all).await;
 }
@@ -70,8 +70,9 @@ async fn frameworks(kind: &str) {
 async fn node(kind: &str) {
     let all = [
         (Sdk::Node, "openai.mjs", "chat"),
+        (Sdk::Node, "responses.mjs", "responses"),
         (Sdk::Node, "anthropic.mjs", "messages"),
-        (Sdk::Node, "vercel.mjs", "both"),
+        (Sdk::Node, "vercel.mjs", "all"),
     ];
     scripts(kind, &all).await;
 }
