@@ -167,6 +167,11 @@ pub(crate) fn named(
     }
 }
 
+/// The client's name for thoughts in its history.
+pub(crate) fn thoughts_field(request: &ChatRequest<'_>) -> &'static str {
+    named(request, "messages.reasoning", "messages.thinking")
+}
+
 fn check_fields(
     request: &ChatRequest<'_>,
     words: &Words,
@@ -226,7 +231,8 @@ fn check_messages(
                 Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) => continue,
                 Part::Image(image) if (words.part)(part, message.role) => {
                     let detail = image.detail.as_deref().unwrap_or("auto");
-                    lossy.add_if("image_url.detail", detail != "auto" && !words.image_detail);
+                    let field = named(request, "image_url.detail", "image.detail");
+                    lossy.add_if(field, detail != "auto" && !words.image_detail);
                     continue;
                 }
                 _ if (words.part)(part, message.role) => continue,

@@ -44,7 +44,7 @@ pub(crate) use plain::plain;
 pub(crate) use reasoning::effort_of;
 pub(crate) use shape::Loose;
 pub(crate) use stream::{ChunkDecoder, Look};
-pub(crate) use strict_schema::is_loosened;
+pub(crate) use strict_schema::{is_loosened, is_loosened_tool};
 pub(crate) use usage::Count;
 pub(crate) use write::{ChunkWriter, DONE_FRAME, answer_body, usage_frame, usage_json};
 

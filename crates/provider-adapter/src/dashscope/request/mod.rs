@@ -70,7 +70,8 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
     parameters::seed(request, &mut lossy);
     parameters::thinking(request, target, &mut lossy)?;
     parameters::form(request, target, &mut lossy)?;
-    lossy.add_if("messages.reasoning", turns::has_signed_thoughts(request));
+    let field = carry::thoughts_field(request);
+    lossy.add_if(field, turns::has_thoughts(request));
     Ok(lossy)
 }
 

@@ -51,7 +51,8 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
     check_names(request)?;
     config::config(request, target, &mut lossy)?;
     service_tier(request, &mut lossy);
-    lossy.add_if("messages.reasoning", turns::has_signed_thoughts(request));
+    let field = carry::thoughts_field(request);
+    lossy.add_if(field, turns::has_thoughts(request));
     Ok(lossy)
 }
 
