@@ -17,6 +17,7 @@ mod masked;
 mod origin;
 mod reply;
 mod schema;
+mod sound;
 mod stream_reply;
 mod turns;
 
