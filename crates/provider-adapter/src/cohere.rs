@@ -23,6 +23,7 @@ use crate::json::{Lenient, Object, Text};
 use crate::masked::provider_error;
 use crate::sse::Frame;
 use crate::turns::{self, told};
+use crate::unreadable::unreadable;
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead, classify};
 
 /// Most calls in one answer. Keeps a broken stream from growing.
@@ -156,7 +157,7 @@ impl Adapter for CohereChat {
                 };
                 provider_error(kind, message.as_str())
             }
-            Err(_) => carry::unreadable(head.status, body),
+            Err(_) => unreadable(head.status, body),
         };
         classify::with_head(error, head)
     }

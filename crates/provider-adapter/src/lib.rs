@@ -20,6 +20,7 @@ mod schema;
 mod sound;
 mod stream_reply;
 mod turns;
+mod unreadable;
 
 pub mod anthropic;
 pub mod classify;

@@ -8,13 +8,16 @@ use steelyard_types::{ErrorKind, FinishReason, ProviderError, StreamEvent, Usage
 
 use super::REDACTED;
 use super::error_body::{response_error, stream_error_frame};
-use super::write::{
-    self, Ids, Kind, Response, call_item, message_item, reasoning_item, refusal_part, status,
-    summary_part, text_part,
-};
+use super::write::{self, Ids, Response};
 use crate::ReplyContext;
 use crate::dialect::ClientError;
-use crate::json::{self, Object};
+use crate::json::Object;
+
+mod calls;
+mod words;
+
+use calls::Call;
+use words::Open;
 
 /// Most bytes of an answer: the last event repeats all of it.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -40,43 +43,6 @@ pub(crate) struct ItemWriter {
     finish: Option<FinishReason>,
     bytes: usize,
     buffer: BytesMut,
-}
-
-/// The words or thoughts that are open.
-#[derive(Debug)]
-enum Open {
-    Reasoning {
-        at: usize,
-        text: String,
-    },
-    Message {
-        at: usize,
-        /// The parts that are done, as JSON with commas between them.
-        done: String,
-        /// How many these are.
-        parts: usize,
-        part: Part,
-    },
-}
-
-/// The part of a message that is open.
-#[derive(Debug)]
-struct Part {
-    refusal: bool,
-    text: String,
-    /// How likely its tokens were: entries of a JSON list, with commas between them.
-    logprobs: String,
-}
-
-/// A call that has begun.
-#[derive(Debug)]
-struct Call {
-    number: u32,
-    at: usize,
-    id: String,
-    name: String,
-    arguments: String,
-    done: bool,
 }
 
 impl ItemWriter {
@@ -264,285 +230,6 @@ impl ItemWriter {
         }
     }
 
-    /// Closes what another item may follow: words, thoughts, and calls that are whole.
-    fn settle(&mut self) {
-        self.close_open(true);
-        for index in 0..self.calls.len() {
-            let whole = self
-                .calls
-                .get(index)
-                .is_some_and(|call| json::object(&call.arguments).is_some());
-            if whole {
-                self.close_call(index, true);
-            }
-        }
-    }
-
-    fn think(&mut self, text: &str) -> Result<(), ProviderError> {
-        if !matches!(self.open, Some(Open::Reasoning { .. })) {
-            self.settle();
-            self.open_reasoning()?;
-        }
-        let Some(Open::Reasoning { at, text: all }) = &mut self.open else {
-            return Ok(());
-        };
-        let (at, first) = (*at, all.is_empty());
-        all.push_str(text);
-        if first {
-            self.summary(at, "response.reasoning_summary_part.added", |event| {
-                event.raw("part", &summary_part(""));
-            });
-        }
-        self.summary(at, "response.reasoning_summary_text.delta", |event| {
-            event.text("delta", text);
-        });
-        Ok(())
-    }
-
-    fn open_reasoning(&mut self) -> Result<(), ProviderError> {
-        let at = self.place()?;
-        let item = reasoning_item(&self.ids.item(Kind::Reasoning, at), "", None);
-        self.added(at, &item);
-        self.open = Some(Open::Reasoning {
-            at,
-            text: String::new(),
-        });
-        Ok(())
-    }
-
-    /// Ends the thoughts that are open with the proof of whose they are.
-    fn sign(&mut self, proof: &str) -> Result<(), ProviderError> {
-        if !matches!(self.open, Some(Open::Reasoning { .. })) {
-            self.settle();
-            self.open_reasoning()?;
-        }
-        self.close_reasoning(Some(proof));
-        Ok(())
-    }
-
-    fn close_reasoning(&mut self, proof: Option<&str>) {
-        let Some(Open::Reasoning { at, text }) = self.open.take() else {
-            return;
-        };
-        if !text.is_empty() {
-            self.summary(at, "response.reasoning_summary_text.done", |event| {
-                event.text("text", &text);
-            });
-            self.summary(at, "response.reasoning_summary_part.done", |event| {
-                event.raw("part", &summary_part(&text));
-            });
-        }
-        let id = self.ids.item(Kind::Reasoning, at);
-        self.done(at, reasoning_item(&id, &text, proof));
-    }
-
-    fn summary(&mut self, at: usize, kind: &str, fill: impl FnOnce(&mut Object)) {
-        let id = self.ids.item(Kind::Reasoning, at);
-        self.frame(kind, |event| {
-            event.text("item_id", &id);
-            event.raw("output_index", &at.to_string());
-            event.raw("summary_index", "0");
-            fill(event);
-        });
-    }
-
-    /// Makes sure that a part of a message is open: of text, or of a refusal.
-    fn part(&mut self, refusal: bool) -> Result<(), ProviderError> {
-        match &self.open {
-            Some(Open::Message { part, .. }) if part.refusal == refusal => return Ok(()),
-            Some(Open::Message { .. }) => self.close_part(),
-            _ => {
-                self.settle();
-                let at = self.place()?;
-                let id = self.ids.item(Kind::Message, at);
-                self.added(at, &message_item(&id, "in_progress", ""));
-                self.open = Some(Open::Message {
-                    at,
-                    done: String::new(),
-                    parts: 0,
-                    part: Part::new(refusal),
-                });
-            }
-        }
-        if let Some(Open::Message { part, .. }) = &mut self.open {
-            *part = Part::new(refusal);
-        }
-        let empty = Part::new(refusal).json();
-        self.of_part("response.content_part.added", |event| {
-            event.raw("part", &empty);
-        });
-        Ok(())
-    }
-
-    /// An event of the part that is open.
-    fn of_part(&mut self, kind: &str, fill: impl FnOnce(&mut Object)) {
-        let Some(Open::Message { at, parts, .. }) = &self.open else {
-            return;
-        };
-        let (at, index) = (*at, *parts);
-        let id = self.ids.item(Kind::Message, at);
-        self.frame(kind, |event| {
-            event.text("item_id", &id);
-            event.raw("output_index", &at.to_string());
-            event.raw("content_index", &index.to_string());
-            fill(event);
-        });
-    }
-
-    /// Writes the words that wait for their probabilities.
-    fn flush(&mut self) {
-        if !self.pending.is_empty() {
-            let text = std::mem::take(&mut self.pending);
-            self.say(&text, "");
-        }
-    }
-
-    /// Tells how likely the words were that came last.
-    fn likely(&mut self, list: &str) -> Result<(), ProviderError> {
-        let entries = list.trim().strip_prefix('[');
-        let entries = entries.and_then(|it| it.strip_suffix(']'));
-        self.part(false)?;
-        let text = std::mem::take(&mut self.pending);
-        self.say(&text, entries.unwrap_or_default().trim());
-        Ok(())
-    }
-
-    /// Writes a piece of the part that is open.
-    fn say(&mut self, text: &str, likely: &str) {
-        let Some(Open::Message { part, .. }) = &mut self.open else {
-            return;
-        };
-        part.text.push_str(text);
-        if !part.logprobs.is_empty() && !likely.is_empty() {
-            part.logprobs.push(',');
-        }
-        part.logprobs.push_str(likely);
-        if part.refusal {
-            self.of_part("response.refusal.delta", |event| event.text("delta", text));
-        } else {
-            self.of_part("response.output_text.delta", |event| {
-                event.text("delta", text);
-                event.raw("logprobs", &format!("[{likely}]"));
-            });
-        }
-    }
-
-    fn close_part(&mut self) {
-        let Some(Open::Message { part, .. }) = &mut self.open else {
-            return;
-        };
-        let part = std::mem::replace(part, Part::new(false));
-        if part.refusal {
-            self.of_part("response.refusal.done", |event| {
-                event.text("refusal", &part.text);
-            });
-        } else {
-            self.of_part("response.output_text.done", |event| {
-                event.text("text", &part.text);
-                event.raw("logprobs", &format!("[{}]", part.logprobs));
-            });
-        }
-        let json = part.json();
-        self.of_part("response.content_part.done", |event| {
-            event.raw("part", &json);
-        });
-        if let Some(Open::Message { done, parts, .. }) = &mut self.open {
-            if *parts > 0 {
-                done.push(',');
-            }
-            done.push_str(&json);
-            *parts += 1;
-        }
-    }
-
-    fn close_open(&mut self, whole: bool) {
-        self.flush();
-        match &self.open {
-            None => {}
-            Some(Open::Reasoning { .. }) => self.close_reasoning(None),
-            Some(Open::Message { .. }) => {
-                self.close_part();
-                if let Some(Open::Message { at, done, .. }) = self.open.take() {
-                    let id = self.ids.item(Kind::Message, at);
-                    self.done(at, message_item(&id, status(whole), &done));
-                }
-            }
-        }
-    }
-
-    fn call(&mut self, number: u32, id: &str, name: &str) -> Result<(), ProviderError> {
-        self.settle();
-        let at = self.place()?;
-        let item_id = self.ids.item(Kind::Call, at);
-        self.added(at, &call_item(&item_id, "in_progress", id, name, ""));
-        self.calls.push(Call {
-            number,
-            at,
-            id: id.to_owned(),
-            name: name.to_owned(),
-            arguments: String::new(),
-            done: false,
-        });
-        Ok(())
-    }
-
-    fn arguments(&mut self, number: u32, fragment: &str) -> Result<(), ProviderError> {
-        let Some(call) = self.calls.iter_mut().find(|call| call.number == number) else {
-            return Err(invalid("a call of a tool goes on that never began"));
-        };
-        if call.done {
-            // White space behind a whole object says nothing.
-            return if fragment.trim().is_empty() {
-                Ok(())
-            } else {
-                Err(invalid("a call of a tool goes on after it was whole"))
-            };
-        }
-        call.arguments.push_str(fragment);
-        let at = call.at;
-        self.of_call(at, "response.function_call_arguments.delta", |event| {
-            event.text("delta", fragment);
-        });
-        Ok(())
-    }
-
-    fn of_call(&mut self, at: usize, kind: &str, fill: impl FnOnce(&mut Object)) {
-        let id = self.ids.item(Kind::Call, at);
-        self.frame(kind, |event| {
-            event.text("item_id", &id);
-            event.raw("output_index", &at.to_string());
-            fill(event);
-        });
-    }
-
-    fn close_call(&mut self, index: usize, whole: bool) {
-        let Some(call) = self.calls.get_mut(index).filter(|call| !call.done) else {
-            return;
-        };
-        call.done = true;
-        let given = std::mem::take(&mut call.arguments);
-        let (at, call_id, name) = (
-            call.at,
-            std::mem::take(&mut call.id),
-            std::mem::take(&mut call.name),
-        );
-        let mut arguments = given;
-        // A function without arguments is called with none: clients parse what stands there.
-        if arguments.trim().is_empty() {
-            arguments.push_str("{}");
-            self.of_call(at, "response.function_call_arguments.delta", |event| {
-                event.text("delta", "{}");
-            });
-        }
-        self.of_call(at, "response.function_call_arguments.done", |event| {
-            event.text("name", &name);
-            event.text("arguments", &arguments);
-        });
-        let id = self.ids.item(Kind::Call, at);
-        let item = call_item(&id, status(whole), &call_id, &name, &arguments);
-        self.done(at, item);
-    }
-
     fn frame(&mut self, kind: &str, fill: impl FnOnce(&mut Object)) {
         let mut event = Object::with_capacity(256);
         event.text("type", kind);
@@ -555,24 +242,6 @@ impl ItemWriter {
         out.extend_from_slice(b"\ndata: ");
         out.extend_from_slice(event.close().as_bytes());
         out.extend_from_slice(b"\n\n");
-    }
-}
-
-impl Part {
-    fn new(refusal: bool) -> Self {
-        Self {
-            refusal,
-            text: String::new(),
-            logprobs: String::new(),
-        }
-    }
-
-    fn json(&self) -> String {
-        if self.refusal {
-            refusal_part(&self.text)
-        } else {
-            text_part(&self.text, &format!("[{}]", self.logprobs))
-        }
     }
 }
 
