@@ -11,8 +11,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{
-    ChatAnswer, ChatRequest, Effort, ErrorKind, FinishReason, Message, OutputFormat, Part,
-    ProviderError, Role, Source, StreamEvent, Target, ToolChoice, Usage, WireFormat,
+    ChatAnswer, ChatRequest, Effort, ErrorKind, Feature, FinishReason, Message, OutputFormat, Part,
+    ProviderError, ReasoningControl, Role, Source, StreamEvent, Target, ToolChoice, Usage,
+    WireFormat,
 };
 
 use crate::carry::{self, Words};
@@ -21,7 +22,8 @@ use crate::gemini::call_id;
 use crate::json::{Lenient, Object, Text};
 use crate::masked::provider_error;
 use crate::sse::Frame;
-use crate::turns::told;
+use crate::turns::{self, told};
+use crate::unreadable::unreadable;
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead, classify};
 
 /// Most calls in one answer. Keeps a broken stream from growing.
@@ -54,17 +56,28 @@ impl Adapter for CohereChat {
 
     fn carries(&self, request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
         let mut lossy = carry::check(request, target, &WORDS)?;
-        // Thinking is on or off, with a budget: how hard it is meant to be is not told.
-        let effort = request.reasoning.and_then(|control| control.effort);
-        lossy.add_if(
-            carry::named(request, "reasoning_effort", "output_config.effort"),
-            effort.is_some_and(|effort| effort != Effort::None),
-        );
-        let thoughts = |message: &Message<'_>| {
-            let thought = |part: &Part<'_>| matches!(part, Part::Reasoning(_));
-            message.content.iter().any(thought)
+        // Thinking is on or off, with a budget: how hard it is meant to be is not told, and a model
+        // that does not think is told nothing.
+        if let Some(control) = request.reasoning {
+            let reasons = target.features.contains(Feature::Reasoning);
+            let field = match control.effort {
+                Some(_) => carry::named(request, "reasoning_effort", "output_config.effort"),
+                None => carry::named(request, "reasoning_effort", "thinking"),
+            };
+            let is_told = reasons && control.effort.is_none() || is_off(control);
+            lossy.add_if(field, !is_told);
+        }
+        // What the answer is has no field of its own.
+        let described = match &request.format {
+            OutputFormat::JsonSchema(wanted) => wanted.description.is_some(),
+            _ => false,
         };
-        lossy.add_if("messages.reasoning", request.messages.iter().any(thoughts));
+        lossy.add_if(
+            carry::named(request, "response_format", "output_config.format"),
+            described,
+        );
+        check_choice(request)?;
+        lossy.add_if(carry::thoughts_field(request), turns::has_thoughts(request));
         Ok(lossy)
     }
 
@@ -101,7 +114,7 @@ impl Adapter for CohereChat {
         if let Some(format) = response_format(&request.format) {
             body.raw("response_format", &format);
         }
-        if let Some(thinking) = thinking(request) {
+        if let Some(thinking) = thinking(request, target) {
             body.raw("thinking", &thinking);
         }
         body.raw("stream", if request.stream { "true" } else { "false" });
@@ -144,7 +157,7 @@ impl Adapter for CohereChat {
                 };
                 provider_error(kind, message.as_str())
             }
-            Err(_) => carry::unreadable(head.status, body),
+            Err(_) => unreadable(head.status, body),
         };
         classify::with_head(error, head)
     }
@@ -229,6 +242,18 @@ fn part(part: &Part<'_>) -> Option<String> {
     Some(out.close())
 }
 
+/// Refuses the choice of a function that is not there: nothing would be left to choose from.
+fn check_choice(request: &ChatRequest<'_>) -> Result<(), Refusal> {
+    match &request.tool_choice {
+        Some(ToolChoice::Function(wanted))
+            if !request.tools.iter().any(|tool| tool.name == *wanted) =>
+        {
+            Err(carry::refuse("tool_choice", "names none of the tools"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn tools(request: &ChatRequest<'_>, body: &mut Object) {
     // There is no word for one function out of several: the others are left out instead.
     let chosen = |name: &str| match &request.tool_choice {
@@ -282,10 +307,19 @@ fn response_format(format: &OutputFormat<'_>) -> Option<String> {
     Some(out.close())
 }
 
-fn thinking(request: &ChatRequest<'_>) -> Option<String> {
-    let control = request.reasoning?;
+/// Whether there is to be no thinking.
+fn is_off(control: ReasoningControl) -> bool {
+    match control.effort {
+        Some(effort) => effort == Effort::None,
+        None => control.budget_tokens == Some(0),
+    }
+}
+
+fn thinking(request: &ChatRequest<'_>, target: &Target) -> Option<String> {
+    let reasons = target.features.contains(Feature::Reasoning);
+    let control = request.reasoning.filter(|_| reasons)?;
     let mut out = Object::with_capacity(64);
-    if control.effort == Some(Effort::None) {
+    if is_off(control) {
         out.text("type", "disabled");
     } else {
         out.text("type", "enabled");

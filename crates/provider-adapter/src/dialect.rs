@@ -3,10 +3,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use steelyard_types::{ChatRequest, Dialect, ErrorKind};
 
-use crate::openai::RequestError;
+use crate::openai::{self, RequestError};
 
 /// One API that clients speak, as far as it differs from the others. What lies between its requests
 /// and its answers is the same for all.
+///
+/// Errors and lists of models are OpenAI's unless a dialect says otherwise: its APIs share them.
 pub trait ClientDialect: Send + Sync {
     /// The dialect that it is.
     fn dialect(&self) -> Dialect;
@@ -19,13 +21,19 @@ pub trait ClientDialect: Send + Sync {
     fn parse<'a>(&self, body: &'a [u8]) -> Result<ChatRequest<'a>, RequestError>;
 
     /// The status that a client is answered with. A provider's 401 or 403 is never the client's.
-    fn status(&self, kind: ErrorKind) -> u16;
+    fn status(&self, kind: ErrorKind) -> u16 {
+        openai::status(kind)
+    }
 
     /// The body of an error response.
-    fn error_body(&self, error: &ClientError<'_>) -> Bytes;
+    fn error_body(&self, error: &ClientError<'_>) -> Bytes {
+        openai::error_body(error)
+    }
 
     /// The last event of a stream that failed after it began.
-    fn stream_error_frame(&self, error: &ClientError<'_>) -> Bytes;
+    fn stream_error_frame(&self, error: &ClientError<'_>) -> Bytes {
+        openai::stream_error_frame(error)
+    }
 
     /// The id of an answer to the request of that id, where the provider's own is of another
     /// dialect.
@@ -37,10 +45,14 @@ pub trait ClientDialect: Send + Sync {
     }
 
     /// The list of models, `created` in seconds since 1970.
-    fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes;
+    fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes {
+        openai::models_body(models.map(|model| (model.id, model.owner)), created)
+    }
 
     /// One of them.
-    fn model_body(&self, model: ModelEntry<'_>, created: i64) -> Bytes;
+    fn model_body(&self, model: ModelEntry<'_>, created: i64) -> Bytes {
+        openai::model_body(model.id, model.owner, created)
+    }
 }
 
 /// A model or route that clients may name.
@@ -71,7 +83,7 @@ pub struct ClientError<'a> {
 #[must_use]
 pub fn client_dialect(dialect: Dialect) -> &'static dyn ClientDialect {
     match dialect {
-        Dialect::OpenAiChat => &crate::openai::OpenAiChat,
+        Dialect::OpenAiChat => &openai::OpenAiChat,
         Dialect::AnthropicMessages => &crate::messages::Messages,
         Dialect::OpenAiCompletions => &crate::completions::Completions,
         Dialect::OpenAiEmbeddings => &crate::embeddings::Embeddings,

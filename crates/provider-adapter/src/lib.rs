@@ -17,8 +17,10 @@ mod masked;
 mod origin;
 mod reply;
 mod schema;
+mod sound;
 mod stream_reply;
 mod turns;
+mod unreadable;
 
 pub mod anthropic;
 pub mod classify;

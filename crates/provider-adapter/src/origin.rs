@@ -8,6 +8,7 @@
 
 use std::fmt::Write;
 
+use serde_json::value::RawValue;
 use steelyard_types::{Target, WireFormat};
 
 use crate::json;
@@ -56,6 +57,31 @@ pub(crate) fn open<'s>(signature: &'s str, target: &Target) -> Origin<'s> {
         Some((model, _)) if model.len() == DIGITS => Origin::Foreign,
         _ => Origin::Unmarked(signature),
     }
+}
+
+/// Where in a text the string that this value in it is begins, inside its quotes. An empty string
+/// proves nothing: it stands in for one that comes later.
+pub(crate) fn place(value: &RawValue, whole: &str) -> Option<usize> {
+    let string = value.get();
+    if !string.starts_with('"') || string == "\"\"" {
+        return None;
+    }
+    let start = string.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let place = start.checked_add(1)?;
+    (place <= whole.len() && whole.is_char_boundary(place)).then_some(place)
+}
+
+/// The text with the mark at these places, which are in order.
+pub(crate) fn spliced(text: &str, places: &[usize], mark: &str) -> String {
+    let mut out = String::with_capacity(text.len() + places.len() * mark.len());
+    let mut copied = 0;
+    for place in places {
+        out.push_str(text.get(copied..*place).unwrap_or_default());
+        out.push_str(mark);
+        copied = *place;
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    out
 }
 
 fn hash(wire: WireFormat, upstream: &str) -> u64 {

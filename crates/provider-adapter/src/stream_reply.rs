@@ -1,20 +1,17 @@
 //! Streamed answers on their way back to the client.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use steelyard_types::{
     ChatAnswer, Dialect, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage, WireFormat,
 };
 
-use crate::completions::TextWriter;
-use crate::messages::{self, EventWriter};
-use crate::openai::{
-    ChunkDecoder, ChunkWriter, DONE_FRAME, KnownShape, Passed, usage_frame, usage_json,
-};
-use crate::responses::{self, EventDecoder, ItemWriter};
+use crate::openai::DONE_FRAME;
 use crate::sse::{Frame, SseDecoder};
-use crate::{ClientError, FrameDecoder, ReplyContext, adapter, assemble, client_dialect, origin};
+use crate::{ClientError, ReplyContext, adapter, assemble, client_dialect, origin};
+
+mod mode;
+
+use mode::{Mode, Writer};
 
 /// How far a streamed answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,73 +37,6 @@ pub struct StreamReply {
     mode: Mode,
     include_usage: bool,
     seen: Seen,
-}
-
-enum Mode {
-    /// OpenAI's chunks go through.
-    Chunks {
-        decoder: ChunkDecoder,
-        passed: Passed,
-        known: KnownShape,
-    },
-    /// Anthropic's events go through.
-    Events {
-        decoder: Box<dyn FrameDecoder>,
-        passed: messages::Passed,
-    },
-    /// The events of OpenAI's Responses go through.
-    Items {
-        decoder: EventDecoder,
-        passed: responses::Passed,
-    },
-    /// Every event is written anew.
-    Convert {
-        decoder: Box<dyn FrameDecoder>,
-        writer: Writer,
-        /// The mark of this model's signatures.
-        mark: String,
-    },
-}
-
-/// Writes a client's dialect.
-enum Writer {
-    Chunks(ChunkWriter),
-    Events(EventWriter),
-    Texts(TextWriter),
-    Items(Box<ItemWriter>),
-}
-
-impl Writer {
-    fn new(context: ReplyContext) -> Self {
-        match context.dialect {
-            // Embeddings are never streamed.
-            Dialect::OpenAiChat | Dialect::OpenAiEmbeddings => {
-                Self::Chunks(ChunkWriter::new(context))
-            }
-            Dialect::AnthropicMessages => Self::Events(EventWriter::new(context)),
-            Dialect::OpenAiCompletions => Self::Texts(TextWriter::new(context)),
-            Dialect::OpenAiResponses => Self::Items(Box::new(ItemWriter::new(context))),
-        }
-    }
-
-    fn event(&mut self, event: &StreamEvent<'_>) -> Result<(), ProviderError> {
-        match self {
-            Self::Chunks(writer) => writer.event(event),
-            Self::Texts(writer) => writer.event(event),
-            Self::Events(writer) => return writer.event(event),
-            Self::Items(writer) => return writer.event(event),
-        }
-        Ok(())
-    }
-
-    fn take(&mut self) -> Option<Bytes> {
-        match self {
-            Self::Chunks(writer) => writer.take(),
-            Self::Texts(writer) => writer.take(),
-            Self::Events(writer) => writer.take(),
-            Self::Items(writer) => writer.take(),
-        }
-    }
 }
 
 /// What has come so far.
@@ -173,26 +103,7 @@ impl StreamReply {
     pub fn new(wire: WireFormat, context: ReplyContext) -> Self {
         let include_usage = context.include_usage;
         let dialect = context.dialect;
-        let mode = match (context.dialect, wire) {
-            (Dialect::OpenAiChat, WireFormat::OpenAiChat) => Mode::Chunks {
-                decoder: ChunkDecoder::default(),
-                passed: Passed::new(context),
-                known: KnownShape::default(),
-            },
-            (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => Mode::Events {
-                decoder: adapter(wire).stream_decoder(),
-                passed: messages::Passed::new(origin::mark(wire, &context.upstream_model)),
-            },
-            (Dialect::OpenAiResponses, WireFormat::OpenAiResponses) => Mode::Items {
-                decoder: EventDecoder::default(),
-                passed: responses::Passed::new(origin::mark(wire, &context.upstream_model)),
-            },
-            _ => Mode::Convert {
-                decoder: adapter(wire).stream_decoder(),
-                mark: origin::mark(wire, &context.upstream_model),
-                writer: Writer::new(context),
-            },
-        };
+        let mode = Mode::new(wire, context);
         Self {
             dialect,
             sse: SseDecoder::default(),
@@ -217,7 +128,7 @@ impl StreamReply {
         let mut writer = Writer::new(context);
         let mut seen = Seen::default();
         assemble::events(answer, &mut |event| {
-            write(&mut writer, &mark, &mut seen, event);
+            mode::write(&mut writer, &mark, &mut seen, event);
         });
         out.extend(writer.take());
         Self {
@@ -366,138 +277,6 @@ impl StreamReply {
             Some(FinishReason::Length | FinishReason::ContentFilter)
         );
         self.seen.done && !self.seen.answer && !explained
-    }
-}
-
-impl Mode {
-    fn frame(
-        &mut self,
-        frame: &Frame<'_>,
-        include_usage: bool,
-        seen: &mut Seen,
-        out: &mut Vec<Bytes>,
-    ) {
-        match self {
-            Self::Chunks {
-                decoder,
-                passed,
-                known,
-            } => {
-                // Behind the first words of an answer, most chunks bring nothing but more of them.
-                if seen.answer && frame.event.is_empty() && known.matches(frame.data) {
-                    out.push(frame.raw.clone());
-                    return;
-                }
-                let look = decoder.read(frame, &mut |event| seen.event(&event));
-                seen.content |= look.other_answer || look.other_reasoning;
-                seen.answer |= look.other_answer;
-                if look.is_plain() {
-                    known.remember(frame.data);
-                }
-                if !seen.is_over() {
-                    out.extend(passed.frame(frame, look, include_usage, seen.content));
-                }
-            }
-            Self::Events { decoder, passed } => {
-                decoder.frame(frame, &mut |event| seen.event(&event));
-                if seen.error.is_none() {
-                    let (sent, look) = passed.frame(frame, seen.content);
-                    seen.content |= look.content;
-                    seen.answer |= look.answer;
-                    out.extend(sent);
-                }
-            }
-            Self::Items { decoder, passed } => {
-                let look = decoder.read(frame, &mut |event| seen.event(&event));
-                seen.content |= look.other;
-                seen.answer |= look.other;
-                if seen.error.is_none() {
-                    out.extend(passed.frame(frame, look, seen.content));
-                }
-            }
-            // Comments alone say nothing in any format.
-            Self::Convert { .. } if frame.data.is_empty() => {}
-            Self::Convert {
-                decoder,
-                writer,
-                mark,
-            } => {
-                decoder.frame(frame, &mut |event| write(writer, mark, seen, event));
-            }
-        }
-    }
-
-    fn end(&mut self, seen: &mut Seen) {
-        match self {
-            Self::Chunks { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
-            Self::Events { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
-            Self::Items { decoder, .. } => decoder.end(&mut |event| seen.event(&event)),
-            Self::Convert {
-                decoder,
-                writer,
-                mark,
-            } => {
-                decoder.end(&mut |event| write(writer, mark, seen, event));
-            }
-        }
-        if !seen.is_over() {
-            let message = "the stream ended before the answer was complete";
-            seen.fail(ProviderError::new(ErrorKind::BrokenStream, message));
-        }
-    }
-
-    fn flush(&mut self, out: &mut Vec<Bytes>) {
-        if let Self::Convert { writer, .. } = self {
-            out.extend(writer.take());
-        }
-    }
-
-    fn usage_frame(&mut self, usage: Option<&Usage>, extension: Option<&str>) -> Option<Bytes> {
-        let written = || usage.map(|usage| Cow::Owned(usage_json(usage)));
-        let (head, usage) = match self {
-            Self::Chunks { passed, .. } => {
-                let received = passed.usage().map(Cow::Borrowed);
-                (passed.head(), received.or_else(written))
-            }
-            Self::Convert {
-                writer: Writer::Chunks(writer),
-                ..
-            } => (Cow::Borrowed(writer.head()), written()),
-            Self::Convert {
-                writer: Writer::Texts(writer),
-                ..
-            } => (Cow::Borrowed(writer.head()), written()),
-            // The end of this dialect has usage in it.
-            Self::Events { .. } | Self::Items { .. } | Self::Convert { .. } => return None,
-        };
-        if usage.is_none() && extension.is_none() {
-            return None;
-        }
-        Some(usage_frame(
-            &head,
-            usage.as_deref().unwrap_or("null"),
-            extension,
-        ))
-    }
-}
-
-/// Notes one event and writes it, unless the answer is over.
-fn write(writer: &mut Writer, mark: &str, seen: &mut Seen, event: StreamEvent<'_>) {
-    if seen.is_over() {
-        return;
-    }
-    let event = match event {
-        StreamEvent::ReasoningSignature(signature) => {
-            StreamEvent::ReasoningSignature(Cow::Owned([mark, &signature].concat()))
-        }
-        StreamEvent::RedactedReasoning(data) => {
-            StreamEvent::RedactedReasoning(Cow::Owned([mark, &data].concat()))
-        }
-        other => other,
-    };
-    seen.event(&event);
-    if let Err(error) = writer.event(&event) {
-        seen.fail(error);
     }
 }
 

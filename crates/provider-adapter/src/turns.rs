@@ -177,19 +177,17 @@ fn mark(message: &Message<'_>, position: usize) -> Option<CacheMark> {
     marked.map(|one| one.mark)
 }
 
-/// Whether the history holds thoughts that their provider signed or keeps to itself, and so can be
-/// sent back to it and to nobody else.
-pub(crate) fn has_signed_thoughts(request: &ChatRequest<'_>) -> bool {
-    let signed = |part: &Part<'_>| match part {
+/// Whether the history holds thoughts, for formats that take none back.
+pub(crate) fn has_thoughts(request: &ChatRequest<'_>) -> bool {
+    let thinks = |part: &Part<'_>| match part {
         Part::Reasoning(thought) => {
-            let given =
-                |proof: &Option<Cow<'_, str>>| proof.as_ref().is_some_and(|it| !it.is_empty());
-            given(&thought.signature) || given(&thought.redacted)
+            let given = |it: &Option<Cow<'_, str>>| it.as_ref().is_some_and(|it| !it.is_empty());
+            !thought.text.is_empty() || given(&thought.signature) || given(&thought.redacted)
         }
         _ => false,
     };
     let mut parts = request.messages.iter().flat_map(|message| &message.content);
-    parts.any(signed)
+    parts.any(thinks)
 }
 
 /// A message's words as one text, pieces joined with a line break.

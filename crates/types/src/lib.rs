@@ -6,6 +6,7 @@
 
 mod answer;
 mod chat;
+mod embedding;
 mod error;
 mod event;
 mod feature;
@@ -19,10 +20,11 @@ pub mod price;
 
 pub use answer::{AnswerToolCall, ChatAnswer, Thought};
 pub use chat::{
-    CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Embedding, EmbeddingInputs,
-    Field, Image, JsonSchema, Message, NumberText, OutputFormat, Part, ReasoningControl,
-    ReasoningPart, Role, Source, Tool, ToolCall, ToolChoice,
+    CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Field, Image, JsonSchema,
+    Message, NumberText, OutputFormat, Part, ReasoningControl, ReasoningPart, Role, Source, Tool,
+    ToolCall, ToolChoice,
 };
+pub use embedding::{Embedding, EmbeddingInputs};
 pub use error::{ErrorKind, ProviderError};
 pub use event::StreamEvent;
 pub use feature::{Feature, FeatureSet};

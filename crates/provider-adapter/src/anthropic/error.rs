@@ -2,10 +2,10 @@ use serde::Deserialize;
 use steelyard_types::{ErrorKind, ProviderError, UnixMillis};
 
 use crate::ResponseHead;
-use crate::carry;
 use crate::classify::{self, bounded, kind_of_status};
 use crate::json::Text;
 use crate::masked::provider_error;
+use crate::unreadable::unreadable;
 
 /// `{"type":"error","error":{"type","message"},"request_id"}`, also as an event of a stream.
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ pub(super) struct Detail<'a> {
 pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
     let error = match serde_json::from_slice::<Body<'_>>(body) {
         Ok(body) => read(&body.error, Some(head.status)),
-        Err(_) => carry::unreadable(head.status, body),
+        Err(_) => unreadable(head.status, body),
     };
     let mut error = classify::with_head(error, head);
     if error.retry_after_ms.is_none() && error.kind == ErrorKind::RateLimited {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use crate::json::Text;
+use crate::origin::{self, spliced};
 
 /// A block of thoughts: what its signature or its unreadable content is, as received.
 #[derive(Deserialize)]
@@ -54,8 +55,7 @@ pub(crate) fn event(data: &str, mark: &str) -> Option<String> {
     Some(spliced(data, &[place(part, data)?], mark))
 }
 
-/// Where in the whole text the proof in this piece of it begins, inside its quotes. An empty
-/// signature is none: it stands in for one that comes later.
+/// Where in the whole text the proof in this piece of it begins, inside its quotes.
 fn place(part: &RawValue, whole: &str) -> Option<usize> {
     let proof: Proof<'_> = serde_json::from_str(part.get()).ok()?;
     let value = match proof.kind.as_str() {
@@ -63,25 +63,7 @@ fn place(part: &RawValue, whole: &str) -> Option<usize> {
         "redacted_thinking" => proof.data,
         _ => None,
     };
-    let value = value?.get();
-    if !value.starts_with('"') || value == "\"\"" {
-        return None;
-    }
-    let start = value.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
-    let place = start.checked_add(1)?;
-    (place <= whole.len() && whole.is_char_boundary(place)).then_some(place)
-}
-
-fn spliced(text: &str, places: &[usize], mark: &str) -> String {
-    let mut out = String::with_capacity(text.len() + places.len() * mark.len());
-    let mut copied = 0;
-    for place in places {
-        out.push_str(text.get(copied..*place).unwrap_or_default());
-        out.push_str(mark);
-        copied = *place;
-    }
-    out.push_str(text.get(copied..).unwrap_or_default());
-    out
+    origin::place(value?, whole)
 }
 
 #[cfg(test)]

@@ -27,7 +27,10 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
     carry::check_prefill(request, target, true)?;
     let mut lossy = Losses::none();
     carry::sampling(request, target, &mut lossy);
-    lossy.add_if("messages.thinking", loses_thoughts(request, target));
+    lossy.add_if(
+        carry::thoughts_field(request),
+        loses_thoughts(request, target),
+    );
     lossy.add_if("thinking", cannot_think(request, target));
     Ok(lossy)
 }

@@ -79,6 +79,29 @@ fn what_it_has_no_word_for_is_refused() {
     let sound = json!({"model": "a", "modalities": ["audio"],
         "messages": [{"role": "user", "content": "Hi"}]});
     assert_eq!(sent(&sound).unwrap_err().field, "modalities");
+    let unknown = json!({"model": "a", "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [{"type": "function", "function": {"name": "now"}}],
+        "tool_choice": {"type": "function", "function": {"name": "then"}}});
+    assert_eq!(sent(&unknown).unwrap_err().field, "tool_choice");
+}
+
+#[test]
+fn what_is_not_told_is_declared() {
+    let asked = |more: Value| {
+        let mut request = json!({"model": "a", "messages": [{"role": "user", "content": "Hi"}]});
+        for (name, value) in more.as_object().unwrap() {
+            request[name] = value.clone();
+        }
+        sent(&request).unwrap()
+    };
+    let (body, lossy) = asked(json!({"reasoning_effort": "high"}));
+    assert_eq!(body.get("thinking"), None, "the model does not think");
+    assert_eq!(lossy, ["reasoning_effort"]);
+    let (_, lossy) = asked(
+        json!({"response_format": {"type": "json_schema", "json_schema":
+        {"name": "a", "description": "a tide", "schema": {"type": "object"}}}}),
+    );
+    assert_eq!(lossy, ["response_format"]);
 }
 
 #[test]

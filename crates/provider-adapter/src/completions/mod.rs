@@ -6,11 +6,10 @@
 //! as tokens) is refused by name. Thoughts have no place in this dialect and are not shown; their
 //! tokens are counted in `usage`.
 
-use bytes::Bytes;
-use steelyard_types::{ChatRequest, Dialect, ErrorKind};
+use steelyard_types::{ChatRequest, Dialect};
 
-use crate::dialect::{ClientDialect, ClientError, ModelEntry};
-use crate::openai::{self, RequestError};
+use crate::dialect::ClientDialect;
+use crate::openai::RequestError;
 
 mod as_chat;
 mod request;
@@ -34,27 +33,7 @@ impl ClientDialect for Completions {
         parse_completion_request(body)
     }
 
-    fn status(&self, kind: ErrorKind) -> u16 {
-        openai::status(kind)
-    }
-
-    fn error_body(&self, error: &ClientError<'_>) -> Bytes {
-        openai::error_body(error)
-    }
-
-    fn stream_error_frame(&self, error: &ClientError<'_>) -> Bytes {
-        openai::stream_error_frame(error)
-    }
-
     fn answer_id(&self, request_id: &str) -> String {
         format!("cmpl-{request_id}")
-    }
-
-    fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes {
-        openai::models_body(models.map(|model| (model.id, model.owner)), created)
-    }
-
-    fn model_body(&self, model: ModelEntry<'_>, created: i64) -> Bytes {
-        openai::model_body(model.id, model.owner, created)
     }
 }

@@ -1,10 +1,11 @@
 use serde::Deserialize;
 use steelyard_types::{ErrorKind, ProviderError};
 
+use crate::ResponseHead;
 use crate::classify::{self, kind_of_status};
 use crate::json::Text;
 use crate::masked::provider_error;
-use crate::{ResponseHead, carry};
+use crate::unreadable::unreadable;
 
 /// `{"code","message","request_id"}`; behind some gateways of Alibaba's in OpenAI's shape.
 #[derive(Deserialize)]
@@ -36,7 +37,7 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
         None => (None, None),
     };
     let error = if code.is_none() && message.is_none() {
-        carry::unreadable(head.status, body)
+        unreadable(head.status, body)
     } else {
         read(
             &code.unwrap_or_default().0,

@@ -13,8 +13,8 @@ use steelyard_types::{
 };
 
 use crate::carry::refuse;
-use crate::dialect::{ClientDialect, ClientError, ModelEntry};
-use crate::openai::{self, RequestError};
+use crate::dialect::ClientDialect;
+use crate::openai::RequestError;
 use crate::{
     Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ReplyContext, ResponseHead, UnaryReply,
 };
@@ -225,28 +225,8 @@ impl ClientDialect for Embeddings {
         parse_embedding_request(body)
     }
 
-    fn status(&self, kind: ErrorKind) -> u16 {
-        openai::status(kind)
-    }
-
-    fn error_body(&self, error: &ClientError<'_>) -> Bytes {
-        openai::error_body(error)
-    }
-
-    fn stream_error_frame(&self, error: &ClientError<'_>) -> Bytes {
-        openai::stream_error_frame(error)
-    }
-
     fn answer_id(&self, request_id: &str) -> String {
         format!("embd-{request_id}")
-    }
-
-    fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes {
-        openai::models_body(models.map(|model| (model.id, model.owner)), created)
-    }
-
-    fn model_body(&self, model: ModelEntry<'_>, created: i64) -> Bytes {
-        openai::model_body(model.id, model.owner, created)
     }
 }
 

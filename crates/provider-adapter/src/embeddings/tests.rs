@@ -169,7 +169,7 @@ fn what_cannot_be_carried_is_refused_by_name() {
 #[test]
 fn chats_and_embeddings_do_not_mix() {
     let chat = br#"{"model":"m","messages":[{"role":"user","content":"a"}]}"#;
-    let chat = openai::parse_chat_request(chat).expect("a chat");
+    let chat = crate::openai::parse_chat_request(chat).expect("a chat");
     let body = br#"{"model":"m","input":"a"}"#;
     let vectors = parse_embedding_request(body).expect("a request");
     for wire in [

@@ -2,10 +2,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use steelyard_types::{ErrorKind, ProviderError};
 
+use crate::ResponseHead;
 use crate::classify::{self, kind_of_status};
 use crate::json::{Lenient, Text};
 use crate::masked::provider_error;
-use crate::{ResponseHead, carry};
+use crate::unreadable::unreadable;
 
 /// `{"error":{code,message,status,details[]}}`.
 #[derive(Deserialize)]
@@ -46,7 +47,7 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> ProviderError {
             .map(read_body),
         _ => serde_json::from_slice::<Body<'_>>(body).ok().map(read_body),
     };
-    let error = error.unwrap_or_else(|| carry::unreadable(head.status, body));
+    let error = error.unwrap_or_else(|| unreadable(head.status, body));
     classify::with_head(error, head)
 }
 

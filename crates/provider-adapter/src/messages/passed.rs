@@ -1,5 +1,7 @@
 //! Events that go through to the client as they are.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -42,7 +44,7 @@ impl Passed {
     pub(crate) fn frame(&mut self, frame: &Frame<'_>, content: bool) -> (Option<Bytes>, Look) {
         let mut look = Look::default();
         let raw = || Some(frame.raw.clone());
-        let sent = match kind(frame).as_str() {
+        let sent = match kind(frame).as_ref() {
             "message_delta" => {
                 let later = (frame.raw.clone(), frame.data.to_owned());
                 self.delta.replace(later).map(|(earlier, _)| earlier)
@@ -83,7 +85,7 @@ impl Passed {
             None => {
                 let head = "event: ";
                 let data = data.replace('\n', " ");
-                [head, kind(frame).as_str(), "\ndata: ", &data, "\n\n"]
+                [head, kind(frame).as_ref(), "\ndata: ", &data, "\n\n"]
                     .concat()
                     .into_bytes()
             }
@@ -113,19 +115,17 @@ impl Passed {
 }
 
 /// The event's name, which its data repeats; some proxies leave one of the two out.
-fn kind(frame: &Frame<'_>) -> String {
+fn kind<'f>(frame: &Frame<'f>) -> Cow<'f, str> {
     #[derive(Deserialize)]
     struct Named<'a> {
         #[serde(borrow, rename = "type")]
         kind: Text<'a>,
     }
     if !frame.event.is_empty() {
-        return frame.event.to_owned();
+        return Cow::Borrowed(frame.event);
     }
     let named: Result<Named<'_>, _> = serde_json::from_str(frame.data);
-    named
-        .map(|named| named.kind.0.into_owned())
-        .unwrap_or_default()
+    named.map(|named| named.kind.0).unwrap_or_default()
 }
 
 fn look_at(data: &str) -> Look {

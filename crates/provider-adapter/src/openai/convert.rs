@@ -8,8 +8,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, Dialect, OutputFormat, Part, Role, Source, Target, Tool, ToolChoice,
-    UnknownFields, WireProfile,
+    ChatRequest, Dialect, OutputFormat, Part, ReasoningField, Role, Source, Target, Tool,
+    ToolChoice, UnknownFields, WireProfile,
 };
 
 use super::encode::{PATH, limit_name};
@@ -81,7 +81,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let words = words(profile);
     let mut lossy = carry::check(request, target, words)?;
     if let Some(control) = request.reasoning {
-        Wish::new(control, profile).declare(request, &mut lossy);
+        Wish::new(control, target).declare(request, &mut lossy);
     }
     let tier_is_lost = words.service_tier && service_tier(request).is_none();
     lossy.add_if(
@@ -95,6 +95,8 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
         let field = carry::named(request, "response_format", "output_config.format");
         lossy.add_if(field, strict_schema::is_loosened(wanted));
     }
+    let loosened = |tool: &Tool<'_>| strict_schema::is_loosened_tool(request, tool);
+    lossy.add_if("tools.strict", request.tools.iter().any(loosened));
     messages::declare(request, target, &mut lossy);
     let stops = request.stop.as_ref().map_or(0, |stop| stop.len());
     if stops > MAX_STOP
@@ -144,14 +146,14 @@ pub(super) fn encode(
         body.raw("stop", &list(stop.iter(), |out, text| push_text(out, text)));
     }
     if let Some(control) = request.reasoning {
-        Wish::new(control, profile).write(profile, &mut body);
+        Wish::new(control, target).write(profile, &mut body);
     }
     if instruction.is_some() {
         body.raw("response_format", format::ANY_OBJECT);
     } else if let Some(format) = response_format(&request.format) {
         body.raw("response_format", &format);
     }
-    tools(request, &mut body);
+    tools(request, profile, &mut body);
     if let Some(user) = request.end_user.as_ref().filter(|_| words.end_user) {
         body.text("user", user);
     }
@@ -245,11 +247,13 @@ fn response_format(format: &OutputFormat<'_>) -> Option<String> {
     Some(out.close())
 }
 
-fn tools(request: &ChatRequest<'_>, body: &mut Object) {
+fn tools(request: &ChatRequest<'_>, profile: &WireProfile, body: &mut Object) {
     if request.tools.is_empty() {
         return;
     }
-    let tools = list(request.tools.iter(), |out, one| out.push_str(&tool(one)));
+    let tools = list(request.tools.iter(), |out, one| {
+        out.push_str(&tool(request, one));
+    });
     body.raw("tools", &tools);
     match &request.tool_choice {
         None => {}
@@ -265,13 +269,20 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
             body.raw("tool_choice", &choice.close());
         }
     }
-    // What is so anyway is not said: some servers do not know the word.
-    if request.parallel_tool_calls == Some(false) {
-        body.raw("parallel_tool_calls", "false");
+    // What is so anyway is not said: some servers do not know the word. At DashScope it is one call
+    // at a time unless it is said.
+    let is_so = profile.reasoning != ReasoningField::EnableThinking;
+    match request.parallel_tool_calls {
+        Some(true) if is_so => {}
+        Some(several) => body.raw(
+            "parallel_tool_calls",
+            if several { "true" } else { "false" },
+        ),
+        None => {}
     }
 }
 
-fn tool(tool: &Tool<'_>) -> String {
+fn tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> String {
     let mut function = Object::with_capacity(256);
     function.text("name", &tool.name);
     if let Some(description) = &tool.description {
@@ -281,6 +292,7 @@ fn tool(tool: &Tool<'_>) -> String {
         function.raw("parameters", parameters.get());
     }
     if let Some(strict) = tool.strict {
+        let strict = strict && !strict_schema::is_loosened_tool(request, tool);
         function.raw("strict", if strict { "true" } else { "false" });
     }
     let mut out = Object::with_capacity(320);

@@ -29,7 +29,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     carry::check_forced_choice(request, target)?;
     carry::check_prefill(request, target, true)?;
     carry::sampling(request, target, &mut lossy);
-    if let Some(wish) = reasoning::translated(request, profile) {
+    if let Some(wish) = reasoning::translated(request, target) {
         wish.declare(request, &mut lossy);
         // What else stood in those fields (OpenRouter's `exclude`) goes with them.
         for path in &request.untranslated {
@@ -60,7 +60,7 @@ pub(super) fn encode(
     let profile = &target.profile;
     let strict = is_strict(profile);
     let sampling = carry::sampling(request, target, &mut lossy);
-    let wish = reasoning::translated(request, profile);
+    let wish = reasoning::translated(request, target);
     let instruction = format::instruction(request, target);
     let size: usize = request
         .fields

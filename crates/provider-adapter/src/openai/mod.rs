@@ -2,13 +2,10 @@
 //! that copies it (DeepSeek, Mistral, DashScope's compatible mode, vLLM, Ollama, llama.cpp, Groq,
 //! OpenRouter), whose departures from it are data in [`steelyard_types::WireProfile`].
 
-use bytes::Bytes;
 use smallvec::SmallVec;
-use steelyard_types::{
-    ChatAnswer, ChatRequest, Dialect, ErrorKind, ProviderError, Target, WireFormat,
-};
+use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
-use crate::dialect::{ClientDialect, ClientError, ModelEntry};
+use crate::dialect::ClientDialect;
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 use crate::{carry, completions};
 
@@ -44,7 +41,7 @@ pub(crate) use plain::plain;
 pub(crate) use reasoning::effort_of;
 pub(crate) use shape::Loose;
 pub(crate) use stream::{ChunkDecoder, Look};
-pub(crate) use strict_schema::is_loosened;
+pub(crate) use strict_schema::{is_loosened, is_loosened_tool};
 pub(crate) use usage::Count;
 pub(crate) use write::{ChunkWriter, DONE_FRAME, answer_body, usage_frame, usage_json};
 
@@ -119,27 +116,7 @@ impl ClientDialect for OpenAiChat {
         parse_chat_request(body)
     }
 
-    fn status(&self, kind: ErrorKind) -> u16 {
-        status(kind)
-    }
-
-    fn error_body(&self, error: &ClientError<'_>) -> Bytes {
-        error_body(error)
-    }
-
-    fn stream_error_frame(&self, error: &ClientError<'_>) -> Bytes {
-        stream_error_frame(error)
-    }
-
     fn answer_id(&self, request_id: &str) -> String {
         format!("chatcmpl-{request_id}")
-    }
-
-    fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes {
-        models_body(models.map(|model| (model.id, model.owner)), created)
-    }
-
-    fn model_body(&self, model: ModelEntry<'_>, created: i64) -> Bytes {
-        model_body(model.id, model.owner, created)
     }
 }

@@ -1,8 +1,8 @@
 //! How much to reason, in the words of each server of this format.
 
 use steelyard_types::{
-    ChatRequest, Dialect, Effort, MaxTokensField, Message, Part, ReasoningControl, ReasoningField,
-    UnknownFields, WireProfile,
+    ChatRequest, Dialect, Effort, Feature, MaxTokensField, Message, Part, ReasoningControl,
+    ReasoningField, Target, UnknownFields, WireProfile,
 };
 
 use super::request::{REASONING_FIELDS, says_nothing};
@@ -21,14 +21,21 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// The wish in the server's words.
-    pub(super) fn new(control: ReasoningControl, profile: &WireProfile) -> Self {
+    /// The wish in the server's words. Of a model that does not reason nothing is wished: OpenAI
+    /// answers 400 to the word.
+    pub(super) fn new(control: ReasoningControl, target: &Target) -> Self {
         let ReasoningControl {
             effort,
             budget_tokens: budget,
         } = control;
-        let off = effort == Some(Effort::None);
-        match profile.reasoning {
+        let off = effort == Some(Effort::None) || effort.is_none() && budget == Some(0);
+        if !target.features.contains(Feature::Reasoning) {
+            return Self {
+                inexact: !off,
+                ..Self::default()
+            };
+        }
+        match target.profile.reasoning {
             ReasoningField::Effort => Self {
                 effort: effort.or(budget.map(effort_of)),
                 inexact: budget.is_some(),
@@ -113,8 +120,9 @@ fn name(request: &ChatRequest<'_>) -> &'static str {
 
 /// The wish of a client of this dialect, if its own words are none that the server knows. `None`
 /// where they go through as received.
-pub(super) fn translated(request: &ChatRequest<'_>, profile: &WireProfile) -> Option<Wish> {
+pub(super) fn translated(request: &ChatRequest<'_>, target: &Target) -> Option<Wish> {
     let control = request.reasoning?;
+    let profile = &target.profile;
     let known: &[&str] = match profile.reasoning {
         // OpenRouter and others have words of their own beside this one.
         ReasoningField::Effort if takes_extensions(profile) => return None,
@@ -127,7 +135,7 @@ pub(super) fn translated(request: &ChatRequest<'_>, profile: &WireProfile) -> Op
         let name = field.name.as_ref();
         is_word(name) && !known.contains(&name) && !says_nothing(field.value)
     });
-    unknown.then(|| Wish::new(control, profile))
+    unknown.then(|| Wish::new(control, target))
 }
 
 pub(super) fn is_word(name: &str) -> bool {
@@ -157,14 +165,30 @@ pub(super) fn has_thoughts(message: &Message<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use steelyard_types::{ModelFacts, WireFormat};
+
     use super::*;
+
+    fn target(profile: WireProfile, features: &[Feature]) -> Target {
+        Target {
+            upstream: Arc::from("m"),
+            wire: WireFormat::OpenAiChat,
+            profile,
+            features: features.iter().copied().collect(),
+            facts: ModelFacts::default(),
+            max_output_tokens: 0,
+        }
+    }
 
     fn wish(effort: Option<Effort>, budget_tokens: Option<u64>, profile: WireProfile) -> String {
         let control = ReasoningControl {
             effort,
             budget_tokens,
         };
-        let wish = Wish::new(control, &profile);
+        let target = target(profile, &[Feature::Reasoning]);
+        let wish = Wish::new(control, &target);
         let mut body = Object::with_capacity(64);
         wish.write(&profile, &mut body);
         let inexact = if wish.inexact { " inexact" } else { "" };
@@ -248,8 +272,41 @@ mod tests {
                 r#"{"thinking":{"type":"enabled"}}"#,
             ),
             (low, None, none, "{} inexact"),
+            (
+                None,
+                Some(0),
+                WireProfile::DASHSCOPE,
+                r#"{"enable_thinking":false}"#,
+            ),
+            (
+                None,
+                Some(0),
+                WireProfile::DEEPSEEK,
+                r#"{"thinking":{"type":"disabled"}}"#,
+            ),
         ] {
             assert_eq!(wish(effort, budget, profile), expected);
+        }
+    }
+
+    #[test]
+    fn a_model_that_does_not_reason_is_told_nothing() {
+        for profile in [
+            WireProfile::OPENAI,
+            WireProfile::DASHSCOPE,
+            WireProfile::DEEPSEEK,
+        ] {
+            for (effort, inexact) in [(Effort::High, true), (Effort::None, false)] {
+                let control = ReasoningControl {
+                    effort: Some(effort),
+                    budget_tokens: None,
+                };
+                let expected = Wish {
+                    inexact,
+                    ..Wish::default()
+                };
+                assert_eq!(Wish::new(control, &target(profile, &[])), expected);
+            }
         }
     }
 

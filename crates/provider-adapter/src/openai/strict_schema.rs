@@ -1,7 +1,8 @@
 //! OpenAI's subset of JSON Schema for answers that follow a schema strictly.
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use steelyard_types::JsonSchema;
+use steelyard_types::{ChatRequest, Dialect, JsonSchema, Tool};
 
 /// Most levels of a schema that are looked at; requests nest no deeper.
 const MAX_DEPTH: usize = 64;
@@ -11,14 +12,21 @@ const MAX_DEPTH: usize = 64;
 /// optional or takes others (<https://platform.openai.com/docs/guides/structured-outputs>). Such a
 /// schema is followed as well as the model can.
 pub(crate) fn is_loosened(wanted: &JsonSchema<'_>) -> bool {
-    if wanted.strict != Some(true) {
-        return false;
-    }
-    let schema = wanted.schema.map(|raw| serde_json::from_str(raw.get()));
-    match schema {
-        Some(Ok(schema)) => !is_strict(&schema, 0),
-        Some(Err(_)) | None => true,
-    }
+    wanted.strict == Some(true) && !can_be_strict(wanted.schema)
+}
+
+/// As [`is_loosened`], for the arguments of a tool. Clients of OpenAI's own dialects mean its subset
+/// and are told by OpenAI where they leave it; Anthropic's takes optional properties as well.
+pub(crate) fn is_loosened_tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> bool {
+    request.dialect == Dialect::AnthropicMessages
+        && tool.strict == Some(true)
+        && !can_be_strict(tool.parameters)
+}
+
+fn can_be_strict(schema: Option<&RawValue>) -> bool {
+    schema
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .is_some_and(|schema| is_strict(&schema, 0))
 }
 
 fn is_strict(schema: &Value, depth: usize) -> bool {

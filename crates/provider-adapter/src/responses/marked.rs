@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use crate::json::Text;
+use crate::origin::{self, spliced};
 
 /// Places in a text, in order.
 type Places = SmallVec<[usize; 4]>;
@@ -67,25 +68,10 @@ fn place(item: &RawValue, whole: &str) -> Option<usize> {
         encrypted_content: Option<&'a RawValue>,
     }
     let proof: Proof<'_> = serde_json::from_str(item.get()).ok()?;
-    let value = proof.encrypted_content?.get();
-    if proof.kind.as_str() != "reasoning" || !value.starts_with('"') || value == "\"\"" {
-        return None;
-    }
-    let start = value.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
-    let place = start.checked_add(1)?;
-    (place <= whole.len() && whole.is_char_boundary(place)).then_some(place)
-}
-
-fn spliced(text: &str, places: &[usize], mark: &str) -> String {
-    let mut out = String::with_capacity(text.len() + places.len() * mark.len());
-    let mut copied = 0;
-    for place in places {
-        out.push_str(text.get(copied..*place).unwrap_or_default());
-        out.push_str(mark);
-        copied = *place;
-    }
-    out.push_str(text.get(copied..).unwrap_or_default());
-    out
+    let value = proof
+        .encrypted_content
+        .filter(|_| proof.kind.as_str() == "reasoning")?;
+    origin::place(value, whole)
 }
 
 #[cfg(test)]

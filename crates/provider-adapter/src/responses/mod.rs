@@ -14,12 +14,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
-use steelyard_types::{
-    ChatAnswer, ChatRequest, Dialect, ErrorKind, ProviderError, Target, WireFormat,
-};
+use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
 use crate::carry;
-use crate::dialect::{ClientDialect, ClientError, ModelEntry};
+use crate::dialect::{ClientDialect, ClientError};
 use crate::openai::{self, OpenAiChat, RequestError};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
@@ -142,14 +140,6 @@ impl ClientDialect for Responses {
         parse_responses_request(body)
     }
 
-    fn status(&self, kind: ErrorKind) -> u16 {
-        openai::status(kind)
-    }
-
-    fn error_body(&self, error: &ClientError<'_>) -> Bytes {
-        openai::error_body(error)
-    }
-
     fn stream_error_frame(&self, error: &ClientError<'_>) -> Bytes {
         error_body::stream_error_frame(error, 0)
     }
@@ -160,13 +150,5 @@ impl ClientDialect for Responses {
 
     fn echo(&self, request: &ChatRequest<'_>) -> Option<Arc<str>> {
         Some(echo::echo(request))
-    }
-
-    fn models_body(&self, models: &mut dyn Iterator<Item = ModelEntry<'_>>, created: i64) -> Bytes {
-        OpenAiChat.models_body(models, created)
-    }
-
-    fn model_body(&self, model: ModelEntry<'_>, created: i64) -> Bytes {
-        OpenAiChat.model_body(model, created)
     }
 }

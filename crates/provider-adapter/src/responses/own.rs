@@ -11,7 +11,7 @@ use steelyard_types::{ChatRequest, Part, ReasoningPart, Target};
 use super::convert::call_id;
 use super::stream::unsealed;
 use super::write::OWN_REASONING;
-use super::{PATH, REDACTED, named};
+use super::{PATH, REDACTED};
 use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::request::{RawFields, list, object, string};
@@ -27,7 +27,7 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
     carry::sampling(request, target, &mut lossy);
     let foreign =
         thoughts(request).any(|part| whose(part, target) == Whose::Other) || has_unsigned(request);
-    lossy.add_if(named("messages.reasoning"), foreign);
+    lossy.add_if(carry::thoughts_field(request), foreign);
     Ok(lossy)
 }
 

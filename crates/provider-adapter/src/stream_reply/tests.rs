@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::openai::{ChunkWriter, usage_json};
 
 fn reply(wire: WireFormat, include_usage: bool) -> StreamReply {
     let context = ReplyContext {

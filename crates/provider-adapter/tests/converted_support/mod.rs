@@ -80,12 +80,12 @@ pub(crate) fn hi() -> Value {
 }
 
 /// A conversation of Anthropic's dialect in which every part holds a word of its own, the words
-/// that must arrive, and whether it holds signed thoughts.
+/// that must arrive, and whether it holds thoughts.
 #[derive(Debug, Clone)]
 pub(crate) struct Marked {
     pub(crate) body: Value,
     pub(crate) words: Vec<String>,
-    pub(crate) signed: bool,
+    pub(crate) thinks: bool,
 }
 
 /// Conversations of one to four rounds: parts of the user's, thoughts, words and calls of the
@@ -99,7 +99,7 @@ pub(crate) fn marked() -> impl Strategy<Value = Marked> {
         let mut marked = Marked {
             body: json!({"model": "auto", "max_tokens": 9}),
             words: Vec::new(),
-            signed: false,
+            thinks: false,
         };
         let mut messages = Vec::new();
         for (user, (thinks, speaks, calls), results) in rounds {
@@ -107,8 +107,10 @@ pub(crate) fn marked() -> impl Strategy<Value = Marked> {
             messages.push(json!({"role": "user", "content": parts}));
             let mut parts = Vec::new();
             if thinks {
-                marked.signed = true;
-                parts.push(json!({"type": "thinking", "thinking": "hm", "signature": "c2ln"}));
+                marked.thinks = true;
+                // Signed by some other gateway's model, or by none.
+                let signature = if speaks { "c2ln" } else { "" };
+                parts.push(json!({"type": "thinking", "thinking": "hm", "signature": signature}));
             }
             if speaks || calls == 0 {
                 parts.push(marked.part(0));

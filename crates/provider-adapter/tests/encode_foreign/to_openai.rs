@@ -256,7 +256,7 @@ proptest! {
             let found = held(&after);
             for one in held(&before) {
                 let is_thought = one.starts_with("thinks");
-                let named = is_thought && encoded.lossy.fields().contains(&"messages.reasoning");
+                let named = is_thought && encoded.lossy.fields().contains(&"messages.thinking");
                 prop_assert!(named || is_found(&one, &found), "{one:?} is lost in {found:?}");
             }
             prop_assert_eq!(pairs(&before), pairs(&after));

@@ -229,6 +229,23 @@ fn a_conversation_is_written_as_items() {
 }
 
 #[test]
+fn only_what_openai_takes_is_asked_of_it() {
+    let mut plain = target(WireFormat::OpenAiResponses);
+    plain.features = FeatureSet::EMPTY;
+    let request = json!({"model": "auto", "max_tokens": 900,
+        "thinking": {"type": "enabled", "budget_tokens": 5000},
+        "tools": [{"name": "f", "strict": true, "input_schema": {"type": "object",
+            "properties": {"a": {"type": "string"}}, "additionalProperties": false}}],
+        "messages": [{"role": "user", "content": "hi"}]});
+    let text = request.to_string();
+    let parsed = parse_messages_request(text.as_bytes()).unwrap();
+    let (body, lossy) = written(&parsed, &plain).unwrap();
+    assert_eq!(lossy, ["tools.strict", "thinking"]);
+    assert_eq!(body.get("reasoning"), None);
+    assert_eq!(body["tools"][0]["strict"], false);
+}
+
+#[test]
 fn what_this_api_has_no_word_for_is_refused_by_name() {
     let target = target(WireFormat::OpenAiResponses);
     let asked = |fields: Value| {

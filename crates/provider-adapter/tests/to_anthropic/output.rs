@@ -120,7 +120,8 @@ fn everything_else_is_told() {
     for (asked, target, words) in [
         (object, target(), "one JSON object"),
         (held(PERSON), styled(StructuredOutput::Object), PERSON),
-        (prefilled, styled(StructuredOutput::Tool), PERSON),
+        (prefilled.clone(), styled(StructuredOutput::Tool), PERSON),
+        (prefilled, target(), PERSON),
         (held(PERSON), unforced, PERSON),
         (list, target(), r#"{"type":"array","items":{}}"#),
     ] {

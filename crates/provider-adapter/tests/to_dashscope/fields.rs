@@ -96,12 +96,16 @@ fn thinking_is_switched_and_measured() {
         told(Some(Effort::None), None),
         (json!({"enable_thinking": false}), false)
     );
-    assert_eq!(told(Some(Effort::Low), None), (on(1_024), false));
+    assert_eq!(told(Some(Effort::Low), None), (on(1_024), true));
     assert_eq!(
         told(Some(Effort::Max), None),
         (json!({"enable_thinking": true}), false)
     );
     assert_eq!(told(None, Some(3_000)), (on(3_000), false));
+    assert_eq!(
+        told(None, Some(0)),
+        (json!({"enable_thinking": false}), false)
+    );
     assert_eq!(told(Some(Effort::High), Some(3_000)), (on(3_000), true));
     let control = ReasoningControl {
         effort: Some(Effort::Low),

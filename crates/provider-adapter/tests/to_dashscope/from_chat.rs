@@ -51,5 +51,13 @@ fn everything_that_a_client_of_openai_can_say() {
     assert_eq!(body, expected);
     let mut lossy = lossy;
     lossy.sort_unstable();
-    assert_eq!(lossy, ["frequency_penalty", "service_tier", "user"]);
+    assert_eq!(
+        lossy,
+        [
+            "frequency_penalty",
+            "reasoning_effort",
+            "service_tier",
+            "user"
+        ]
+    );
 }

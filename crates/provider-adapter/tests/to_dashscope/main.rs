@@ -36,7 +36,7 @@ proptest! {
             let found = strings.iter().any(|text| text.contains(word.as_str()));
             prop_assert!(found, "{word} is lost in {body}");
         }
-        prop_assert_eq!(lossy.contains(&"messages.reasoning"), marked.signed);
+        prop_assert_eq!(lossy.contains(&"messages.thinking"), marked.thinks);
         prop_assert!(lossy.len() <= 1, "{:?}", lossy);
         // Nothing stands between calls and their results.
         let messages = body["input"]["messages"].as_array().unwrap();

@@ -139,6 +139,7 @@ fn gemini_2_5_thinks_in_tokens() {
     assert_eq!(budget(of(Effort::Medium, None)), (shown(8_192), false));
     assert_eq!(budget(of(None, 2_000)), (shown(2_000), false));
     assert_eq!(budget(of(None, 99_999)), (shown(24_576), true));
+    assert_eq!(budget(of(None, 0)), (json!({"thinkingBudget": 0}), false));
 }
 
 #[test]

@@ -35,7 +35,7 @@ proptest! {
                 let times = strings.iter().filter(|text| text.contains(word.as_str())).count();
                 prop_assert!(times >= 1, "{word} is lost in {body}");
             }
-            prop_assert_eq!(lossy.contains(&"messages.reasoning"), marked.signed);
+            prop_assert_eq!(lossy.contains(&"messages.thinking"), marked.thinks);
             prop_assert!(lossy.len() <= 1, "{:?}", lossy);
         }
     }

@@ -118,7 +118,7 @@ fn plan<'r>(
     let reasoning = reasoning::plan(request, target, forced, lossy);
     tool::check(request, target, lossy);
     lossy.add_if(
-        carry::named(request, "messages.reasoning", "messages.thinking"),
+        carry::thoughts_field(request),
         block::loses_thoughts(request, target),
     );
     Ok(Plan {

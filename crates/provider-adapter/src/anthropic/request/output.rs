@@ -69,7 +69,9 @@ pub(super) fn plan<'r>(
         return Ok(Output::Told(OBJECT.to_owned()));
     };
     let style = target.facts.structured_output;
+    // Anthropic does not decode under a schema from words that are there already.
     if style == StructuredOutput::Schema
+        && !request.has_prefill()
         && let Ok(done) = schema::rewrite(schema, wanted.description.as_deref())
         && let Ok(raw) = RawValue::from_string(done.schema)
     {

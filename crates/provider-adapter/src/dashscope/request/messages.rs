@@ -5,12 +5,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use steelyard_types::{ChatRequest, Message, Part, Role, Source, ToolCall};
 
 use super::wire::{CalledFunction, Content, Piece, WireCall, WireMessage};
 use crate::gemini::call_id;
-use crate::json::Text;
+use crate::sound::Sound;
 use crate::turns::told;
 
 /// Words before pictures that are moved out of a tool's result.
@@ -155,20 +154,7 @@ fn pieces_of<'r>(message: &'r Message<'_>) -> impl Iterator<Item = Piece<'r>> {
 
 /// OpenAI's `{"type":"input_audio","input_audio":{"data","format"}}` as a `data:` URL.
 pub(super) fn sound(raw: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Sound<'a> {
-        #[serde(borrow)]
-        input_audio: Inner<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Inner<'a> {
-        #[serde(borrow)]
-        data: Text<'a>,
-        #[serde(borrow)]
-        format: Text<'a>,
-    }
-    let sound: Sound<'_> = serde_json::from_str(raw).ok()?;
-    let (data, format) = (&sound.input_audio.data.0, &sound.input_audio.format.0);
+    let Sound { data, format } = crate::sound::sound(raw)?;
     let plain = !format.is_empty() && format.bytes().all(|byte| byte.is_ascii_alphanumeric());
     plain.then(|| format!("data:audio/{format};base64,{data}"))
 }

@@ -1,7 +1,7 @@
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatRequest, Feature, Part, Role, Target, Tool, ToolChoice};
 
-use crate::carry::{self, Words, refuse};
+use crate::carry::{self, Sampling, Words, refuse};
 use crate::{EncodedRequest, Losses, Refusal, turns};
 
 mod messages;
@@ -9,7 +9,10 @@ mod parameters;
 mod wire;
 
 use messages::Manner;
-use wire::{Body, ChosenFunction, Function, Input, Parameters, WireChoice, WireTool};
+use parameters::Thinking;
+use wire::{
+    Body, ChosenFunction, Function, Input, Parameters, ResponseFormat, WireChoice, WireTool,
+};
 
 const PROVIDER: &str = "DashScope";
 
@@ -64,26 +67,49 @@ fn is_sound(part: &Part<'_>, role: Role) -> bool {
 }
 
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
+    plan(request, target).map(|plan| plan.lossy)
+}
+
+/// What has to be decided before anything is written.
+struct Plan<'r> {
+    lossy: Losses,
+    sampling: Sampling<'r>,
+    seed: Option<i32>,
+    thinking: Thinking,
+    response_format: Option<ResponseFormat<'r>>,
+    /// What is to be said of the answer's form.
+    instruction: Option<String>,
+}
+
+fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, Refusal> {
     let mut lossy = carry::check(request, target, &words(target))?;
     let sampling = carry::sampling(request, target, &mut lossy);
     parameters::check_limits(request, &sampling)?;
-    parameters::seed(request, &mut lossy);
-    parameters::thinking(request, target, &mut lossy)?;
-    parameters::form(request, target, &mut lossy)?;
-    lossy.add_if("messages.reasoning", turns::has_signed_thoughts(request));
-    Ok(lossy)
+    let seed = parameters::seed(request, &mut lossy);
+    let thinking = parameters::thinking(request, target, &mut lossy)?;
+    let (response_format, instruction) = parameters::form(request, target, &mut lossy)?;
+    let field = carry::thoughts_field(request);
+    lossy.add_if(field, turns::has_thoughts(request));
+    Ok(Plan {
+        lossy,
+        sampling,
+        seed,
+        thinking,
+        response_format,
+        instruction,
+    })
 }
 
 pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    let mut lossy = check(request, target)?;
+    let mut plan = plan(request, target)?;
+    let lossy = std::mem::take(&mut plan.lossy);
     let multimodal = is_multimodal(target);
-    let (response_format, instruction) = parameters::form(request, target, &mut lossy)?;
     let manner = Manner {
         pieces: multimodal,
-        instruction,
+        instruction: plan.instruction.take(),
         goes_on: parameters::goes_on(request),
     };
     let body = Body {
@@ -91,10 +117,7 @@ pub(super) fn encode(
         input: Input {
             messages: messages::messages(request, manner),
         },
-        parameters: Parameters {
-            response_format,
-            ..parameters(request, target, &mut lossy)?
-        },
+        parameters: parameters(request, plan)?,
     };
     Ok(EncodedRequest {
         path: if multimodal {
@@ -113,13 +136,9 @@ pub(super) fn encode(
     })
 }
 
-fn parameters<'r>(
-    request: &'r ChatRequest<'_>,
-    target: &Target,
-    lossy: &mut Losses,
-) -> Result<Parameters<'r>, Refusal> {
-    let sampling = carry::sampling(request, target, lossy);
-    let (enable_thinking, thinking_budget) = parameters::thinking(request, target, lossy)?;
+fn parameters<'r>(request: &'r ChatRequest<'_>, plan: Plan<'r>) -> Result<Parameters<'r>, Refusal> {
+    let sampling = plan.sampling;
+    let (enable_thinking, thinking_budget) = plan.thinking;
     let has_tools = !request.tools.is_empty();
     let logprobs = request.logprobs == Some(true);
     let choice = request.tool_choice.as_ref().filter(|_| has_tools);
@@ -132,12 +151,13 @@ fn parameters<'r>(
         temperature: carry::number("temperature", sampling.temperature)?,
         top_p: carry::number("top_p", sampling.top_p)?,
         top_k: carry::number("top_k", sampling.top_k)?,
-        seed: parameters::seed(request, lossy),
+        seed: plan.seed,
         presence_penalty: carry::number("presence_penalty", request.presence_penalty)?,
         n: request.n.filter(|n| *n != 1),
         logprobs: logprobs.then_some(true),
         top_logprobs: request.top_logprobs.filter(|_| logprobs),
         stop: request.stop.as_deref(),
+        response_format: plan.response_format,
         enable_thinking,
         thinking_budget,
         tools: request.tools.iter().map(tool).collect(),
@@ -145,7 +165,6 @@ fn parameters<'r>(
         // The client's dialect allows several calls unless it is told otherwise, DashScope does
         // not: what the client left unsaid has to be said.
         parallel_tool_calls: has_tools.then(|| request.parallel_tool_calls.unwrap_or(true)),
-        ..Parameters::default()
     })
 }
 

@@ -92,7 +92,8 @@ pub(super) fn thinking(
         None => return Ok((None, None)),
         Some(control) => control,
     };
-    let off = control.effort == Some(Effort::None);
+    let off = control.effort == Some(Effort::None)
+        || control.effort.is_none() && control.budget_tokens == Some(0);
     if !reasons {
         lossy.add_if(field, !off);
         return Ok((None, None));
@@ -105,9 +106,10 @@ pub(super) fn thinking(
             "stands beside an answer's beginning, from where DashScope goes on only without";
         return Err(refuse(field, reason));
     }
-    // A number of the client's counts more than its effort.
-    let both = control.budget_tokens.is_some() && control.effort.is_some();
-    lossy.add_if(field, both);
+    // A number of the client's counts more than its effort, which by itself is told as a number; no
+    // number at all says the most.
+    let is_told = |effort| effort == Effort::Max && control.budget_tokens.is_none();
+    lossy.add_if(field, control.effort.is_some_and(|effort| !is_told(effort)));
     let of_effort = || control.effort.and_then(budget);
     let budget = control.budget_tokens.filter(|tokens| *tokens > 0);
     Ok((Some(true), budget.or_else(of_effort)))

@@ -61,7 +61,7 @@ pub(super) struct CalledFunction<'r> {
     pub(super) arguments: &'r str,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize)]
 pub(super) struct Parameters<'r> {
     pub(super) result_format: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -151,15 +151,24 @@ fn purpose(format: &JsonSchema<'_>) -> Option<String> {
     Some(format!("What the answer is: {purpose}"))
 }
 
-/// Most tokens of thought that Gemini 2.5 takes: `(Pro, all others)`.
-const MAX_BUDGET: (u64, u64) = (32_768, 24_576);
+/// Fewest and most tokens of thought that a Gemini 2.5 takes
+/// (<https://ai.google.dev/gemini-api/docs/thinking>). All but Pro take 0 as well, for none.
+fn bounds(model: &str) -> (u64, u64) {
+    if is_pro(model) {
+        (128, 32_768)
+    } else if bare(model).contains("-lite") {
+        (512, 24_576)
+    } else {
+        (1, 24_576)
+    }
+}
 
 /// How much to think. Effort and tokens are told in the model's way; a model that does not reason
 /// is told nothing.
 ///
 /// Gemini 3 has four levels, of which Pro lacks the least, and cannot be kept from thinking: no
-/// effort is the least that it has, all above high is high, and a number of tokens is the level that Google's table gives for it. Gemini 2.5
-/// takes tokens: the same table in the other direction.
+/// effort is the least that it has, all above high is high, and a number of tokens is the level that
+/// Google's table gives for it. Gemini 2.5 takes tokens: the same table in the other direction.
 fn thinking(
     request: &ChatRequest<'_>,
     target: &Target,
@@ -185,7 +194,9 @@ fn thinking(
             !exact || control.effort.is_some() && control.budget_tokens.is_some()
         }
     };
-    config.include_thoughts = (control.effort != Some(Effort::None)).then_some(true);
+    // Gemini answers 400 where thoughts are to be shown and there are to be none.
+    let is_off = control.effort == Some(Effort::None) || config.thinking_budget == Some(0);
+    config.include_thoughts = (!is_off).then_some(true);
     lossy.add_if(field, inexact);
     Some(config)
 }
@@ -220,13 +231,13 @@ fn level_of_budget(tokens: u64) -> &'static str {
 /// its effort. The table is that of Google's OpenAI-compatible endpoint
 /// (<https://ai.google.dev/gemini-api/docs/openai>), which ends at high.
 fn budget(tokens: Option<u64>, effort: Option<Effort>, model: &str) -> (i64, bool) {
-    let most = if is_pro(model) {
-        MAX_BUDGET.0
-    } else {
-        MAX_BUDGET.1
-    };
+    let (least, most) = bounds(model);
     if let Some(tokens) = tokens {
-        return (tokens.min(most).try_into().unwrap_or(-1), tokens <= most);
+        let told = match tokens {
+            0 if !is_pro(model) => 0,
+            tokens => tokens.clamp(least, most),
+        };
+        return (told.try_into().unwrap_or(-1), told == tokens);
     }
     match effort {
         None => (-1, true),
@@ -258,6 +269,13 @@ mod tests {
             (24_576, false)
         );
         assert_eq!(budget(Some(30_000), None, pro), (30_000, true));
+        assert_eq!(budget(Some(0), None, flash), (0, true));
+        assert_eq!(budget(Some(0), None, pro), (128, false));
+        assert_eq!(budget(Some(100), None, flash), (100, true));
+        assert_eq!(
+            budget(Some(100), None, "gemini-2.5-flash-lite"),
+            (512, false)
+        );
     }
 
     #[test]

@@ -7,11 +7,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use steelyard_types::{Part, Source};
 
 use super::wire::Media;
-use crate::json::Text;
+use crate::sound::Sound;
 
 /// Types of pictures that Gemini takes (<https://ai.google.dev/gemini-api/docs/image-understanding>).
 const IMAGES: [&str; 5] = [
@@ -137,28 +136,15 @@ fn type_of(url: &str) -> Option<&'static str> {
 
 /// OpenAI's `{"type":"input_audio","input_audio":{"data","format"}}`.
 fn sound(raw: &str) -> Result<Media<'_>, String> {
-    #[derive(Deserialize)]
-    struct Sound<'a> {
-        #[serde(borrow)]
-        input_audio: Inner<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Inner<'a> {
-        #[serde(borrow)]
-        data: Text<'a>,
-        #[serde(borrow)]
-        format: Text<'a>,
-    }
-    let sound: Sound<'_> =
-        serde_json::from_str(raw).map_err(|_| "needs input_audio.data and .format".to_owned())?;
-    let format = sound.input_audio.format.0;
+    let Sound { data, format } =
+        crate::sound::sound(raw).ok_or_else(|| "needs input_audio.data and .format".to_owned())?;
     let known = ENDINGS
         .iter()
         .find(|(ending, name)| *ending == format && name.starts_with("audio/"));
     match known {
         Some((_, name)) => Ok(Media::InlineData {
             mime_type: Cow::Borrowed(*name),
-            data: sound.input_audio.data.0,
+            data,
         }),
         None => Err("is sound in a format that Gemini does not take".to_owned()),
     }

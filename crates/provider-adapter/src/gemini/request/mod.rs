@@ -11,8 +11,8 @@ mod media;
 mod wire;
 
 use wire::{
-    Body, Content, Function, FunctionCall, FunctionCallingConfig, FunctionResponse, Part, Response,
-    ToolConfig, Tools,
+    Body, Content, Function, FunctionCall, FunctionCallingConfig, FunctionResponse,
+    GenerationConfig, Part, Response, ToolConfig, Tools,
 };
 
 const MANNERS: Manners = Manners {
@@ -46,13 +46,32 @@ const WORDS: Words = Words {
 };
 
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
+    plan(request, target).map(|plan| plan.lossy)
+}
+
+/// What has to be decided before anything is written.
+struct Plan<'r> {
+    lossy: Losses,
+    config: GenerationConfig<'r>,
+    /// What is to be said beside the client's instructions.
+    words: Option<String>,
+    service_tier: Option<&'static str>,
+}
+
+fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, Refusal> {
     let mut lossy = carry::check(request, target, &WORDS)?;
     check_media(request, &mut lossy)?;
     check_names(request)?;
-    config::config(request, target, &mut lossy)?;
-    service_tier(request, &mut lossy);
-    lossy.add_if("messages.reasoning", turns::has_signed_thoughts(request));
-    Ok(lossy)
+    let (config, words) = config::config(request, target, &mut lossy)?;
+    let service_tier = service_tier(request, &mut lossy);
+    let field = carry::thoughts_field(request);
+    lossy.add_if(field, turns::has_thoughts(request));
+    Ok(Plan {
+        lossy,
+        config,
+        words,
+        service_tier,
+    })
 }
 
 fn check_media(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refusal> {
@@ -91,9 +110,8 @@ pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    let mut lossy = check(request, target)?;
+    let plan = plan(request, target)?;
     let conversation = turns::arrange(request, MANNERS, &|_| false)?;
-    let (config, words) = config::config(request, target, &mut lossy)?;
     let current = conversation
         .turns
         .iter()
@@ -108,7 +126,7 @@ pub(super) fn encode(
         .collect::<Result<_, _>>()?;
     let instructions = conversation.system.iter().filter_map(Piece::text);
     let mut instructions: Vec<Part<'_>> = instructions.map(Part::text).collect();
-    instructions.extend(words.map(Part::text));
+    instructions.extend(plan.words.map(Part::text));
     let body = Body {
         contents,
         system_instruction: (!instructions.is_empty()).then_some(Content {
@@ -117,14 +135,14 @@ pub(super) fn encode(
         }),
         tools: tools(request),
         tool_config: tool_config(request),
-        generation_config: config.non_empty(),
-        service_tier: service_tier(request, &mut lossy),
+        generation_config: plan.config.non_empty(),
+        service_tier: plan.service_tier,
     };
     Ok(EncodedRequest {
         path: path(&target.upstream, request.stream),
         headers: SmallVec::new(),
         body: carry::write(&body)?,
-        lossy,
+        lossy: plan.lossy,
     })
 }
 

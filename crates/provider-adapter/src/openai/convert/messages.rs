@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use steelyard_types::{ChatRequest, Image, Message, Part, Role, Source, Target, WireProfile};
 
 use super::list;
-use crate::Losses;
 use crate::json::{Object, push_text};
 use crate::openai::encode::mapped_id;
 use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
 use crate::turns::told;
+use crate::{Losses, carry};
 
 /// What a tool is said to have answered if it only shows something.
 const SHOWN_BELOW: &str = "The result is in the user message below.";
@@ -24,7 +24,8 @@ pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Lo
             || wants_thoughts(message, profile) && plain_thoughts(message).is_some()
     };
     let lost = |message: &Message<'_>| has_thoughts(message) && !returns(message);
-    lossy.add_if("messages.reasoning", request.messages.iter().any(lost));
+    let field = carry::thoughts_field(request);
+    lossy.add_if(field, request.messages.iter().any(lost));
 }
 
 /// The thoughts of a message as one text. `None` where another model's proof is with them: words

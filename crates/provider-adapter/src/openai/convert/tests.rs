@@ -11,7 +11,7 @@ fn target(profile: WireProfile) -> Target {
         upstream: Arc::from("gpt-x"),
         wire: WireFormat::OpenAiChat,
         profile,
-        features: FeatureSet::EMPTY,
+        features: FeatureSet::EMPTY.with(steelyard_types::Feature::Reasoning),
         facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 0,
     }
@@ -128,7 +128,7 @@ fn what_only_nudges_is_lost_and_declared() {
                     {"type": "thinking", "thinking": "hm", "signature": "s"},
                     {"type": "text", "text": "b"}]},
                 {"role": "user", "content": "c"}]}),
-            "messages.reasoning",
+            "messages.thinking",
         ),
         (
             json!({"output_config": {"format": {"type": "json_schema",
@@ -251,10 +251,7 @@ fn deepseek_is_told_its_thoughts_beside_calls() {
     let foreign = more(json!({"type": "thinking", "thinking": "hm", "signature": "s"}));
     let body = sent(&foreign, WireProfile::DEEPSEEK).unwrap();
     assert_eq!(body["messages"][1]["reasoning_content"], "");
-    assert_eq!(
-        lost(&foreign, WireProfile::DEEPSEEK),
-        ["messages.reasoning"]
-    );
+    assert_eq!(lost(&foreign, WireProfile::DEEPSEEK), ["messages.thinking"]);
 }
 
 #[test]
@@ -275,6 +272,50 @@ fn a_schema_is_told_where_it_is_not_enforced() {
         told.starts_with("Be brief.\n\n") && told.ends_with("{\"type\":\"object\"}"),
         "{told}"
     );
+}
+
+#[test]
+fn tools_are_strict_only_as_openai_can_be() {
+    let tool = |required: Value| {
+        json!({"tools": [{"name": "f", "strict": true, "input_schema": {"type": "object",
+            "properties": {"a": {"type": "string"}}, "required": required,
+            "additionalProperties": false}}]})
+    };
+    for (required, strict, fields) in [
+        (json!(["a"]), true, &[][..]),
+        (json!([]), false, &["tools.strict"]),
+    ] {
+        let tool = tool(required);
+        let body = sent(&tool, WireProfile::OPENAI).unwrap();
+        assert_eq!(body["tools"][0]["function"]["strict"], strict);
+        assert_eq!(lost(&tool, WireProfile::OPENAI), fields);
+    }
+}
+
+#[test]
+fn a_model_that_does_not_reason_is_not_asked_to() {
+    let mut plain = target(WireProfile::OPENAI);
+    plain.features = FeatureSet::EMPTY;
+    let body = json!({"model": "auto", "max_tokens": 9_000,
+        "thinking": {"type": "enabled", "budget_tokens": 5_000},
+        "messages": [{"role": "user", "content": "hi"}]})
+    .to_string();
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let encoded = encode(&request, &plain).unwrap();
+    assert_eq!(encoded.lossy.fields(), ["thinking"]);
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body.get("reasoning_effort"), None);
+}
+
+#[test]
+fn dashscope_is_told_that_several_calls_are_allowed() {
+    let tools = json!({"tools": [{"name": "f", "input_schema": {"type": "object"}}]});
+    let told = |profile| {
+        let body = sent(&tools, profile).unwrap();
+        body.get("parallel_tool_calls").cloned()
+    };
+    assert_eq!(told(WireProfile::DASHSCOPE), Some(json!(true)));
+    assert_eq!(told(WireProfile::OPENAI), None);
 }
 
 #[test]
@@ -395,7 +436,7 @@ fn proofs_return_to_the_server_that_gave_them() {
         ..target
     };
     let encoded = encode(&request, &other).unwrap();
-    assert_eq!(encoded.lossy.fields(), ["messages.reasoning"]);
+    assert_eq!(encoded.lossy.fields(), ["messages.thinking"]);
     let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
     assert!(sent["messages"][1].get("reasoning_details").is_none());
 }

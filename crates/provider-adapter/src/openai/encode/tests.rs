@@ -14,7 +14,7 @@ fn target(profile: WireProfile) -> Target {
         upstream: Arc::from("up/\"stream\""),
         wire: WireFormat::OpenAiChat,
         profile,
-        features: FeatureSet::EMPTY,
+        features: FeatureSet::EMPTY.with(steelyard_types::Feature::Reasoning),
         facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 4_096,
     }

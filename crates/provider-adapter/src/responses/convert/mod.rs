@@ -16,7 +16,7 @@ use steelyard_types::{
 use super::PATH;
 use crate::carry::{self, Words, refuse};
 use crate::json::{Object, push_text};
-use crate::openai::{effort_of, is_loosened};
+use crate::openai::{effort_of, is_loosened, is_loosened_tool};
 use crate::{EncodedRequest, Losses, Refusal};
 use items::{input, list, own};
 
@@ -69,16 +69,17 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
     {
         lossy.add_if("output_config.format", is_loosened(wanted));
     }
-    let budget = request.reasoning.and_then(|control| control.budget_tokens);
+    let loosened = |tool: &Tool<'_>| is_loosened_tool(request, tool);
+    lossy.add_if("tools.strict", request.tools.iter().any(loosened));
     lossy.add_if(
         carry::named(request, "reasoning_effort", "thinking"),
-        budget.is_some(),
+        is_inexact(request, target),
     );
     let thoughts = request.messages.iter().flat_map(|one| one.content.iter());
     let lost =
         |part: &Part<'_>| matches!(part, Part::Reasoning(part) if own(part, target).is_none());
     lossy.add_if(
-        carry::named(request, "messages.reasoning", "messages.thinking"),
+        carry::thoughts_field(request),
         thoughts.into_iter().any(lost),
     );
     Ok(lossy)
@@ -108,7 +109,7 @@ pub(super) fn encode(
             body.raw(name, value.get());
         }
     }
-    if let Some(reasoning) = reasoning(request) {
+    if let Some(reasoning) = reasoning(request, target) {
         body.raw("reasoning", &reasoning);
     }
     if let Some(format) = format(request) {
@@ -172,8 +173,18 @@ fn instructions<'r, 'a>(messages: &'r [Message<'a>]) -> (Option<&'r str>, &'r [M
     }
 }
 
-fn reasoning(request: &ChatRequest<'_>) -> Option<String> {
-    let control = request.reasoning?;
+/// Whether less is said of reasoning than was asked for: a budget has no word, and a model that does
+/// not reason is told nothing.
+fn is_inexact(request: &ChatRequest<'_>, target: &Target) -> bool {
+    let reasons = target.features.contains(Feature::Reasoning);
+    request.reasoning.is_some_and(|control| {
+        control.budget_tokens.is_some() || !reasons && control.effort != Some(Effort::None)
+    })
+}
+
+fn reasoning(request: &ChatRequest<'_>, target: &Target) -> Option<String> {
+    let reasons = target.features.contains(Feature::Reasoning);
+    let control = request.reasoning.filter(|_| reasons)?;
     let effort = control.effort.or(control.budget_tokens.map(effort_of));
     let mut out = Object::with_capacity(48);
     if let Some(effort) = effort {
@@ -215,7 +226,10 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
     if request.tools.is_empty() {
         return;
     }
-    body.raw("tools", &list(request.tools.iter().map(tool)));
+    body.raw(
+        "tools",
+        &list(request.tools.iter().map(|one| tool(request, one))),
+    );
     match &request.tool_choice {
         None => {}
         Some(ToolChoice::Auto) => body.text("tool_choice", "auto"),
@@ -233,7 +247,7 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
     }
 }
 
-fn tool(tool: &Tool<'_>) -> String {
+fn tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> String {
     let mut out = Object::with_capacity(320);
     out.text("type", "function");
     out.text("name", &tool.name);
@@ -243,7 +257,7 @@ fn tool(tool: &Tool<'_>) -> String {
     let none = "{\"type\":\"object\",\"properties\":{}}";
     out.raw("parameters", tool.parameters.map_or(none, |raw| raw.get()));
     // Without the word this API tries to be strict, which others do not.
-    let strict = tool.strict == Some(true);
+    let strict = tool.strict == Some(true) && !is_loosened_tool(request, tool);
     out.raw("strict", if strict { "true" } else { "false" });
     out.close()
 }
