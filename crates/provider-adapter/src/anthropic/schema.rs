@@ -5,6 +5,7 @@
 //! schema stay unless they recur. See
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations>.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use serde_json::value::RawValue;
@@ -60,16 +61,20 @@ pub(super) fn rewrite(
 ) -> Result<Rewritten, Inexpressible> {
     let root = read(schema)?;
     let mut writer = Writer {
-        definitions: Vec::new(),
+        definitions: HashMap::new(),
         loosened: false,
     };
     for word in DEFINITIONS {
         for (name, definition) in find(&root, word).map_or(Ok(Vec::new()), read)? {
             let pointer = format!("#/{word}/{name}");
-            writer.definitions.push((pointer, definition));
+            let definition = Definition {
+                schema: definition,
+                followed: Followed::Never,
+            };
+            writer.definitions.insert(pointer, definition);
         }
     }
-    writer.check_references(&root, &mut Vec::new())?;
+    writer.check_references(&root, 0)?;
     let schema = writer.node(&root, purpose)?;
     Ok(Rewritten {
         schema,
@@ -81,29 +86,44 @@ const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
 
 struct Writer<'a> {
     /// Definitions by the pointer that refers to them.
-    definitions: Vec<(String, &'a RawValue)>,
+    definitions: HashMap<String, Definition<'a>>,
     loosened: bool,
 }
 
+struct Definition<'a> {
+    schema: &'a RawValue,
+    followed: Followed,
+}
+
+/// Whether the references in a definition were followed. Each is followed once: a few definitions
+/// that refer to each other several times have more ways through them than could ever be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    Never,
+    /// They are just being followed: whoever comes back here recurs.
+    Now,
+    Once,
+}
+
 impl<'a> Writer<'a> {
-    /// Refuses references that lead nowhere, or back to where they stand. `path` holds the
+    /// Refuses references that lead nowhere, or back to where they stand. `depth` counts the
     /// definitions that are being followed.
     fn check_references(
-        &self,
+        &mut self,
         fields: &RawFields<'a>,
-        path: &mut Vec<&'a RawValue>,
+        depth: usize,
     ) -> Result<(), Inexpressible> {
         for (name, value) in fields {
             match value.get().as_bytes().first() {
                 // Data, not schemas.
                 _ if matches!(name.as_ref(), "enum" | "const" | "default" | "examples") => {}
                 _ if DEFINITIONS.contains(&name.as_ref()) => {}
-                Some(b'"') if name == "$ref" => self.follow(value, path)?,
-                Some(b'{') => self.check_references(&read(value)?, path)?,
+                Some(b'"') if name == "$ref" => self.follow(value, depth)?,
+                Some(b'{') => self.check_references(&read(value)?, depth)?,
                 Some(b'[') => {
                     for item in list(value)? {
                         if item.get().starts_with('{') {
-                            self.check_references(&read(item)?, path)?;
+                            self.check_references(&read(item)?, depth)?;
                         }
                     }
                 }
@@ -113,23 +133,23 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn follow(
-        &self,
-        reference: &RawValue,
-        path: &mut Vec<&'a RawValue>,
-    ) -> Result<(), Inexpressible> {
-        /// Following is not remembered, so that what refers to much is followed often.
+    fn follow(&mut self, reference: &RawValue, depth: usize) -> Result<(), Inexpressible> {
+        /// Most definitions within each other, which bounds the stack.
         const MOST: usize = 16;
         let pointer = text(reference)?;
-        let found = self.definitions.iter().find(|(known, _)| *known == pointer);
-        let (_, definition) = found.ok_or(Inexpressible)?;
-        if path.len() == MOST || path.iter().any(|on| std::ptr::eq(*on, *definition)) {
-            return Err(Inexpressible);
+        let definition = self.definitions.get_mut(&pointer).ok_or(Inexpressible)?;
+        match definition.followed {
+            Followed::Once => return Ok(()),
+            Followed::Now => return Err(Inexpressible),
+            Followed::Never if depth == MOST => return Err(Inexpressible),
+            Followed::Never => definition.followed = Followed::Now,
         }
-        path.push(definition);
-        let checked = read(definition).and_then(|fields| self.check_references(&fields, path));
-        path.pop();
-        checked
+        let fields = read(definition.schema)?;
+        self.check_references(&fields, depth + 1)?;
+        if let Some(definition) = self.definitions.get_mut(&pointer) {
+            definition.followed = Followed::Once;
+        }
+        Ok(())
     }
 
     /// One schema.

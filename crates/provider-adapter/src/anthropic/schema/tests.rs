@@ -59,6 +59,23 @@ fn bounds_are_told() {
 }
 
 #[test]
+fn definitions_are_followed_once_each() {
+    // With 8 references from each definition to the next, there are 8 to the 15th ways.
+    let mut definitions = serde_json::Map::new();
+    for level in 0..15 {
+        let next = json!({"$ref": format!("#/$defs/D{}", level + 1)});
+        let choices = vec![next; 8];
+        definitions.insert(format!("D{level}"), json!({"anyOf": choices}));
+    }
+    definitions.insert("D15".to_owned(), json!({"type": "null"}));
+    let schema = json!({"anyOf": [{"$ref": "#/$defs/D0"}], "$defs": definitions});
+    assert!(rewritten(&schema).is_ok());
+    let mut recurs = schema;
+    recurs["$defs"]["D15"] = json!({"anyOf": [{"$ref": "#/$defs/D3"}]});
+    assert_eq!(rewritten(&recurs), Err(Inexpressible));
+}
+
+#[test]
 fn references_stay_unless_they_recur() {
     let schema = json!({
         "type": "object",
