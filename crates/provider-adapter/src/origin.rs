@@ -42,6 +42,21 @@ pub(crate) fn mark(wire: WireFormat, upstream: &str) -> String {
     mark
 }
 
+/// The signature without its mark, whoever's it is.
+pub(crate) fn bare(signature: &str) -> &str {
+    let marked = signature
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split_once('.'));
+    match marked {
+        Some((model, own)) if is_model(model) => own,
+        _ => signature,
+    }
+}
+
+fn is_model(text: &str) -> bool {
+    text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Takes the mark off a signature and says whether it is the target's own.
 pub(crate) fn open<'s>(signature: &'s str, target: &Target) -> Origin<'s> {
     let marked = signature
@@ -54,7 +69,7 @@ pub(crate) fn open<'s>(signature: &'s str, target: &Target) -> Origin<'s> {
         {
             Origin::Own(own)
         }
-        Some((model, _)) if model.len() == DIGITS => Origin::Foreign,
+        Some((model, _)) if is_model(model) => Origin::Foreign,
         _ => Origin::Unmarked(signature),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use steelyard_types::{ChatAnswer, Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
+use crate::gemini::call_id;
 use crate::{ResponseHead, adapter, anthropic, completions, messages, openai, origin, responses};
 
 /// What a reply must know of its request.
@@ -99,6 +100,14 @@ impl UnaryReply {
             let proofs = [&mut thought.signature, &mut thought.redacted];
             for proof in proofs.into_iter().flatten() {
                 *proof = origin::seal(wire, &context.upstream_model, proof);
+            }
+        }
+        let mark = origin::mark(wire, &context.upstream_model);
+        let calls = std::iter::once(&mut answer.tool_calls)
+            .chain(answer.further.iter_mut().map(|one| &mut one.tool_calls));
+        for call in calls.flatten() {
+            if let Some(sealed) = call_id::sealed(&call.id, &mark) {
+                call.id = sealed;
             }
         }
         let write = match context.dialect {

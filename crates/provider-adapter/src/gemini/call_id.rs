@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::json;
+use crate::{json, origin};
 
 /// Stands between the id and the signature. `~` is in neither: it is not of base64's alphabet, and
 /// ids are letters, digits, `_` and `-`.
@@ -16,7 +16,7 @@ const MAX_SIGNATURE: usize = 16 * 1_024;
 pub struct Unpacked<'a> {
     /// The id that the provider knows the call by.
     pub id: &'a str,
-    /// The signature that must return with it, base64 as received.
+    /// The signature that must return with it: base64, behind the mark of its model.
     pub signature: Option<&'a str>,
 }
 
@@ -33,6 +33,14 @@ pub fn unpack(id: &str) -> Unpacked<'_> {
             signature: None,
         },
     }
+}
+
+/// The id with a model's mark before the signature in it ([`origin::mark`]); `None` where it holds no
+/// signature.
+pub(crate) fn sealed(id: &str, mark: &str) -> Option<String> {
+    let unpacked = unpack(id);
+    let signature = unpacked.signature?;
+    Some([unpacked.id, SEPARATOR, mark, signature].concat())
 }
 
 /// The id of a call in an answer. `answer` is what tells this answer from all others, `index` the
@@ -55,14 +63,17 @@ pub(super) fn pack(own: Option<&str>, signature: Option<&str>, answer: &str, ind
     id
 }
 
-/// Whether this is base64 of a length that is carried.
+/// Whether this is base64 of a length that is carried, with or without a model's mark before it.
 fn is_signature(text: &str) -> bool {
+    let text = origin::bare(text);
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
     (1..=MAX_SIGNATURE).contains(&text.len()) && text.bytes().all(base64)
 }
 
 #[cfg(test)]
 mod tests {
+    use steelyard_types::WireFormat;
+
     use super::*;
 
     #[test]
@@ -72,6 +83,17 @@ mod tests {
         let unpacked = unpack(&id);
         assert_eq!(unpacked.id, "x8i00o1q");
         assert_eq!(unpacked.signature, Some("CiQB/+8="));
+    }
+
+    #[test]
+    fn a_signature_keeps_the_mark_of_its_model() {
+        let mark = origin::mark(WireFormat::GeminiGenerateContent, "gemini-3-flash");
+        let id = pack(Some("x8i0"), Some("CiQB/+8="), "answer", 0);
+        let sealed = sealed(&id, &mark).unwrap();
+        let unpacked = unpack(&sealed);
+        assert_eq!(unpacked.id, "x8i0");
+        assert_eq!(unpacked.signature, Some(format!("{mark}CiQB/+8=").as_str()));
+        assert_eq!(super::sealed("call_1", &mark), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use steelyard_types::{Dialect, ErrorKind, ProviderError, StreamEvent, Usage, Wir
 
 use super::Seen;
 use crate::completions::TextWriter;
+use crate::gemini::call_id;
 use crate::messages::{self, EventWriter};
 use crate::openai::{ChunkDecoder, ChunkWriter, KnownShape, Passed, usage_frame, usage_json};
 use crate::responses::{self, EventDecoder, ItemWriter};
@@ -232,6 +233,14 @@ pub(super) fn write(writer: &mut Writer, mark: &str, seen: &mut Seen, event: Str
         StreamEvent::RedactedReasoning(data) => {
             StreamEvent::RedactedReasoning(Cow::Owned([mark, &data].concat()))
         }
+        StreamEvent::ToolCallStart { index, id, name } => StreamEvent::ToolCallStart {
+            index,
+            id: match call_id::sealed(&id, mark) {
+                Some(sealed) => Cow::Owned(sealed),
+                None => id,
+            },
+            name,
+        },
         other => other,
     };
     seen.event(&event);

@@ -140,3 +140,35 @@ fn calls_of_gemini_round_trip_through_a_client() {
         assert_eq!((&response["id"], &response["name"]), (id, &json!("now")));
     }
 }
+
+#[test]
+fn a_signature_of_gemini_returns_to_its_own_model_only() {
+    use steelyard_provider_adapter::{ReplyContext, ResponseHead, UnaryReply};
+    let answer = json!({"candidates": [{"finishReason": "STOP", "content": {"role": "model",
+        "parts": [{"functionCall": {"name": "now", "args": {}}, "thoughtSignature": "QUJD"}]}}]});
+    let context = ReplyContext {
+        dialect: steelyard_types::Dialect::OpenAiChat,
+        id: "own".to_owned(),
+        created: 17,
+        upstream_model: Arc::from("gemini-3-flash"),
+        include_usage: false,
+        function_call: false,
+        echo: None,
+    };
+    let head = ResponseHead {
+        status: 200,
+        headers: &[],
+        at: steelyard_types::UnixMillis(0),
+    };
+    let wire = WireFormat::GeminiGenerateContent;
+    let body = bytes::Bytes::from(answer.to_string());
+    let reply = UnaryReply::read(wire, &head, body, &context).unwrap();
+    let reply: Value = serde_json::from_slice(&reply.body).unwrap();
+    let message = &reply["choices"][0]["message"];
+    let result = json!({"role": "tool", "content": "9",
+        "tool_call_id": message["tool_calls"][0]["id"]});
+    let messages = json!([{"role": "user", "content": "Hi"}, message, result]);
+    let sent = |model: &str| signatures(model, &messages)[0].clone().unwrap();
+    assert_eq!(sent("gemini-3-flash"), "QUJD");
+    assert_eq!(sent("gemini-3-pro"), "skip_thought_signature_validator");
+}

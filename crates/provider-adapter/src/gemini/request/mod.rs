@@ -3,6 +3,7 @@ use steelyard_types::{ChatRequest, Part as Said, Role, Target, ToolChoice};
 
 use super::call_id;
 use crate::carry::{self, Words, named, refuse};
+use crate::origin::{self, Origin};
 use crate::turns::{self, CallResult, Manners, Piece, Speaker, Turn};
 use crate::{EncodedRequest, Losses, Refusal};
 
@@ -122,7 +123,7 @@ pub(super) fn encode(
         .turns
         .iter()
         .enumerate()
-        .map(|(index, turn)| content(turn, is_3, is_3 && index > current))
+        .map(|(index, turn)| content(turn, target, is_3, is_3 && index > current))
         .collect::<Result<_, _>>()?;
     let instructions = conversation.system.iter().filter_map(Piece::text);
     let mut instructions: Vec<Part<'_>> = instructions.map(Part::text).collect();
@@ -196,7 +197,12 @@ fn is_gemini_3(model: &str) -> bool {
 
 /// A turn: responses first, all in this one turn, then what they could not hold, then what was
 /// said, then calls.
-fn content<'r>(turn: &Turn<'r, '_>, is_3: bool, sign: bool) -> Result<Content<'r>, Refusal> {
+fn content<'r>(
+    turn: &Turn<'r, '_>,
+    target: &Target,
+    is_3: bool,
+    sign: bool,
+) -> Result<Content<'r>, Refusal> {
     let role = match turn.speaker {
         Speaker::User => "user",
         Speaker::Model => "model",
@@ -224,7 +230,10 @@ fn content<'r>(turn: &Turn<'r, '_>, is_3: bool, sign: bool) -> Result<Content<'r
                 name: &call.call.name,
                 args: carry::arguments(call, MANNERS.provider)?,
             }),
-            thought_signature: unpacked.signature.or(unknown),
+            thought_signature: unpacked
+                .signature
+                .and_then(|signature| own(signature, target))
+                .or(unknown),
             ..Part::default()
         });
     }
@@ -232,6 +241,14 @@ fn content<'r>(turn: &Turn<'r, '_>, is_3: bool, sign: bool) -> Result<Content<'r
         role: Some(role),
         parts,
     })
+}
+
+/// The signature, unless another model wrote it.
+fn own<'s>(signature: &'s str, target: &Target) -> Option<&'s str> {
+    match origin::open(signature, target) {
+        Origin::Own(own) | Origin::Unmarked(own) => Some(own),
+        Origin::Foreign => None,
+    }
 }
 
 fn media_of<'r>(piece: &Piece<'r, '_>) -> Result<Option<wire::Media<'r>>, Refusal> {
