@@ -20,7 +20,32 @@ pub(crate) fn as_chat<T>(
     request: &ChatRequest<'_>,
     carry: impl FnOnce(&ChatRequest<'_>) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    let body = chat_body(request);
+    let texts = request.messages.iter().flat_map(|message| &message.content);
+    let prompt = texts.filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_ref()),
+        _ => None,
+    });
+    with_prompt(request, &prompt.collect::<Cow<'_, str>>(), carry)
+}
+
+/// The same without the prompt, for what can be judged without it: every candidate is asked, and
+/// prompts are long.
+///
+/// # Errors
+/// As [`as_chat`].
+pub(crate) fn as_chat_of_any_prompt<T>(
+    request: &ChatRequest<'_>,
+    carry: impl FnOnce(&ChatRequest<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    with_prompt(request, "", carry)
+}
+
+fn with_prompt<T>(
+    request: &ChatRequest<'_>,
+    prompt: &str,
+    carry: impl FnOnce(&ChatRequest<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let body = chat_body(request, prompt);
     let chat = openai::parse_chat_request(body.as_bytes()).map_err(|error| Refusal {
         field: error.param.unwrap_or_else(|| "prompt".to_owned()),
         reason: format!("cannot be carried as a chat completion: {}", error.message),
@@ -28,7 +53,7 @@ pub(crate) fn as_chat<T>(
     carry(&chat)
 }
 
-fn chat_body(request: &ChatRequest<'_>) -> String {
+fn chat_body(request: &ChatRequest<'_>, prompt: &str) -> String {
     let mut body = Object::with_capacity(1_024);
     let mut limit = Cow::Owned(DEFAULT_MAX_TOKENS.to_string());
     for field in &request.fields {
@@ -41,13 +66,8 @@ fn chat_body(request: &ChatRequest<'_>) -> String {
         }
     }
     body.raw("max_tokens", &limit);
-    let texts = request.messages.iter().flat_map(|message| &message.content);
     let mut messages = String::from("[{\"role\":\"user\",\"content\":");
-    let prompt = texts.filter_map(|part| match part {
-        Part::Text(text) => Some(text.as_ref()),
-        _ => None,
-    });
-    push_text(&mut messages, &prompt.collect::<Cow<'_, str>>());
+    push_text(&mut messages, prompt);
     messages.push_str("}]");
     body.raw("messages", &messages);
     body.close()

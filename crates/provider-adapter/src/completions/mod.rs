@@ -17,7 +17,7 @@ mod write;
 
 pub use request::parse_completion_request;
 
-pub(crate) use as_chat::as_chat;
+pub(crate) use as_chat::{as_chat, as_chat_of_any_prompt};
 pub(crate) use write::{TextWriter, answer_body};
 
 /// The dialect of OpenAI's legacy completions.

@@ -61,7 +61,7 @@ impl Adapter for OpenAiChat {
                 convert::carries(request, target)
             }
             Dialect::OpenAiCompletions => {
-                completions::as_chat(request, |chat| encode::carries(chat, target))
+                completions::as_chat_of_any_prompt(request, |chat| encode::carries(chat, target))
             }
             Dialect::OpenAiEmbeddings => {
                 carry::check_is_chat(request, target).map(|()| Losses::none())
