@@ -4,11 +4,13 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, Dialect, NumberText, OutputFormat, Part, Role, Target, ToolChoice,
+    ChatRequest, Dialect, Effort, NumberText, OutputFormat, Part, Role, Target, ToolChoice,
 };
 
 use crate::turns::Call;
-use crate::{Losses, Refusal, json};
+use crate::{Losses, Refusal, json, schema};
+
+mod unfit;
 
 /// What a format has words for, beyond text, tools and limits, which all have.
 ///
@@ -124,16 +126,47 @@ pub(crate) fn check(
     for field in &request.untranslated {
         match hint(field) {
             Some(hint) => lossy.add(hint),
+            None if is_effort(field) => return Err(no_effort(field.as_ref())),
             None => return Err(not_carried(field.as_ref(), words)),
         }
     }
     check_fields(request, words, &mut lossy)?;
+    check_schema(request)?;
     check_messages(request, words, &mut lossy)?;
     check_tools(request, target, words, &mut lossy)?;
     check_prefill(request, target, words.prefill)?;
     check_limit(request, target)?;
     sampling(request, target, &mut lossy);
     Ok(lossy)
+}
+
+/// Refuses a schema of the answer that refers to nowhere.
+pub(crate) fn check_schema(request: &ChatRequest<'_>) -> Result<(), Refusal> {
+    let OutputFormat::JsonSchema(wanted) = &request.format else {
+        return Ok(());
+    };
+    let field = named(
+        request,
+        "response_format.json_schema.schema",
+        "output_config.format.schema",
+    );
+    wanted.schema.map_or(Ok(()), |schema| {
+        schema::check_references(schema).map_err(|fault| fault.refusal(field))
+    })
+}
+
+/// Whether the field is the client's word for an effort, which is untranslated only where it is
+/// none of the words that there are.
+fn is_effort(field: &str) -> bool {
+    matches!(
+        field,
+        "reasoning_effort" | "reasoning.effort" | "output_config.effort"
+    )
+}
+
+fn no_effort(field: &str) -> Refusal {
+    let words = Effort::ALL.map(Effort::as_str).join(", ");
+    refuse(field, format!("is not one of {words}"))
 }
 
 /// Refuses what is not a chat at all.
@@ -234,9 +267,7 @@ fn check_messages(
                     continue;
                 }
                 _ if (words.part)(part, message.role) => continue,
-                Part::Image(_) => "image",
-                Part::Document(_) => "document",
-                Part::Other { kind, .. } => kind.as_ref(),
+                part => unfit::described(part),
             };
             return Err(refuse(
                 format!("messages[{index}].content[{position}]"),

@@ -20,6 +20,7 @@ use steelyard_types::JsonSchema;
 
 use crate::{Refusal, carry::refuse, json};
 
+mod references;
 mod write;
 
 /// Longest schema that is rewritten, and longest that comes of it, in bytes.
@@ -89,6 +90,22 @@ pub(crate) fn rewrite(schema: &RawValue, subset: Subset) -> Result<Rewritten, Fa
     let json = RawValue::from_string(text)
         .map_err(|error| Fault(format!("cannot be written: {error}")))?;
     Ok(Rewritten { json, loosened })
+}
+
+/// Refuses references to places that are not in the schema, for ways on which references stay.
+///
+/// What cannot be looked through, being too long or deep, and anchors are left to the provider.
+///
+/// # Errors
+/// A reference to nowhere.
+pub(crate) fn check_references(schema: &RawValue) -> Result<(), Fault> {
+    if schema.get().len() > MAX_BYTES || !schema.get().contains("\"$ref\"") {
+        return Ok(());
+    }
+    match Node::read(schema, 0) {
+        Ok(root) => references::check(&root),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Tells a model the schema of its answer in words, for providers that promise no more than JSON.

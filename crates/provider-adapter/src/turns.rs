@@ -179,15 +179,22 @@ fn mark(message: &Message<'_>, position: usize) -> Option<CacheMark> {
 
 /// Whether the history holds thoughts, for formats that take none back.
 pub(crate) fn has_thoughts(request: &ChatRequest<'_>) -> bool {
-    let thinks = |part: &Part<'_>| match part {
-        Part::Reasoning(thought) => {
-            let given = |it: &Option<Cow<'_, str>>| it.as_ref().is_some_and(|it| !it.is_empty());
-            !thought.text.is_empty() || given(&thought.signature) || given(&thought.redacted)
-        }
-        _ => false,
-    };
     let mut parts = request.messages.iter().flat_map(|message| &message.content);
-    parts.any(thinks)
+    parts.any(is_thought)
+}
+
+/// Whether the part is a thought in which there is anything.
+pub(crate) fn is_thought(part: &Part<'_>) -> bool {
+    match part {
+        Part::Reasoning(thought) => !thought.text.is_empty() || has_proof(thought),
+        _ => false,
+    }
+}
+
+/// Whether a thought is signed, or readable for its provider alone.
+pub(crate) fn has_proof(thought: &ReasoningPart<'_>) -> bool {
+    let given = |it: &Option<Cow<'_, str>>| it.as_ref().is_some_and(|it| !it.is_empty());
+    given(&thought.signature) || given(&thought.redacted)
 }
 
 /// A message's words as one text, pieces joined with a line break.

@@ -18,6 +18,7 @@ mod request;
 mod response;
 mod schema;
 mod stream;
+mod thinking;
 
 pub use count::{decode_count, encode_count};
 

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, Part, ReasoningPart, Target};
 
 use super::request::{ends_without_thoughts, is_id, mapped_id};
+use super::thinking;
 use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::request::RawFields;
@@ -31,7 +32,9 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
         carry::thoughts_field(request),
         loses_thoughts(request, target),
     );
-    lossy.add_if("thinking", cannot_think(request, target));
+    if thinking(request, target, &mut lossy) == thinking::Fate::Kept {
+        lossy.add_if("thinking", cannot_think(request, target));
+    }
     Ok(lossy)
 }
 
@@ -41,6 +44,12 @@ pub(super) fn encode(
 ) -> Result<EncodedRequest, Refusal> {
     let lossy = check(request, target)?;
     write(request, target, PATH, lossy)
+}
+
+/// What becomes of the client's words about thinking.
+fn thinking(request: &ChatRequest<'_>, target: &Target, lossy: &mut Losses) -> thinking::Fate {
+    let stays = |part: &ReasoningPart<'_>| !matches!(fate_of(part, target), Fate::Stripped);
+    thinking::fate(request, target, &stays, lossy)
 }
 
 /// Writes the fields to that path.
@@ -55,6 +64,11 @@ pub(super) fn write(
         .map(|field| field.name.len() + field.value.get().len() + 4)
         .sum();
     let mut body = Object::with_capacity(size + 64);
+    let wish = thinking(request, target, &mut Losses::none());
+    let effort = match wish {
+        thinking::Fate::Told(reasoning) => reasoning.effort,
+        thinking::Fate::Kept | thinking::Fate::Dropped => None,
+    };
     for field in &request.fields {
         let value = field.value.get();
         match field.name.as_ref() {
@@ -64,9 +78,29 @@ pub(super) fn write(
             }
             // A model that takes none does what these say anyway, or `check` declared them.
             "temperature" | "top_p" | "top_k" if target.facts.refuses_sampling => {}
-            "thinking" if cannot_think(request, target) => {}
+            "thinking" => {
+                if let Some(told) = told(field.value, request, target, wish) {
+                    body.raw("thinking", &told);
+                }
+            }
+            "output_config" if wish != thinking::Fate::Kept => {
+                if let Some(config) = thinking::with_effort(Some(field.value), effort) {
+                    body.raw("output_config", &config);
+                }
+            }
             name => body.raw(name, value),
         }
+    }
+    let has_config = || {
+        request
+            .fields
+            .iter()
+            .any(|field| field.name == "output_config")
+    };
+    if let Some(config) = effort.and_then(|effort| thinking::with_effort(None, Some(effort)))
+        && !has_config()
+    {
+        body.raw("output_config", &config);
     }
     Ok(EncodedRequest {
         path: path.to_owned(),
@@ -74,6 +108,21 @@ pub(super) fn write(
         body: Bytes::from(body.close()),
         lossy,
     })
+}
+
+/// The field `thinking` as it is sent, if it is.
+fn told<'r>(
+    value: &'r RawValue,
+    request: &ChatRequest<'_>,
+    target: &Target,
+    wish: thinking::Fate,
+) -> Option<Cow<'r, str>> {
+    match wish {
+        thinking::Fate::Kept if cannot_think(request, target) => None,
+        thinking::Fate::Kept => Some(Cow::Borrowed(value.get())),
+        thinking::Fate::Told(reasoning) => thinking::retold(value, reasoning).map(Cow::Owned),
+        thinking::Fate::Dropped => None,
+    }
 }
 
 /// What becomes of a proof of thoughts: a signature, or thoughts that only their provider can read.

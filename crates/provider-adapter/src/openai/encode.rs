@@ -40,6 +40,9 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
             }
         }
     }
+    if format::told(request, target).is_some() {
+        carry::check_schema(request)?;
+    }
     format::declare(request, target, &mut lossy);
     if is_strict(profile) {
         strict::check(request, &mut lossy)?;

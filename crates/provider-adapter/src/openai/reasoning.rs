@@ -94,8 +94,10 @@ pub(crate) fn effort_of(budget: u64) -> Effort {
     }
 }
 
-/// The usual length of an effort; none for those that know no bound but the model's.
-fn budget_of(effort: Effort) -> Option<u64> {
+/// The usual length of an effort; none for those that know no bound but the model's. A CHOICE, after
+/// the table of Google's OpenAI-compatible endpoint (<https://ai.google.dev/gemini-api/docs/openai>),
+/// and the same for every provider: what a client gets for a word does not depend on the route.
+pub(crate) fn budget_of(effort: Effort) -> Option<u64> {
     match effort {
         Effort::None | Effort::XHigh | Effort::Max => None,
         Effort::Minimal => Some(1_024),

@@ -316,7 +316,7 @@ fn same(one: &Node<'_>, other: &Node<'_>) -> bool {
 }
 
 /// A step of a pointer without its two kinds of escapes.
-fn unescaped(step: &str) -> String {
+pub(super) fn unescaped(step: &str) -> String {
     let mut bytes = Vec::with_capacity(step.len());
     let mut rest = step.as_bytes();
     while let [byte, tail @ ..] = rest {

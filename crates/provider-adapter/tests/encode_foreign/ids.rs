@@ -76,6 +76,7 @@ fn signatures_return_to_gemini() {
     };
     let mut messages = vec![json!({"role": "user", "content": "Hi"})];
     messages.extend(turn(["old_1", "old_2"]));
+    messages.push(json!({"role": "assistant", "content": "Nine."}));
     messages.push(json!({"role": "user", "content": "Again"}));
     messages.extend(turn(["a~ts~QUJD+/==", "b"]));
     messages.extend(turn(["c", "d"]));

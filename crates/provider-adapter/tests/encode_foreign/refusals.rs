@@ -179,3 +179,69 @@ fn conversations_that_cannot_be_arranged_are_refused() {
     let gemini = encode(WireFormat::GeminiGenerateContent, &greeting);
     assert_eq!(gemini["contents"][0]["role"], "model");
 }
+
+fn reason(wire: WireFormat, request: &Value) -> String {
+    let refusal = try_encode(&target(wire), request).unwrap_err();
+    format!("{} {}", refusal.field, refusal.reason)
+}
+
+#[test]
+fn an_unknown_effort_is_told_the_known_ones() {
+    for wire in FOREIGN {
+        assert_eq!(
+            reason(wire, &with("reasoning_effort", json!("bogus"))),
+            "reasoning_effort is not one of none, minimal, low, medium, high, xhigh, max"
+        );
+    }
+}
+
+#[test]
+fn a_schema_that_refers_to_nowhere_is_refused_by_name() {
+    let mut request = without("top_p");
+    request.as_object_mut().unwrap().remove("tools");
+    request.as_object_mut().unwrap().remove("tool_choice");
+    request["messages"] = json!([{"role": "user", "content": "Hi"}]);
+    request["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "a",
+        "schema": {"type": "object", "properties": {"a": {"$ref": "#/$defs/Missing"}},
+            "required": ["a"], "additionalProperties": false}}});
+    let expected =
+        "response_format.json_schema.schema refers to #/$defs/Missing, which is not in it";
+    for wire in FOREIGN {
+        assert_eq!(reason(wire, &request), expected);
+    }
+    // DeepSeek is told the schema in words, also of clients that speak its own format.
+    let mut deepseek = target(WireFormat::OpenAiChat);
+    assert!(try_encode(&deepseek, &request).is_ok());
+    deepseek.facts.structured_output = steelyard_types::StructuredOutput::Object;
+    let refusal = try_encode(&deepseek, &request).unwrap_err();
+    assert_eq!(format!("{} {}", refusal.field, refusal.reason), expected);
+}
+
+#[test]
+fn pictures_that_cannot_be_read_are_told_why() {
+    let [anthropic, ..] = FOREIGN;
+    let shown = |url: &str| {
+        let mut request = everything();
+        request["messages"][1]["content"][1] =
+            json!({"type": "image_url", "image_url": {"url": url}});
+        request
+    };
+    for url in [
+        "file:///a.png",
+        "data:image/svg+xml,%3Csvg",
+        "data:image/png,x",
+    ] {
+        assert_eq!(
+            reason(anthropic, &shown(url)),
+            "messages[1].content[1] of type image_url whose url is neither http(s) nor a data URL \
+             in base64 is not carried to Anthropic"
+        );
+    }
+    assert_eq!(
+        reason(anthropic, &shown("data:image/svg+xml;base64,PHN2Zz4=")),
+        "messages[1].content[1] of type image (image/svg+xml) is not carried to Anthropic"
+    );
+    let mut seeing = target(anthropic);
+    seeing.features = [steelyard_types::Feature::Vision].into_iter().collect();
+    assert!(try_encode(&seeing, &shown("DATA:IMAGE/PNG;BASE64,iVBORw0KGgo=")).is_ok());
+}

@@ -124,6 +124,7 @@ fn older_models_are_told_a_budget() {
         (budget(500), None, Some(1_024), 21_000, true),
         (budget(60_000), None, Some(48_000), 64_000, true),
         (effort(Effort::Low), Some(4_000), Some(2_048), 4_000, true),
+        (effort(Effort::High), None, Some(24_576), 32_768, true),
         (effort(Effort::High), Some(4_000), Some(3_000), 4_000, true),
         (effort(Effort::High), Some(1_200), Some(1_024), 1_200, true),
         (effort(Effort::High), Some(1_024), None, 1_024, true),

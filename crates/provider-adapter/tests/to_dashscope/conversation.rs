@@ -124,3 +124,35 @@ fn an_answer_goes_on_from_its_beginning_without_thinking() {
     let (sent, _) = support::of_chat(&target(&[]), &chat, |_| {}).unwrap();
     assert_eq!(sent["input"]["messages"][1].get("partial"), None);
 }
+
+#[test]
+fn a_message_without_content_is_an_empty_text() {
+    let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let body = json!({"model": "auto", "messages": [
+        {"role": "system", "content": ""},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": []},
+    ]});
+    let contents = |features: &[Feature]| {
+        let (body, _) = support::of_chat(&target(features), &body, |_| {}).unwrap();
+        let messages = body["input"]["messages"].as_array().unwrap().clone();
+        let contents = messages.iter().map(|message| message["content"].clone());
+        contents.collect::<Vec<_>>()
+    };
+    let empty = json!([{"text": ""}]);
+    assert_eq!(
+        contents(&[Feature::Vision]),
+        [json!([{"text": "Hi"}]), empty.clone(), empty]
+    );
+    assert_eq!(contents(&[]), [json!("Hi"), json!(""), json!("")]);
+}
+
+#[test]
+fn thoughts_that_stay_behind_are_declared() {
+    let chat = json!({"model": "auto", "messages": [{"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Ho", "reasoning_content": "hm"},
+        {"role": "user", "content": "And?"}]});
+    let (_, lossy) = support::of_chat(&target(&[]), &chat, |_| {}).unwrap();
+    assert_eq!(lossy, ["messages.reasoning"]);
+}

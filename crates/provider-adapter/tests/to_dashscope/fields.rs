@@ -96,7 +96,8 @@ fn thinking_is_switched_and_measured() {
         told(Some(Effort::None), None),
         (json!({"enable_thinking": false}), false)
     );
-    assert_eq!(told(Some(Effort::Low), None), (on(1_024), true));
+    assert_eq!(told(Some(Effort::Minimal), None), (on(1_024), true));
+    assert_eq!(told(Some(Effort::Low), None), (on(2_048), true));
     assert_eq!(
         told(Some(Effort::Max), None),
         (json!({"enable_thinking": true}), false)

@@ -44,7 +44,7 @@ fn everything_that_a_client_of_openai_can_say() {
         ]},
         "parameters": {
             "result_format": "message", "n": 2, "seed": 7, "logprobs": true, "top_logprobs": 2,
-            "presence_penalty": 0.5, "enable_thinking": true, "thinking_budget": 1_024,
+            "presence_penalty": 0.5, "enable_thinking": true, "thinking_budget": 2_048,
             "response_format": {"type": "json_object"},
         },
     });

@@ -136,7 +136,8 @@ fn gemini_2_5_thinks_in_tokens() {
         budget(of(Effort::None, None)),
         (json!({"thinkingBudget": 0}), false)
     );
-    assert_eq!(budget(of(Effort::Medium, None)), (shown(8_192), false));
+    assert_eq!(budget(of(Effort::Minimal, None)), (shown(1_024), true));
+    assert_eq!(budget(of(Effort::Medium, None)), (shown(8_192), true));
     assert_eq!(budget(of(None, 2_000)), (shown(2_000), false));
     assert_eq!(budget(of(None, 99_999)), (shown(24_576), true));
     assert_eq!(budget(of(None, 0)), (json!({"thinkingBudget": 0}), false));

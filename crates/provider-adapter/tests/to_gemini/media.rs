@@ -181,3 +181,55 @@ fn signatures_return_with_their_calls() {
         [own, Value::Null, Value::Null]
     );
 }
+
+#[test]
+fn words_beside_results_do_not_end_the_current_turn() {
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "look", "input": {}});
+    let result = |id: &str| json!({"type": "tool_result", "tool_use_id": id, "content": "1"});
+    let text = json!({"type": "text", "text": "Go on."});
+    let body = json!({"model": "auto", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "content": [call("past")]},
+        {"role": "user", "content": [result("past")]},
+        {"role": "assistant", "content": "Seen."},
+        {"role": "user", "content": "Again."},
+        {"role": "assistant", "content": [call("a"), call("b")]},
+        {"role": "user", "content": [result("a"), result("b"), text]},
+        {"role": "assistant", "content": [call("c")]},
+        {"role": "user", "content": [result("c"), text]},
+    ]});
+    let (body, _) = support::of_messages(&target("gemini-3-flash"), &body).unwrap();
+    let signature = |turn: usize, part: usize| {
+        let part = &body["contents"][turn]["parts"][part];
+        assert!(part["functionCall"].is_object(), "{part}");
+        part.get("thoughtSignature").is_some()
+    };
+    let signed = [(1, 0), (5, 0), (5, 1), (7, 0)].map(|(turn, part)| signature(turn, part));
+    assert_eq!(signed, [false, true, false, true]);
+}
+
+#[test]
+fn thoughts_return_only_in_the_signature_of_their_call() {
+    let lost = |thinking: &serde_json::Value, id: &str| {
+        let body = json!({"model": "auto", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "Look."},
+            {"role": "assistant", "content": [
+                thinking, {"type": "tool_use", "id": id, "name": "look", "input": {}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": id, "content": "1"}]},
+        ]});
+        support::of_messages(&target("gemini-3-flash"), &body)
+            .unwrap()
+            .1
+    };
+    let summary = json!({"type": "thinking", "thinking": "hm", "signature": ""});
+    let signed = json!({"type": "thinking", "thinking": "hm", "signature": "c2ln"});
+    assert!(lost(&summary, "a~ts~c2ln").is_empty());
+    assert_eq!(lost(&summary, "a"), ["messages.thinking"]);
+    assert_eq!(lost(&signed, "a~ts~c2ln"), ["messages.thinking"]);
+    let chat = json!({"model": "auto", "messages": [{"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Ho", "reasoning_content": "hm"},
+        {"role": "user", "content": "And?"}]});
+    let (_, lossy) = support::of_chat(&target("gemini-3-flash"), &chat, |_| {}).unwrap();
+    assert_eq!(lossy, ["messages.reasoning"]);
+}

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use steelyard_types::{FeatureSet, WireFormat, WireProfile};
+use steelyard_types::{Feature, FeatureSet, ReasoningStyle, WireFormat, WireProfile};
 
 use super::*;
 use crate::messages::parse_messages_request;
@@ -98,6 +98,83 @@ fn counting_goes_to_its_own_path() {
     let count = crate::anthropic::decode_count;
     assert_eq!(count(br#"{"input_tokens":17}"#).ok(), Some(17));
     assert!(count(b"{}").is_err() && count(b"<html>").is_err());
+}
+
+/// The sent `thinking` and `output_config`, and what is lost.
+fn thinks_as(more: &Value, features: &[Feature], style: ReasoningStyle) -> (Value, Value, bool) {
+    let mut body = json!({"model": "a", "max_tokens": 9_000,
+        "messages": [{"role": "user", "content": "hi"}]});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let target = Target {
+        features: features.iter().copied().collect(),
+        facts: steelyard_types::ModelFacts {
+            reasoning: style,
+            ..steelyard_types::ModelFacts::default()
+        },
+        max_output_tokens: 64_000,
+        ..target()
+    };
+    let body = body.to_string();
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let lossy = check(&request, &target).unwrap();
+    let encoded = encode(&request, &target).unwrap();
+    assert_eq!(encoded.lossy, lossy);
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let declared = lossy.fields() == ["thinking"];
+    assert!(declared || lossy.is_empty(), "{lossy:?}");
+    let field = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    (field("thinking"), field("output_config"), declared)
+}
+
+#[test]
+fn thinking_is_told_in_the_models_way() {
+    let enabled = json!({"type": "enabled", "budget_tokens": 5_000});
+    let adaptive = json!({"type": "adaptive"});
+    let reasons = [Feature::Reasoning];
+    let newer = ReasoningStyle::Effort;
+    let older = ReasoningStyle::Budget;
+    let medium = json!({"effort": "medium"});
+
+    let budget = json!({"thinking": enabled});
+    let expected = (adaptive.clone(), medium.clone(), true);
+    assert_eq!(thinks_as(&budget, &reasons, newer), expected);
+    let expected = (enabled.clone(), Value::Null, false);
+    assert_eq!(thinks_as(&budget, &reasons, older), expected);
+
+    let wish = json!({"thinking": adaptive, "output_config": {"effort": "low"}});
+    let expected = (adaptive.clone(), json!({"effort": "low"}), false);
+    assert_eq!(thinks_as(&wish, &reasons, newer), expected);
+    let low = json!({"type": "enabled", "budget_tokens": 2_048});
+    assert_eq!(thinks_as(&wish, &reasons, older), (low, Value::Null, true));
+
+    // What else is said stays.
+    let more = json!({"thinking": {"type": "enabled", "budget_tokens": 5_000,
+        "display": "summarized"}, "output_config": {"x_new": 1}});
+    let (thinking, config, _) = thinks_as(&more, &reasons, newer);
+    assert_eq!(
+        thinking,
+        json!({"type": "adaptive", "display": "summarized"})
+    );
+    assert_eq!(config, json!({"effort": "medium", "x_new": 1}));
+}
+
+#[test]
+fn a_model_that_does_not_think_is_told_nothing() {
+    let style = ReasoningStyle::Effort;
+    let enabled = json!({"type": "enabled", "budget_tokens": 5_000});
+    let wish = json!({"thinking": enabled, "output_config": {"effort": "low"}});
+    let nothing = (Value::Null, Value::Null, true);
+    assert_eq!(thinks_as(&wish, &[Feature::Tools], style), nothing);
+    let off = json!({"thinking": {"type": "disabled"}});
+    let kept = (json!({"type": "disabled"}), Value::Null, false);
+    assert_eq!(thinks_as(&off, &[Feature::Tools], style), kept);
+    // A policy that does not describe the model leaves it to Anthropic.
+    for features in [&[][..], &[Feature::Streaming]] {
+        let kept = (enabled.clone(), json!({"effort": "low"}), false);
+        assert_eq!(thinks_as(&wish, features, style), kept);
+    }
 }
 
 fn sealed(proof: &str, model: &str) -> String {

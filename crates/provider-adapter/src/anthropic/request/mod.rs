@@ -12,7 +12,6 @@ use crate::turns::{self, Conversation, Manners};
 use crate::{EncodedRequest, Losses, Refusal};
 use block::{Block, Content, WireMark, WireMessage};
 use output::Output;
-use reasoning::{Reasoning, Thinking};
 use tool::{WireChoice, WireTool};
 
 mod block;
@@ -22,7 +21,7 @@ mod tool;
 
 pub(super) use block::{is_id, mapped_id};
 pub(super) use output::ANSWER_TOOL;
-pub(super) use reasoning::ends_without_thoughts;
+pub(super) use reasoning::{Reasoning, Thinking, ends_without_thoughts, plan as plan_reasoning};
 
 const MANNERS: Manners = Manners {
     provider: "Anthropic",
@@ -115,7 +114,8 @@ fn plan<'r>(
 ) -> Result<Plan<'r>, Refusal> {
     let output = output::plan(request, target, lossy)?;
     let forced = tool::is_forced(request, &output);
-    let reasoning = reasoning::plan(request, target, forced, lossy);
+    let is_own = |thoughts: &ReasoningPart<'_>| block::own(thoughts, target).is_some();
+    let reasoning = reasoning::plan(request, target, forced, &is_own, lossy);
     tool::check(request, target, lossy);
     lossy.add_if(
         carry::thoughts_field(request),

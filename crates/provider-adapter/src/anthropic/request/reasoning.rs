@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use steelyard_types::{
-    ChatRequest, Effort, Feature, ReasoningControl, ReasoningStyle, Role, Target,
+    ChatRequest, Effort, Feature, ReasoningControl, ReasoningPart, ReasoningStyle, Role, Target,
 };
 
 use super::block;
+use crate::openai::budget_of;
 use crate::{Losses, carry};
 
 /// Bounds of the limit that is sent where the client names none. The lower one keeps answers from
@@ -19,15 +20,15 @@ const LEAST_BUDGET: u64 = 1_024;
 
 /// What a request asks for: thinking, an effort, and the limit of the answer, which both share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reasoning {
-    pub(super) thinking: Option<Thinking>,
-    pub(super) effort: Option<&'static str>,
+pub(in crate::anthropic) struct Reasoning {
+    pub(in crate::anthropic) thinking: Option<Thinking>,
+    pub(in crate::anthropic) effort: Option<&'static str>,
     pub(super) max_tokens: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Thinking {
+pub(in crate::anthropic) enum Thinking {
     Adaptive,
     Enabled { budget_tokens: u64 },
     Disabled,
@@ -42,10 +43,13 @@ impl Reasoning {
 
 /// Decides it. `forced` says whether a call of a tool is forced: Anthropic refuses that while its
 /// models think, as it refuses to go on from given words, and both are worth more than thoughts.
-pub(super) fn plan(
+/// `counts` says which thoughts in the history return: with a budget Anthropic refuses results of
+/// calls without any: "Expected `thinking` or `redacted_thinking`, but found `tool_use`".
+pub(in crate::anthropic) fn plan(
     request: &ChatRequest<'_>,
     target: &Target,
     forced: bool,
+    counts: &dyn Fn(&ReasoningPart<'_>) -> bool,
     lossy: &mut Losses,
 ) -> Reasoning {
     let (least, most) = DEFAULT_MAX_TOKENS;
@@ -79,7 +83,7 @@ pub(super) fn plan(
         }
         ReasoningStyle::Budget => {
             let (budget, max_tokens) = budget(control, given, plan.max_tokens, target);
-            if hindered || max_tokens <= budget || goes_on_without_thoughts(request, target) {
+            if hindered || max_tokens <= budget || ends_without_thoughts(request, counts) {
                 lossy.add(name);
                 return plan;
             }
@@ -120,16 +124,17 @@ fn budget(
     default: u64,
     target: &Target,
 ) -> (u64, u64) {
-    let wanted = control.budget_tokens.unwrap_or(match control.effort {
-        Some(Effort::None | Effort::Minimal) => LEAST_BUDGET,
-        Some(Effort::Low) => 2_048,
-        None | Some(Effort::Medium) => 8_192,
-        Some(Effort::High) => 16_384,
-        Some(Effort::XHigh) => 32_768,
-        Some(Effort::Max) => 65_536,
-    });
+    let of_effort = |effort| match effort {
+        Effort::XHigh => 32_768,
+        // There is no word for as much as there can be.
+        Effort::Max => 65_536,
+        effort => budget_of(effort).unwrap_or(LEAST_BUDGET),
+    };
+    let effort = control.effort.unwrap_or(Effort::Medium);
+    let wanted = control.budget_tokens.unwrap_or_else(|| of_effort(effort));
     let limit = given.unwrap_or_else(|| {
-        let with_answer = wanted.saturating_add(DEFAULT_MAX_TOKENS.0).max(default);
+        let words = DEFAULT_MAX_TOKENS.0.max(wanted.div_ceil(3));
+        let with_answer = wanted.saturating_add(words).max(default);
         match target.max_output_tokens {
             0 => with_answer,
             most => with_answer.min(most),
@@ -139,17 +144,11 @@ fn budget(
     (wanted.min(most).max(LEAST_BUDGET), limit)
 }
 
-/// Whether results of tools follow calls whose thoughts are not there. With a budget Anthropic
-/// refuses that: "Expected `thinking` or `redacted_thinking`, but found `tool_use`".
-fn goes_on_without_thoughts(request: &ChatRequest<'_>, target: &Target) -> bool {
-    ends_without_thoughts(request, |thoughts| block::own(thoughts, target).is_some())
-}
-
 /// Whether the conversation ends with results of calls in front of which there are no thoughts that
 /// count.
 pub(in crate::anthropic) fn ends_without_thoughts(
     request: &ChatRequest<'_>,
-    counts: impl Fn(&steelyard_types::ReasoningPart<'_>) -> bool,
+    counts: impl Fn(&ReasoningPart<'_>) -> bool,
 ) -> bool {
     let mut messages = request.messages.iter().rev().peekable();
     let mut results = false;

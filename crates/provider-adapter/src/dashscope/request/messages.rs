@@ -42,7 +42,9 @@ pub(super) fn messages<'r>(request: &'r ChatRequest<'_>, manner: Manner) -> Vec<
             }
             written.push(said("user", Content::Pieces(pieces)));
         }
-        written.push(wire_message(message, manner.pieces, &mut moved));
+        if !is_empty_instruction(message) {
+            written.push(wire_message(message, manner.pieces, &mut moved));
+        }
     }
     if !moved.is_empty() {
         written.push(said("user", Content::Pieces(moved)));
@@ -100,9 +102,9 @@ fn wire_message<'r>(
     let content = if !pieces {
         Content::Text(told(message))
     } else if message.role == Role::Tool {
-        Content::Pieces(result(message, moved))
+        Content::Pieces(not_empty(result(message, moved)))
     } else {
-        Content::Pieces(pieces_of(message).collect())
+        Content::Pieces(not_empty(pieces_of(message).collect()))
     };
     WireMessage {
         tool_calls: message.tool_calls.iter().enumerate().map(call).collect(),
@@ -112,6 +114,20 @@ fn wire_message<'r>(
             .map(|id| call_id::unpack(id).id),
         ..said(role, content)
     }
+}
+
+/// Whether the message instructs without words, which says nothing and is answered with 400.
+fn is_empty_instruction(message: &Message<'_>) -> bool {
+    let instructs = matches!(message.role, Role::System | Role::Developer);
+    instructs && message.texts().all(str::is_empty)
+}
+
+/// An empty text for no pieces at all: an empty list is answered with 400.
+fn not_empty(mut pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
+    if pieces.is_empty() {
+        pieces.push(Piece::Text("".into()));
+    }
+    pieces
 }
 
 /// The text of a tool's result; what else it holds is moved.

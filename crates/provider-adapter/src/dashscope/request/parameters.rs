@@ -7,6 +7,7 @@ use steelyard_types::{
 
 use super::wire::{ResponseFormat, WireSchema};
 use crate::carry::{self, Sampling, named, refuse};
+use crate::openai::budget_of;
 use crate::schema::{self, Subset};
 use crate::{Losses, Refusal};
 
@@ -110,21 +111,9 @@ pub(super) fn thinking(
     // number at all says the most.
     let is_told = |effort| effort == Effort::Max && control.budget_tokens.is_none();
     lossy.add_if(field, control.effort.is_some_and(|effort| !is_told(effort)));
-    let of_effort = || control.effort.and_then(budget);
+    let of_effort = || control.effort.and_then(budget_of);
     let budget = control.budget_tokens.filter(|tokens| *tokens > 0);
     Ok((Some(true), budget.or_else(of_effort)))
-}
-
-/// Tokens of thought for an effort: the project's own choice, after the table that Google gives for
-/// Gemini. Above high there is no limit but the model's own.
-fn budget(effort: Effort) -> Option<u64> {
-    match effort {
-        Effort::None | Effort::Minimal => Some(512),
-        Effort::Low => Some(1_024),
-        Effort::Medium => Some(8_192),
-        Effort::High => Some(24_576),
-        Effort::XHigh | Effort::Max => None,
-    }
 }
 
 /// The form of the answer, and what is to be said about it in words.
@@ -183,15 +172,4 @@ fn says_json(request: &ChatRequest<'_>) -> bool {
     };
     let mut messages = request.messages.iter();
     messages.any(|message| message.texts().any(has_word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn more_effort_never_means_less_thought() {
-        let tokens = Effort::ALL.map(|effort| budget(effort).unwrap_or(u64::MAX));
-        assert!(tokens.is_sorted(), "{tokens:?}");
-    }
 }

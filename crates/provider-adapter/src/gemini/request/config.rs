@@ -8,6 +8,7 @@ use steelyard_types::{
 use super::wire::{GenerationConfig, ThinkingConfig};
 use super::{bare, is_gemini_3};
 use crate::carry::{self, named, refuse};
+use crate::openai::budget_of;
 use crate::schema::{self, Subset};
 use crate::{Losses, Refusal};
 
@@ -228,8 +229,7 @@ fn level_of_budget(tokens: u64) -> &'static str {
 }
 
 /// The number of tokens, and whether it says the same. A number of the client's counts more than
-/// its effort. The table is that of Google's OpenAI-compatible endpoint
-/// (<https://ai.google.dev/gemini-api/docs/openai>), which ends at high.
+/// its effort, of which only none and the most are said by a number just as well.
 fn budget(tokens: Option<u64>, effort: Option<Effort>, model: &str) -> (i64, bool) {
     let (least, most) = bounds(model);
     if let Some(tokens) = tokens {
@@ -244,10 +244,10 @@ fn budget(tokens: Option<u64>, effort: Option<Effort>, model: &str) -> (i64, boo
         // 2.5 Pro cannot be kept from thinking; this is its least.
         Some(Effort::None) if is_pro(model) => (128, false),
         Some(Effort::None) => (0, true),
-        Some(Effort::Minimal | Effort::Low) => (1_024, true),
-        Some(Effort::Medium) => (8_192, true),
-        Some(Effort::High) => (24_576, true),
-        Some(Effort::XHigh | Effort::Max) => (most.try_into().unwrap_or(-1), true),
+        Some(effort) => {
+            let tokens = budget_of(effort).unwrap_or(most).clamp(least, most);
+            (tokens.try_into().unwrap_or(-1), effort == Effort::Max)
+        }
     }
 }
 
@@ -262,6 +262,8 @@ mod tests {
         assert_eq!(budget(None, None, flash), (-1, true));
         assert_eq!(budget(None, Some(Effort::None), flash), (0, true));
         assert_eq!(budget(None, Some(Effort::None), pro), (128, false));
+        assert_eq!(budget(None, Some(Effort::Low), flash), (2_048, false));
+        assert_eq!(budget(None, Some(Effort::XHigh), flash), (24_576, false));
         assert_eq!(budget(None, Some(Effort::Max), flash), (24_576, true));
         assert_eq!(budget(None, Some(Effort::Max), pro), (32_768, true));
         assert_eq!(

@@ -1,5 +1,5 @@
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, Part as Said, Role, Target, ToolChoice};
+use steelyard_types::{ChatRequest, Message, Part as Said, Role, Target, ToolCall, ToolChoice};
 
 use super::call_id;
 use crate::carry::{self, Words, named, refuse};
@@ -66,13 +66,25 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
     let (config, words) = config::config(request, target, &mut lossy)?;
     let service_tier = service_tier(request, &mut lossy);
     let field = carry::thoughts_field(request);
-    lossy.add_if(field, turns::has_thoughts(request));
+    lossy.add_if(field, request.messages.iter().any(loses_thoughts));
     Ok(Plan {
         lossy,
         config,
         words,
         service_tier,
     })
+}
+
+/// Whether thoughts of the message stay behind. Those that led to a call return in the signature
+/// that the call's id holds; their text is only Gemini's summary of them.
+fn loses_thoughts(message: &Message<'_>) -> bool {
+    let signs = |call: &ToolCall<'_>| call_id::unpack(&call.id).signature.is_some();
+    let returned = message.tool_calls.first().is_some_and(signs);
+    let is_lost = |part: &Said<'_>| match part {
+        Said::Reasoning(thought) if returned => turns::has_proof(thought),
+        part => turns::is_thought(part),
+    };
+    message.content.iter().any(is_lost)
 }
 
 fn check_media(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refusal> {
@@ -113,10 +125,11 @@ pub(super) fn encode(
 ) -> Result<EncodedRequest, Refusal> {
     let plan = plan(request, target)?;
     let conversation = turns::arrange(request, MANNERS, &|_| false)?;
+    // Words of the user's beside results of tools do not end what Gemini calls the current turn.
     let current = conversation
         .turns
         .iter()
-        .rposition(|turn| turn.speaker == Speaker::User && !turn.pieces.is_empty())
+        .rposition(|turn| turn.speaker == Speaker::User && turn.results.is_empty())
         .unwrap_or(0);
     let is_3 = is_gemini_3(&target.upstream);
     let contents = conversation

@@ -440,3 +440,40 @@ fn proofs_return_to_the_server_that_gave_them() {
     let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
     assert!(sent["messages"][1].get("reasoning_details").is_none());
 }
+
+#[test]
+fn documents_that_cannot_be_carried_are_told_why() {
+    let target = Target {
+        upstream: std::sync::Arc::from("m"),
+        wire: steelyard_types::WireFormat::OpenAiChat,
+        profile: WireProfile::OPENAI,
+        features: steelyard_types::FeatureSet::EMPTY,
+        facts: steelyard_types::ModelFacts::default(),
+        max_output_tokens: 0,
+    };
+    for (source, what) in [
+        (
+            r#"{"type":"text","media_type":"text/plain","data":"a"}"#,
+            "document as text",
+        ),
+        (
+            r#"{"type":"url","url":"https://e.com/a.pdf"}"#,
+            "document with a url",
+        ),
+        (
+            r#"{"type":"file","file_id":"f"}"#,
+            "document as a file of another provider",
+        ),
+    ] {
+        let body = format!(
+            r#"{{"model":"a","max_tokens":7,"messages":[{{"role":"user","content":[{{"type":"document","source":{source}}}]}}]}}"#
+        );
+        let request = crate::messages::parse_messages_request(body.as_bytes()).unwrap();
+        let refusal = super::carries(&request, &target).unwrap_err();
+        assert_eq!(refusal.field, "messages[0].content[0]");
+        assert_eq!(
+            refusal.reason,
+            format!("of type {what} is not carried to a provider of OpenAI's format")
+        );
+    }
+}

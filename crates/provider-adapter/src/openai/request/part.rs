@@ -238,6 +238,10 @@ fn source(url: Cow<'_, str>) -> Option<Source<'_>> {
         return None;
     }
     let media_type = match &url {
+        // Names of types are compared as they are written in lower case.
+        _ if kind.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(kind.to_ascii_lowercase())
+        }
         Cow::Borrowed(url) => {
             let at = "data:".len() + (head.len() - head.trim_start().len());
             Cow::Borrowed(url.get(at..at + kind.len())?)
@@ -286,6 +290,7 @@ mod tests {
                 base64("image/png", "aGk="),
             ),
             ("DATA:image/jpeg;a=b;BASE64,", base64("image/jpeg", "")),
+            ("DATA:IMAGE/PNG;BASE64,aGk=", base64("image/png", "aGk=")),
             (
                 "https://e.com/a,b",
                 Some(Source::Url("https://e.com/a,b".into())),

@@ -155,8 +155,12 @@ impl<'a> Given<'a> {
 
 /// An address, or bytes in a data URL. OpenAI refuses bare base64 too.
 fn source(url: Cow<'_, str>) -> Read<Source<'_>> {
-    if !url.starts_with("data:") {
-        return if url.starts_with("http://") || url.starts_with("https://") {
+    let begins = |scheme: &str| {
+        let start = url.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    if !begins("data:") {
+        return if begins("http://") || begins("https://") {
             Ok(Source::Url(url))
         } else {
             Err(not_a_place())
@@ -165,20 +169,33 @@ fn source(url: Cow<'_, str>) -> Read<Source<'_>> {
     let (media_type, data) = match url {
         Cow::Borrowed(url) => {
             let (media_type, data) = split_data_url(url).ok_or_else(not_a_place)?;
-            (Cow::Borrowed(media_type), Cow::Borrowed(data))
+            (lower_case(media_type), Cow::Borrowed(data))
         }
         Cow::Owned(url) => {
             let (media_type, data) = split_data_url(&url).ok_or_else(not_a_place)?;
-            (media_type.to_owned().into(), data.to_owned().into())
+            let media_type = lower_case(media_type).into_owned();
+            (media_type.into(), data.to_owned().into())
         }
     };
     Ok(Source::Base64 { media_type, data })
 }
 
+/// Names of types are compared as they are written in lower case.
+fn lower_case(media_type: &str) -> Cow<'_, str> {
+    if media_type.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(media_type.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(media_type)
+    }
+}
+
 /// Media type without parameters, and data, of `data:image/png;charset=x;base64,...`.
 fn split_data_url(url: &str) -> Option<(&str, &str)> {
-    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let kind = head.strip_suffix(";base64")?;
+    let (head, data) = url.get("data:".len()..)?.split_once(',')?;
+    let (kind, last) = head.rsplit_once(';')?;
+    if !last.eq_ignore_ascii_case("base64") {
+        return None;
+    }
     let media_type = kind.split(';').next().unwrap_or_default();
     (!media_type.is_empty()).then_some((media_type, data))
 }
