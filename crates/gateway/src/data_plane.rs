@@ -13,12 +13,13 @@ use steelyard_provider_adapter::ModelEntry;
 use steelyard_types::{Dialect, ErrorKind};
 
 use crate::gateway::Gateway;
-use crate::pipeline::{Refused, admit, complete, count_tokens, unknown_model};
+use crate::pipeline::{Refused, admit_unlimited, complete, count_tokens, unknown_model};
 use crate::snapshot::Snapshot;
 
 /// What clients that ask for something else are told.
-const ENDPOINTS: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, \
-    POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models and GET /v1/models/{name}";
+const ENDPOINTS: &str = "POST /v1/chat/completions, POST /v1/responses, POST /v1/completions, \
+    POST /v1/embeddings, POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models and \
+    GET /v1/models/{name}";
 
 /// The paths of the data plane.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -83,7 +84,7 @@ fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
 async fn models(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
     let dialect = dialect_of("/v1/models", &headers);
     let mut exchange = gateway.begin(dialect, "GET /v1/models", &headers);
-    match admit(&mut exchange, &headers) {
+    match admit_unlimited(&mut exchange, &headers) {
         Err(refused) => exchange.refuse(refused),
         Ok(caller) => {
             let snapshot = Arc::clone(&exchange.snapshot);
@@ -111,7 +112,7 @@ async fn model(
     let mut exchange = gateway.begin(dialect, "GET /v1/models/{name}", &headers);
     // A name that is not UTF-8 is the name of nothing.
     let name = name.map(|Path(name)| name).unwrap_or_default();
-    match admit(&mut exchange, &headers) {
+    match admit_unlimited(&mut exchange, &headers) {
         Err(refused) => exchange.refuse(refused),
         Ok(caller) => {
             let snapshot = Arc::clone(&exchange.snapshot);
@@ -190,4 +191,26 @@ async fn unknown_path(State(gateway): State<Arc<Gateway>>, request: Request) -> 
 /// The path as far as it is fit to be shown.
 fn shown_path(request: &Request) -> String {
     request.uri().path().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_is_named_where_there_is_none_and_in_the_documentation() {
+        let source = include_str!("data_plane.rs");
+        let routes = source.split(".fallback(unknown_path)").next();
+        let paths = routes.unwrap_or_default().split("\"/v1/").skip(1);
+        let paths: Vec<&str> = paths.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(paths.contains(&"responses"), "{paths:?}");
+        let operation = include_str!("../../../docs/operation.md");
+        let row = operation.lines().find(|line| line.starts_with("| data |"));
+        let row = row.expect("the data plane has a row");
+        for path in paths {
+            let path = path.replace("{*name}", "{name}");
+            assert!(ENDPOINTS.contains(&format!("/v1/{path}")), "{path}");
+            assert!(row.contains(&format!("/v1/{path}`")), "{path}");
+        }
+    }
 }

@@ -267,6 +267,7 @@ impl Snapshot {
                 Price::Free => None,
                 Price::Table(table) => Some(table),
             },
+            service: None,
             ruled_out,
         }
     }

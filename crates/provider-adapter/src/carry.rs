@@ -228,10 +228,9 @@ fn check_fields(
         "frequency_penalty",
         request.frequency_penalty.is_some() && !words.frequency_penalty,
     );
-    lossy.add_if(
-        named(request, "user", "metadata.user_id"),
-        request.end_user.is_some() && !words.end_user,
-    );
+    if request.end_user.is_some() && !words.end_user {
+        declare_end_user(request, lossy);
+    }
     lossy.add_if("metadata", request.metadata.is_some() && !words.metadata);
     lossy.add_if(
         "service_tier",
@@ -242,6 +241,20 @@ fn check_fields(
         request.reasoning.is_some() && !words.reasoning,
     );
     Ok(())
+}
+
+/// Whose request it is has two names in OpenAI's Responses.
+fn declare_end_user(request: &ChatRequest<'_>, lossy: &mut Losses) {
+    let given = |name: &str| {
+        let mut fields = request.fields.iter();
+        fields.any(|field| field.name == name && field.value.get() != "null")
+    };
+    let newer = request.dialect == Dialect::OpenAiResponses && given("safety_identifier");
+    lossy.add_if("safety_identifier", newer);
+    lossy.add_if(
+        named(request, "user", "metadata.user_id"),
+        !newer || given("user"),
+    );
 }
 
 fn check_messages(
@@ -442,4 +455,28 @@ pub(crate) fn write(body: &impl Serialize) -> Result<Bytes, Refusal> {
     serde_json::to_writer(&mut bytes, body)
         .map_err(|error| refuse("messages", format!("cannot be written: {error}")))?;
     Ok(Bytes::from(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_request_it_is_is_lost_under_the_clients_own_names() {
+        for (fields, lost) in [
+            (r#""user":"u""#, vec!["user"]),
+            (r#""safety_identifier":"s""#, vec!["safety_identifier"]),
+            (
+                r#""safety_identifier":"s","user":"u""#,
+                vec!["safety_identifier", "user"],
+            ),
+        ] {
+            let body = format!(r#"{{"model":"a","input":"Hi",{fields}}}"#);
+            let request = crate::responses::parse_responses_request(body.as_bytes());
+            let request = request.expect("a request");
+            let mut lossy = Losses::none();
+            check_fields(&request, &Words::NONE, &mut lossy).expect("it can be carried");
+            assert_eq!(lossy.fields(), lost, "{body}");
+        }
+    }
 }

@@ -25,6 +25,8 @@ pub struct Candidate<'a> {
     pub features: FeatureSet,
     /// What it costs; `None` for a model that is free.
     pub price: Option<&'a PriceTable>,
+    /// The tier at which it is billed whatever the request asks for, where its provider is not told.
+    pub service: Option<ServiceTier>,
     /// What rules it out before anything is weighed, found by the caller.
     pub ruled_out: Option<Exclusion>,
 }
@@ -292,7 +294,7 @@ fn expected_cost(candidate: &Candidate<'_>, demand: &Demand) -> Option<NanoUsd> 
     };
     let query = PriceQuery {
         at: demand.at,
-        service: demand.service,
+        service: candidate.service.unwrap_or(demand.service),
         prompt_tokens: demand.prompt_tokens,
     };
     Some(price.rates(&query)?.cost(&usage).amount)

@@ -34,6 +34,7 @@ fn candidate(id: u16, capability: f32, price: &PriceTable) -> Candidate<'_> {
         context_window: 100_000,
         max_output_tokens: 10_000,
         features: FeatureSet::EMPTY.with(Feature::Tools),
+        service: None,
         price: Some(price),
         ruled_out: None,
     }
@@ -262,6 +263,7 @@ proptest! {
                 max_output_tokens: one.2,
                 features: features(one.3),
                 price: table.as_ref(),
+                service: None,
                 ruled_out: one.5.then_some(Exclusion::NotAllowed),
             }
         }).collect();

@@ -31,8 +31,8 @@ pub struct Cli {
 enum Command {
     /// Run the gateway
     #[command(after_help = "\
-Settings come from, later ones first: flags, the environment (STEELYARD__SERVER__LISTEN),
-the policy's `server:` section, defaults. The policy is read again when its file changes
+Settings come from flags, the environment (STEELYARD__SERVER__LISTEN), the policy's
+`server:` section, and defaults: the first of these wins. The policy is read again when its file changes
 and on SIGHUP: whole, or not at all.
 
 Exit codes: 0 stopped in good order, 1 a failure while running, 78 a configuration that
@@ -155,9 +155,12 @@ Example:
         /// The user's prompt
         #[arg(long, required_unless_present = "request", conflicts_with = "request")]
         prompt: Option<String>,
-        /// A JSON file with a whole chat request instead; its `model` is used
+        /// A JSON file with a whole request of any dialect instead; its `model` is used
         #[arg(long, value_name = "FILE")]
         request: Option<PathBuf>,
+        /// The dialect of the file; without it, its fields say which
+        #[arg(long, value_enum, requires = "request")]
+        dialect: Option<policy::DialectName>,
         /// Rule out models whose provider's key cannot be read here, as `serve` would
         #[arg(long)]
         with_keys: bool,
@@ -197,12 +200,14 @@ impl Cli {
                 model,
                 prompt,
                 request,
+                dialect,
                 with_keys,
             }) => {
                 let asked = policy::Asked {
                     model: &model,
                     prompt: prompt.as_deref(),
                     request: request.as_deref(),
+                    dialect,
                 };
                 policy::explain(&config, &asked, with_keys)
             }

@@ -3,11 +3,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use serde_json::json;
-use steelyard_policy::{Diagnostics, KeyReference, Policy, Provider, Selection};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use steelyard_policy::{Diagnostics, KeyReference, ModelId, Policy, Provider, Selection};
 use steelyard_provider_adapter::client_dialect;
-use steelyard_router::{Considered, Plan, Scorer, Verdict};
-use steelyard_types::Dialect;
+use steelyard_router::{Considered, Exclusion, Plan, Scorer, Verdict};
+use steelyard_types::{Dialect, Feature};
 
 use super::{EXIT_CONFIG, say};
 use crate::clock::{Clock, SystemClock};
@@ -59,6 +60,29 @@ pub(super) struct Asked<'a> {
     pub(super) model: &'a str,
     pub(super) prompt: Option<&'a str>,
     pub(super) request: Option<&'a Path>,
+    pub(super) dialect: Option<DialectName>,
+}
+
+/// A dialect by the last word of its path.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum DialectName {
+    Chat,
+    Messages,
+    Responses,
+    Completions,
+    Embeddings,
+}
+
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Self {
+        match name {
+            DialectName::Chat => Self::OpenAiChat,
+            DialectName::Messages => Self::AnthropicMessages,
+            DialectName::Responses => Self::OpenAiResponses,
+            DialectName::Completions => Self::OpenAiCompletions,
+            DialectName::Embeddings => Self::OpenAiEmbeddings,
+        }
+    }
 }
 
 /// Keys of which it is assumed that they are there: a policy is explained where it is written, not
@@ -83,10 +107,15 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
         .to_string()
         .into_bytes(),
     };
-    let request = client_dialect(dialect_of(&body))
+    let policy = load_policy(path)?.policy;
+    let vectors = |name: &str| makes_vectors(&policy, name);
+    let dialect = match asked.dialect {
+        Some(name) => Dialect::from(name),
+        None => dialect_of(&body, vectors),
+    };
+    let request = client_dialect(dialect)
         .parse(&body)
         .map_err(|error| anyhow::anyhow!("the request is not valid: {}", error.message))?;
-    let policy = load_policy(path)?.policy;
     crate::transport::install_tls();
     let meter = Meter::new()?;
     let (log, _writer) = RequestLog::start(std::io::sink(), meter.lost_lines().clone())?;
@@ -128,18 +157,92 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dialect of a request in a file: only one of OpenAI's doors takes a field of that name.
-fn dialect_of(body: &[u8]) -> Dialect {
-    let fields: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+/// Whether a model of that name, or one that a route of that name may use, makes embeddings.
+fn makes_vectors(policy: &Policy, name: &str) -> bool {
+    let makes = |id: ModelId| {
+        let features = policy.model(id).target.features;
+        features.contains(Feature::Embeddings)
+    };
+    let route = policy.routes.iter().find(|route| &*route.name == name);
+    match route {
+        Some(route) => route.candidates.iter().any(|id| makes(*id)),
+        None => policy
+            .models
+            .iter()
+            .find(|model| &*model.name == name)
+            .is_some_and(|model| model.target.features.contains(Feature::Embeddings)),
+    }
+}
+
+/// The dialect of a request in a file, by its fields. Two doors take `input`: the model that it names
+/// says which (`makes_vectors`), unless fields of one door alone do. Two take `messages`, and what only
+/// Anthropic's has tells them apart.
+fn dialect_of(body: &[u8], makes_vectors: impl FnOnce(&str) -> bool) -> Dialect {
+    let fields: Value = serde_json::from_slice(body).unwrap_or_default();
     let has = |name: &str| fields.get(name).is_some();
-    if has("messages") {
-        Dialect::OpenAiChat
-    } else if has("prompt") {
-        Dialect::OpenAiCompletions
-    } else if has("input") {
-        Dialect::OpenAiEmbeddings
-    } else {
-        Dialect::OpenAiChat
+    if let Some(messages) = fields.get("messages") {
+        return if has("max_tokens") && is_anthropics(&fields, messages) {
+            Dialect::AnthropicMessages
+        } else {
+            Dialect::OpenAiChat
+        };
+    }
+    if has("input") {
+        let model = fields.get("model").and_then(Value::as_str);
+        let vectors =
+            has("encoding_format") || has("dimensions") || model.is_some_and(makes_vectors);
+        return if vectors {
+            Dialect::OpenAiEmbeddings
+        } else {
+            Dialect::OpenAiResponses
+        };
+    }
+    // A stored prompt of the Responses API is an object.
+    match fields.get("prompt") {
+        Some(Value::Object(_)) => Dialect::OpenAiResponses,
+        Some(_) => Dialect::OpenAiCompletions,
+        None => Dialect::OpenAiChat,
+    }
+}
+
+/// Whether fields, tools or blocks are there that only Anthropic's dialect has.
+fn is_anthropics(fields: &Value, messages: &Value) -> bool {
+    const FIELDS: [&str; 6] = [
+        "system",
+        "thinking",
+        "output_config",
+        "stop_sequences",
+        "top_k",
+        "anthropic_version",
+    ];
+    const BLOCKS: [&str; 6] = [
+        "image",
+        "document",
+        "tool_use",
+        "tool_result",
+        "thinking",
+        "redacted_thinking",
+    ];
+    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let is_block = |part: &Value| {
+        let kind = part.get("type").and_then(Value::as_str);
+        kind.is_some_and(|kind| BLOCKS.contains(&kind))
+    };
+    let has_blocks = |message: &Value| {
+        let content = message.get("content");
+        content.is_some_and(|content| each(content).iter().any(is_block))
+    };
+    let tools = fields.get("tools").map(each).unwrap_or_default();
+    FIELDS.iter().any(|name| fields.get(name).is_some())
+        || tools.iter().any(|tool| tool.get("input_schema").is_some())
+        || each(messages).iter().any(has_blocks)
+}
+
+/// Why a candidate is ruled out, in the table's words.
+fn excluded(exclusion: Exclusion) -> String {
+    match exclusion {
+        Exclusion::Feature(feature) => format!("excluded: feature {}", feature.as_str()),
+        other => format!("excluded: {}", other.as_str()),
     }
 }
 
@@ -162,7 +265,7 @@ fn table(snapshot: &Snapshot, plan: &Plan, most: usize) -> Vec<String> {
         let verdict = match one.verdict {
             Verdict::Adequate => "adequate".to_owned(),
             Verdict::TooWeak => "too weak".to_owned(),
-            Verdict::Excluded(exclusion) => format!("excluded: {}", exclusion.as_str()),
+            Verdict::Excluded(exclusion) => excluded(exclusion),
         };
         format!(
             "{name:<24} {:>10.3} {:>8.3} {cost:>14}  {verdict}{place}",
@@ -181,5 +284,58 @@ fn conclusion(snapshot: &Snapshot, decision: &Decision) -> String {
             format!("\n{name} is tried first: {}", decision.reason.as_str())
         }
         None => "\nnothing can be tried: the request would be refused".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialect_is_told_by_the_fields() {
+        for (body, dialect) in [
+            (
+                r#"{"messages":[{"role":"user","content":"a"}]}"#,
+                Dialect::OpenAiChat,
+            ),
+            (
+                r#"{"max_tokens":9,"messages":[{"role":"user","content":"a"}]}"#,
+                Dialect::OpenAiChat,
+            ),
+            (
+                r#"{"max_tokens":9,"system":"b","messages":[{"role":"user","content":"a"}]}"#,
+                Dialect::AnthropicMessages,
+            ),
+            (
+                r#"{"max_tokens":9,"messages":[{"role":"user","content":[{"type":"image"}]}]}"#,
+                Dialect::AnthropicMessages,
+            ),
+            (
+                r#"{"max_tokens":9,"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#,
+                Dialect::AnthropicMessages,
+            ),
+            (r#"{"model":"chat","input":"a"}"#, Dialect::OpenAiResponses),
+            (
+                r#"{"model":"vectors","input":"a"}"#,
+                Dialect::OpenAiEmbeddings,
+            ),
+            (
+                r#"{"model":"chat","input":"a","dimensions":3}"#,
+                Dialect::OpenAiEmbeddings,
+            ),
+            (r#"{"prompt":"a"}"#, Dialect::OpenAiCompletions),
+            (r#"{"prompt":{"id":"p"}}"#, Dialect::OpenAiResponses),
+            ("not JSON", Dialect::OpenAiChat),
+        ] {
+            let found = dialect_of(body.as_bytes(), |model| model == "vectors");
+            assert_eq!(found, dialect, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_feature_that_is_lacked_is_named() {
+        let vision = Exclusion::Feature(Feature::Vision);
+        assert_eq!(excluded(vision), "excluded: feature vision");
+        assert_eq!(excluded(Exclusion::NoKey), "excluded: no_key");
     }
 }

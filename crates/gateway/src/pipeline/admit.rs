@@ -19,6 +19,22 @@ pub(crate) fn admit(
     exchange: &mut Exchange,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<str>>, Refused> {
+    let_in(exchange, headers, true)
+}
+
+/// As [`admit`], for questions that no model is called for: the key's limit does not count them.
+pub(crate) fn admit_unlimited(
+    exchange: &mut Exchange,
+    headers: &HeaderMap,
+) -> Result<Option<Arc<str>>, Refused> {
+    let_in(exchange, headers, false)
+}
+
+fn let_in(
+    exchange: &mut Exchange,
+    headers: &HeaderMap,
+    counts: bool,
+) -> Result<Option<Arc<str>>, Refused> {
     let snapshot = Arc::clone(&exchange.snapshot);
     let mut limited = None;
     let mut name = None;
@@ -27,7 +43,8 @@ pub(crate) fn admit(
         let (key, compiled) = snapshot.key(text).ok_or_else(refusal::unknown_key)?;
         name = Some(Arc::clone(&key.name));
         exchange.record.key.clone_from(&name);
-        exchange.limit = compiled.limiter.as_ref().map(|limiter| limiter.check());
+        let limiter = compiled.limiter.as_ref().filter(|_| counts);
+        exchange.limit = limiter.map(|limiter| limiter.check());
         if let Some(limit) = exchange.limit.filter(|limit| !limit.allowed) {
             compiled.meter.limited();
             limited = Some(refusal::limit_reached(&key.name, limit));

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 use steelyard_policy::{Conversion, ModelId, Selection};
 use steelyard_provider_adapter::{Losses, Refusal, asks_for, delivered_as, placed};
-use steelyard_router::{Demand, Exclusion, Plan, Reason, Scorer, plan};
-use steelyard_types::{ChatRequest, Feature, Target};
+use steelyard_router::{Candidate, Demand, Exclusion, Plan, Reason, Scorer, plan};
+use steelyard_types::{ChatRequest, Feature, ServiceTier, Target};
 
 use crate::snapshot::{Deployment, Snapshot};
 
@@ -16,6 +16,18 @@ pub(crate) struct Decision {
     pub(crate) refusals: SmallVec<[Refusal; 2]>,
     /// What is lost on the way to candidates that can be tried all the same.
     pub(crate) losses: SmallVec<[(ModelId, Losses); 2]>,
+}
+
+impl Decision {
+    /// The models whose providers are not told at which tier to serve.
+    pub(crate) fn untold_of_tier(&self) -> Box<[ModelId]> {
+        let untold = self.losses.iter().filter(|(_, lost)| loses_tier(lost));
+        untold.map(|(model, _)| *model).collect()
+    }
+}
+
+fn loses_tier(losses: &Losses) -> bool {
+    losses.fields().contains(&"service_tier")
 }
 
 /// Judges every candidate of a route, or the one model that is pinned.
@@ -35,6 +47,7 @@ pub(crate) fn decide(
     };
     let mut admissible = |model: ModelId, ruled_out: Option<Exclusion>| {
         let target = &snapshot.policy.model(model).target;
+        let mut service = None;
         let ruled_out = ruled_out.or_else(|| {
             if request.embedding.is_some() && !target.features.contains(Feature::Embeddings) {
                 return Some(Exclusion::Feature(Feature::Embeddings));
@@ -43,6 +56,8 @@ pub(crate) fn decide(
                 Ok(lost) if lost.is_empty() => return None,
                 Ok(lost) if strict => strictly(&lost)?,
                 Ok(lost) => {
+                    // A provider that is not told of a tier bills its ordinary one.
+                    service = loses_tier(&lost).then_some(ServiceTier::Standard);
                     losses.push((model, lost));
                     return None;
                 }
@@ -51,7 +66,10 @@ pub(crate) fn decide(
             refusals.push(placed(request, refusal));
             Some(Exclusion::CannotCarry)
         });
-        snapshot.candidate(model, ruled_out)
+        Candidate {
+            service,
+            ..snapshot.candidate(model, ruled_out)
+        }
     };
     let (plan, reason) = match selection {
         Selection::Route(id) => {

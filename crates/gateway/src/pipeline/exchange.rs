@@ -63,8 +63,10 @@ pub(crate) struct Exchange {
     pub(crate) limit: Option<LimitState>,
     /// The strongest candidate, which the cost is compared with.
     pub(crate) strongest: Option<ModelId>,
-    /// The tier that the request is billed at.
+    /// The tier that the request asks for.
     pub(crate) service: ServiceTier,
+    /// The models whose providers are not told of it, and bill the ordinary one.
+    pub(crate) untold_of_tier: Box<[ModelId]>,
     /// The model that was tried last.
     pub(crate) served_by: Option<ModelId>,
     /// The call that is under way.
@@ -133,6 +135,7 @@ impl Exchange {
             limit: None,
             strongest: None,
             service: ServiceTier::Standard,
+            untold_of_tier: Box::default(),
             served_by: None,
             attempt: None,
             waited: Duration::ZERO,
@@ -320,11 +323,17 @@ impl Exchange {
         self.cost_of(self.strongest?, &self.usage?)
     }
 
-    /// Cost of this usage with this model at the request's moment and tier.
+    /// Cost of this usage with this model at the request's moment, and at the tier that its provider
+    /// is told.
     fn cost_of(&self, model: ModelId, usage: &Usage) -> Option<NanoUsd> {
+        let told = !self.untold_of_tier.contains(&model);
         let query = PriceQuery {
             at: self.record.at,
-            service: self.service,
+            service: if told {
+                self.service
+            } else {
+                ServiceTier::Standard
+            },
             prompt_tokens: usage.prompt_tokens(),
         };
         let price = &self.snapshot.policy.model(model).price;

@@ -38,7 +38,7 @@ use crate::gateway::Gateway;
 use crate::request_log::FailedAttempt;
 use crate::snapshot::Deployment;
 
-pub(crate) use self::admit::admit;
+pub(crate) use self::admit::{admit, admit_unlimited};
 pub(crate) use self::count::count_tokens;
 pub(crate) use self::decide::{Decision, decide};
 pub(crate) use self::exchange::Exchange;
@@ -117,12 +117,14 @@ async fn chat(
         exchange.weighed(demand.complexity);
     }
     exchange.service = demand.service;
+    let decision = decide(&exchange.snapshot, selection, &request, &mut demand);
+    exchange.untold_of_tier = decision.untold_of_tier();
     let Decision {
         plan,
         reason,
         refusals,
         ..
-    } = decide(&exchange.snapshot, selection, &request, &mut demand);
+    } = decision;
     exchange.decided(&plan, reason);
     if plan.ladder.is_empty() {
         return Err(refusal::of_plan(exchange, &plan, &refusals));

@@ -5,9 +5,9 @@ use steelyard_policy::ModelId;
 use steelyard_provider_adapter::Refusal;
 use steelyard_provider_adapter::openai::RequestError;
 use steelyard_router::{Exclusion, Plan, Verdict};
-use steelyard_types::{ErrorKind, ProviderError, ServiceTier};
+use steelyard_types::{Dialect, ErrorKind, Feature, ProviderError, ServiceTier, WireFormat};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, RouteOf};
 use super::respond::Refused;
 use crate::limits::LimitState;
 use crate::snapshot::Snapshot;
@@ -123,9 +123,26 @@ pub(crate) fn forbidden(name: &str) -> Refused {
     .with_param("model")
 }
 
+/// What a refusal is about: the candidates of a route, or the one model that is pinned.
+struct Asked<'a> {
+    name: &'a str,
+    pinned: bool,
+}
+
+impl Asked<'_> {
+    /// "no candidate of `auto` HAS", or "`large` DOES NOT HAVE".
+    fn lacks(&self, candidate: &str, pinned: &str) -> String {
+        let name = self.name;
+        if self.pinned {
+            format!("`{name}` {pinned}")
+        } else {
+            format!("no candidate of `{name}` {candidate}")
+        }
+    }
+}
+
 /// Why nothing may be tried.
 pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) -> Refused {
-    let route = exchange.route_name();
     let excluded: SmallVec<[Exclusion; 8]> = plan
         .considered
         .iter()
@@ -141,36 +158,68 @@ pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) ->
             .with_param(refusal.field.clone())
             .with_code(UNSUPPORTED_PARAMETER);
     }
+    let route = exchange.route_name();
+    let first = plan.considered.first().map(|one| ModelId(one.id));
+    let asked = match (exchange.route, first) {
+        (RouteOf::Pinned, Some(model)) => Asked {
+            name: &exchange.snapshot.deployment(model).name,
+            pinned: true,
+        },
+        _ => Asked {
+            name: route,
+            pinned: false,
+        },
+    };
     if excluded.len() < plan.considered.len() {
-        let message = format!("no candidate of `{route}` is strong enough for this request");
+        let message = asked.lacks(
+            "is strong enough for this request",
+            "is not strong enough for this request",
+        );
         return Refused::new(ErrorKind::Unsupported, message).with_code("no_adequate_model");
     }
+    of_exclusions(exchange, &asked, &excluded)
+}
+
+/// Why nothing may be tried where every candidate is ruled out.
+fn of_exclusions(exchange: &Exchange, asked: &Asked<'_>, excluded: &[Exclusion]) -> Refused {
     let has = |wanted: Exclusion| excluded.contains(&wanted);
     if has(Exclusion::ContextWindow) {
-        let message = format!("the conversation is too long for every candidate of `{route}`");
+        let whom = if asked.pinned {
+            ""
+        } else {
+            "every candidate of "
+        };
+        let message = format!("the conversation is too long for {whom}`{}`", asked.name);
         return Refused::new(ErrorKind::ContextLength, message).with_param("messages");
     }
     if has(Exclusion::OutputLimit) {
-        let message = format!("no candidate of `{route}` gives answers that long");
+        let message = asked.lacks("gives answers that long", "gives no answers that long");
         return Refused::new(ErrorKind::BadRequest, message).with_param("max_completion_tokens");
     }
-    if let Some(Exclusion::Feature(feature)) = excluded
-        .iter()
-        .find(|exclusion| matches!(exclusion, Exclusion::Feature(_)))
-    {
+    let lacked = excluded.iter().find_map(|exclusion| match exclusion {
+        Exclusion::Feature(feature) => Some(*feature),
+        _ => None,
+    });
+    if let Some(feature) = lacked {
         let message = format!(
-            "no candidate of `{route}` has the feature {}",
+            "{} the feature {}",
+            asked.lacks("has", "does not have"),
             feature.as_str()
         );
-        return Refused::new(ErrorKind::Unsupported, message).with_code("unsupported_feature");
+        let mut refused = Refused::new(ErrorKind::Unsupported, message);
+        refused.param = field_of(feature, exchange.dialect).map(str::to_owned);
+        return refused.with_code("unsupported_feature");
     }
     if has(Exclusion::MaxCost) {
-        let message = format!("this request would cost more than `{route}` allows");
+        let message = format!("this request would cost more than `{}` allows", asked.name);
         return Refused::new(ErrorKind::Unsupported, message).with_code("max_cost_exceeded");
     }
     if has(Exclusion::Unpriced) && exchange.service != ServiceTier::Standard {
-        let tier = exchange.service.as_str();
-        let message = format!("no candidate of `{route}` has a price for the tier `{tier}`");
+        let message = format!(
+            "{} price for the tier `{}`",
+            asked.lacks("has a", "has no"),
+            exchange.service.as_str()
+        );
         return Refused::new(ErrorKind::Unsupported, message)
             .with_param("service_tier")
             .with_code(UNSUPPORTED_PARAMETER);
@@ -179,15 +228,37 @@ pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) ->
         .iter()
         .map(|exclusion| exclusion.as_str())
         .collect();
+    let unusable = if asked.pinned {
+        format!("`{}` cannot be used", asked.name)
+    } else {
+        format!("no model of `{}` can be used", asked.name)
+    };
     let mut refused = Refused::new(
         ErrorKind::Unavailable,
-        format!("no model of `{route}` can be used; the gateway's request log says why"),
+        format!("{unusable}; the gateway's request log says why"),
     );
     refused.detail = Some(format!(
         "every candidate is ruled out: {}",
         words.join(", ")
     ));
     refused
+}
+
+/// The client's field that asks for a feature, where one does.
+fn field_of(feature: Feature, dialect: Dialect) -> Option<&'static str> {
+    let responses = dialect == Dialect::OpenAiResponses;
+    match feature {
+        Feature::Tools => Some("tools"),
+        Feature::Streaming => Some("stream"),
+        Feature::JsonSchema => Some(match dialect {
+            Dialect::AnthropicMessages => "output_config.format",
+            _ if responses => "text.format",
+            _ => "response_format",
+        }),
+        Feature::Vision | Feature::Pdf | Feature::Audio if responses => Some("input"),
+        Feature::Vision | Feature::Pdf | Feature::Audio => Some("messages"),
+        _ => None,
+    }
 }
 
 /// Why every attempt failed. The last error decides the kind; a caller's own error is shown in the
@@ -204,7 +275,7 @@ pub(crate) fn of_attempts(
     // That a request could not be written for one model says little once another was asked.
     let asked = tried.iter().rev();
     let mut asked = asked.filter(|(_, error)| error.kind != ErrorKind::Unsupported);
-    let Some((_, last)) = asked.next().or(tried.last()) else {
+    let Some((model, last)) = asked.next().or(tried.last()) else {
         return Refused::new(ErrorKind::Internal, "nothing was tried");
     };
     let message = if is_callers(last.kind) {
@@ -224,8 +295,9 @@ pub(crate) fn of_attempts(
     refused.retry_after_ms = last.retry_after_ms;
     if is_callers(last.kind) {
         refused.param.clone_from(&last.param);
-        if !has_own_code(last.kind) {
-            refused.code.clone_from(&last.code);
+        let own = last.kind == ErrorKind::Unsupported;
+        if own || !has_own_code(last.kind) && speaks_openai(&exchange.snapshot, *model) {
+            refused.code = last.code.clone().filter(|code| is_word(code));
         }
     }
     refused
@@ -238,6 +310,23 @@ fn has_own_code(kind: ErrorKind) -> bool {
         kind,
         ErrorKind::ContextLength | ErrorKind::ContentFilter | ErrorKind::UpstreamModelNotFound
     )
+}
+
+/// Whether the codes of a model's provider can be words of the vocabulary that OpenAI's clients know.
+fn speaks_openai(snapshot: &Snapshot, model: ModelId) -> bool {
+    matches!(
+        snapshot.policy.model(model).target.wire,
+        WireFormat::OpenAiChat | WireFormat::OpenAiResponses
+    )
+}
+
+/// Whether a code is written as OpenAI writes its own (`invalid_value`). Servers of its format also
+/// send numbers, statuses and names of other APIs (`1500`, `InvalidParameter`).
+fn is_word(code: &str) -> bool {
+    code.starts_with(|first: char| first.is_ascii_lowercase())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// Whether an error is about the request itself, so that the provider's words help the caller.

@@ -190,7 +190,19 @@ fn kind_of(described: &Described) -> Option<ErrorKind> {
     let code = described.code.as_deref().and_then(kind_of_code);
     let named = code.or_else(|| described.kind.as_deref().and_then(kind_of_code));
     // Only then the words: they are the weakest sign.
-    named.or_else(|| says_context_length(&described.message).then_some(ErrorKind::ContextLength))
+    named
+        .or_else(|| says_context_length(&described.message).then_some(ErrorKind::ContextLength))
+        .or_else(|| {
+            says_unknown_model(&described.message).then_some(ErrorKind::UpstreamModelNotFound)
+        })
+}
+
+/// Whether a server's words say that it has no such model, where it has no code for it: "Invalid
+/// model: NAME" with 400 and the code 1500 (Mistral), "Model Not Exist" with 400 and
+/// `invalid_request_error` (DeepSeek).
+fn says_unknown_model(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.starts_with("invalid model: ") || message.starts_with("model not exist")
 }
 
 /// The kind of an error code or type. `None` where the status says it better.
@@ -212,7 +224,7 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
         | "authentication_error"
         | "permission_error"
         | "invalid_authentication_error" => ErrorKind::UpstreamAuth,
-        "model_not_found" | "ModelNotFound" => ErrorKind::UpstreamModelNotFound,
+        "model_not_found" | "ModelNotFound" | "invalid_model" => ErrorKind::UpstreamModelNotFound,
         "rate_limit_exceeded"
         | "rate_limit_error"
         | "limit_requests"

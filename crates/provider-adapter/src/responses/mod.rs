@@ -53,7 +53,14 @@ const PATH: &str = "/responses";
 const REDACTED: &str = "redacted:";
 
 /// As [`crate::carry`]'s hints: fields of this dialect alone that change nothing in what is asked.
-pub(crate) const HINTS: [&str; 3] = ["text.verbosity", "truncation", "reasoning.context"];
+///
+/// `max_tool_calls` limits the calls of built-in tools, which are refused by themselves.
+pub(crate) const HINTS: [&str; 4] = [
+    "text.verbosity",
+    "truncation",
+    "reasoning.context",
+    "max_tool_calls",
+];
 
 /// The word of this dialect for a field of OpenAI's chat completions.
 pub(crate) fn named(chat: &'static str) -> &'static str {

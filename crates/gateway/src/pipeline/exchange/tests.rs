@@ -3,11 +3,12 @@ use std::io;
 use steelyard_policy::{KeyReference, Provider, Sources};
 use steelyard_provider_adapter::openai;
 use steelyard_router::Scorer;
+use steelyard_types::ProviderError;
 
 use super::*;
 use crate::clock::Clock;
 use crate::meter::Meter;
-use crate::pipeline::refusal::of_plan;
+use crate::pipeline::refusal::{of_attempts, of_plan};
 use crate::pipeline::stream::ClientStream;
 use crate::pipeline::{decide, weigh};
 use crate::request_log::RequestLog;
@@ -52,14 +53,26 @@ impl KeySource for NoKeys {
     }
 }
 
+struct AnyKey;
+
+impl KeySource for AnyKey {
+    fn read(&self, _: &Provider, _: &KeyReference) -> Result<String, String> {
+        Ok("key".to_owned())
+    }
+}
+
 /// A request to the route `auto` whose strongest candidate is `large`.
 fn exchange() -> Exchange {
+    exchange_under(POLICY, PRICES, &NoKeys)
+}
+
+fn exchange_under(policy_text: &str, prices_text: &str, keys: &dyn KeySource) -> Exchange {
     install_tls();
     let policy = steelyard_policy::load(&Sources {
         policy_name: "policy.yaml",
-        policy_text: POLICY,
+        policy_text,
         prices_name: "prices.yaml",
-        prices_text: PRICES,
+        prices_text,
     })
     .expect("the policy is valid");
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
@@ -67,7 +80,7 @@ fn exchange() -> Exchange {
     let lost = meter.lost_lines().clone();
     let (log, _writer) = RequestLog::start(io::sink(), lost).expect("a thread starts");
     let runtime = Runtime::new(clock, meter, log, 1);
-    let snapshot = Snapshot::compile(policy, &NoKeys, &runtime).expect("it can be in force");
+    let snapshot = Snapshot::compile(policy, keys, &runtime).expect("it can be in force");
     let mut exchange = Exchange::begin(
         Arc::new(runtime),
         Arc::new(snapshot),
@@ -214,4 +227,83 @@ fn a_tier_without_a_price_is_refused_by_name() {
         Some("service_tier"),
         "{refused:?}"
     );
+}
+
+const TIERS: &str = "\
+providers:
+  acme: { kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1' }
+  deaf: { kind: cohere, base_url: 'http://127.0.0.1:9', key: { env: DEAF_KEY } }
+models:
+  small: { provider: deaf, capability: 0.4, context_window: 1000, max_output_tokens: 100, price: small }
+  large: { provider: acme, capability: 0.9, context_window: 1000, max_output_tokens: 100, price: large }
+routes:
+  auto: { candidates: [small, large] }
+";
+
+const TIERED_PRICES: &str = "\
+prices:
+  small: { rates: [{ input: 0.001, output: 0.002 }] }
+  large:
+    rates:
+      - { input: 0.01, output: 0.02 }
+      - { service: flex, input: 0.005, output: 0.01 }
+";
+
+#[test]
+fn a_provider_that_is_not_told_of_a_tier_is_priced_at_its_ordinary_one() {
+    let mut exchange = exchange_under(TIERS, TIERED_PRICES, &AnyKey);
+    let body =
+        br#"{"model":"auto","service_tier":"flex","messages":[{"role":"user","content":"Hi"}]}"#;
+    let request = openai::parse_chat_request(body).expect("the request is valid");
+    let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
+    exchange.service = demand.service;
+    let selection = exchange.snapshot.resolve("auto").expect("it is a route");
+    let decision = decide(&exchange.snapshot, selection, &request, &mut demand);
+    assert_eq!(decision.plan.ladder.len(), 2, "{:?}", decision.plan);
+    exchange.untold_of_tier = decision.untold_of_tier();
+    assert_eq!(*exchange.untold_of_tier, [SMALL]);
+    exchange.attempting(SMALL);
+    exchange.attempt_ended(None, Bill::Used(Some(USAGE)));
+    assert_eq!(exchange.cost(), Some(NanoUsd(20)), "the ordinary price");
+    assert_eq!(
+        exchange.strongest_cost(),
+        Some(NanoUsd(100)),
+        "half of the ordinary price"
+    );
+}
+
+#[test]
+fn a_pinned_model_is_named_where_it_lacks_something() {
+    let mut exchange = exchange();
+    exchange.routed(RouteOf::Pinned);
+    let body = br#"{"model":"large","messages":[{"role":"user","content":[
+        {"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}"#;
+    let request = openai::parse_chat_request(body).expect("the request is valid");
+    let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
+    let selection = exchange.snapshot.resolve("large").expect("it is a model");
+    let decision = decide(&exchange.snapshot, selection, &request, &mut demand);
+    let refused = of_plan(&exchange, &decision.plan, &decision.refusals);
+    assert_eq!(
+        refused.message, "`large` does not have the feature vision",
+        "{refused:?}"
+    );
+    assert_eq!(refused.param.as_deref(), Some("messages"), "{refused:?}");
+}
+
+#[test]
+fn only_codes_of_openais_vocabulary_are_passed_on() {
+    let exchange = exchange_under(TIERS, TIERED_PRICES, &AnyKey);
+    let code = |model, code: &str| {
+        let mut error = ProviderError::new(ErrorKind::BadRequest, "no");
+        error.code = Some(code.to_owned());
+        of_attempts(&exchange, smallvec::smallvec![(model, error)]).code
+    };
+    assert_eq!(
+        code(LARGE, "invalid_value").as_deref(),
+        Some("invalid_value")
+    );
+    for foreign in ["1500", "400", "INVALID_ARGUMENT", "InvalidParameter"] {
+        assert_eq!(code(LARGE, foreign), None, "{foreign}");
+    }
+    assert_eq!(code(SMALL, "invalid_value"), None, "another format's word");
 }

@@ -219,3 +219,20 @@ fn a_status_is_finer_than_a_word_for_any_failure() {
         assert_eq!(anthropic.decode_error(&head, body).kind, kind, "{status}");
     }
 }
+
+#[test]
+fn a_model_that_the_server_does_not_know_is_not_the_callers_fault() {
+    for body in [
+        r#"{"object":"error","message":"Invalid model: m","type":"invalid_model","param":null,"code":"1500"}"#,
+        r#"{"object":"error","message":"Invalid model: m","code":"1500"}"#,
+        r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error","param":null,"code":"invalid_request_error"}}"#,
+    ] {
+        assert_eq!(
+            error(400, body).kind,
+            ErrorKind::UpstreamModelNotFound,
+            "{body}"
+        );
+    }
+    let other = r#"{"object":"error","message":"Invalid model parameters","code":"1500"}"#;
+    assert_eq!(error(400, other).kind, ErrorKind::BadRequest);
+}

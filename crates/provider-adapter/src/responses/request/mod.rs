@@ -179,11 +179,11 @@ fn field<'a>(
 }
 
 /// Whether a field without a word in the neutral form says what its absence says too, after OpenAI's
-/// reference. `max_tool_calls` limits the calls of built-in tools, which are refused by themselves.
+/// reference.
 fn is_default(name: &str, value: &str) -> bool {
     matches!(
         (name, value),
-        ("store" | "background", "false") | ("truncation", "\"disabled\"") | ("max_tool_calls", _)
+        ("store" | "background", "false") | ("truncation", "\"disabled\"")
     )
 }
 

@@ -233,7 +233,7 @@ fn what_says_nothing_is_not_in_the_way() {
         r#""store":false,"truncation":"disabled","service_tier":"auto","metadata":{ },
            "text":{"format":{"type":"text"},"verbosity":"medium"},"tools":[],"tool_choice":null,
            "reasoning":{"effort":null,"summary":"auto","context":"auto"},"user":null,"top_p":null,
-           "include":["reasoning.encrypted_content"],"max_tool_calls":3,"prompt":null,
+           "include":["reasoning.encrypted_content"],"max_tool_calls":null,"prompt":null,
            "stream_options":{"include_obfuscation":false},"top_logprobs":0"#,
     );
     let request = parse_responses_request(silent.as_bytes()).unwrap();
@@ -258,6 +258,7 @@ fn what_has_meaning_is_never_overlooked() {
         (r#""truncation":"auto""#, "truncation"),
         (r#""prompt":{"id":"pmpt_1"}"#, "prompt"),
         (r#""prompt_cache_key":"k""#, "prompt_cache_key"),
+        (r#""max_tool_calls":3"#, "max_tool_calls"),
         (r#""something_new":0"#, "something_new"),
         (r#""text":{"verbosity":"low"}"#, "text.verbosity"),
         (r#""text":{"format":{"type":"grammar"}}"#, "text.format"),
