@@ -210,7 +210,7 @@ fn words_beside_results_do_not_end_the_current_turn() {
 
 #[test]
 fn thoughts_return_only_in_the_signature_of_their_call() {
-    let lost = |thinking: &serde_json::Value, id: &str| {
+    let lost = |thinking: &Value, id: &str| {
         let body = json!({"model": "auto", "max_tokens": 9, "messages": [
             {"role": "user", "content": "Look."},
             {"role": "assistant", "content": [

@@ -138,13 +138,13 @@ fn thinking_is_told_in_the_models_way() {
     let medium = json!({"effort": "medium"});
 
     let budget = json!({"thinking": enabled});
-    let expected = (adaptive.clone(), medium.clone(), true);
+    let expected = (adaptive.clone(), medium, true);
     assert_eq!(thinks_as(&budget, &reasons, newer), expected);
-    let expected = (enabled.clone(), Value::Null, false);
+    let expected = (enabled, Value::Null, false);
     assert_eq!(thinks_as(&budget, &reasons, older), expected);
 
     let wish = json!({"thinking": adaptive, "output_config": {"effort": "low"}});
-    let expected = (adaptive.clone(), json!({"effort": "low"}), false);
+    let expected = (adaptive, json!({"effort": "low"}), false);
     assert_eq!(thinks_as(&wish, &reasons, newer), expected);
     let low = json!({"type": "enabled", "budget_tokens": 2_048});
     assert_eq!(thinks_as(&wish, &reasons, older), (low, Value::Null, true));

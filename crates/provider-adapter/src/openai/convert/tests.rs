@@ -444,10 +444,10 @@ fn proofs_return_to_the_server_that_gave_them() {
 #[test]
 fn documents_that_cannot_be_carried_are_told_why() {
     let target = Target {
-        upstream: std::sync::Arc::from("m"),
-        wire: steelyard_types::WireFormat::OpenAiChat,
+        upstream: Arc::from("m"),
+        wire: WireFormat::OpenAiChat,
         profile: WireProfile::OPENAI,
-        features: steelyard_types::FeatureSet::EMPTY,
+        features: FeatureSet::EMPTY,
         facts: steelyard_types::ModelFacts::default(),
         max_output_tokens: 0,
     };
@@ -468,8 +468,8 @@ fn documents_that_cannot_be_carried_are_told_why() {
         let body = format!(
             r#"{{"model":"a","max_tokens":7,"messages":[{{"role":"user","content":[{{"type":"document","source":{source}}}]}}]}}"#
         );
-        let request = crate::messages::parse_messages_request(body.as_bytes()).unwrap();
-        let refusal = super::carries(&request, &target).unwrap_err();
+        let request = parse_messages_request(body.as_bytes()).unwrap();
+        let refusal = carries(&request, &target).unwrap_err();
         assert_eq!(refusal.field, "messages[0].content[0]");
         assert_eq!(
             refusal.reason,
