@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no async. [`Scorer`] turns a request's text and [`Shape`] into a
 //! [`Score`]; the shipped weights are embedded in the binary. [`train`] fits such weights.
 
+pub mod eval;
 mod plan;
 mod scorer;
 mod tokens;
@@ -14,4 +15,4 @@ pub use plan::{
 };
 pub use scorer::{Score, ScoreInput, Scorer, Scratch, Shape};
 pub use tokens::estimate_tokens;
-pub use weights::{MAX_WEIGHTS_BYTES, WeightsError};
+pub use weights::{MAX_WEIGHTS_BYTES, ModelHead, WeightsError};

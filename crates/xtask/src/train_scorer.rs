@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use steelyard_router::train::{Dataset, Settings, Split, Trained, grade, train};
+use steelyard_router::train::{Dataset, Settings, Split, Trained, train, validate};
+use steelyard_router::eval::{PairPoint, grade_pair};
 use steelyard_router::{MAX_WEIGHTS_BYTES, ScoreInput, Scorer, Scratch, Shape};
 
 use crate::routing_data;
@@ -27,6 +28,14 @@ pub(crate) struct Args {
     /// Also measure the recipe on held-out folds (some minutes).
     #[arg(long)]
     grade: bool,
+    #[arg(long, default_value_t = 5)]
+    folds: u32,
+    #[arg(long, default_value = "")]
+    split: String,
+    #[arg(long, default_value_t = Settings::default().own_shrinkage)]
+    own: f32,
+    #[arg(long, default_value_t = Settings::default().gain_anchor_weight)]
+    anchor: f32,
     /// Seed of the order in which examples are visited.
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
@@ -43,6 +52,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let data = Dataset::new(&examples, &anchors);
     let settings = Settings {
         seed: args.seed,
+        own_shrinkage: args.own,
+        gain_anchor_weight: args.anchor,
         ..Settings::default()
     };
 
@@ -62,27 +73,41 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     )?;
     report(out, &trained)?;
     if args.grade {
+        let texts: Vec<&str> = examples.iter().map(|e| e.text.as_str()).collect();
         for (name, split) in [
-            ("questions held out (10 folds)", Split::Random { folds: 10 }),
-            ("whole tasks held out (14 folds)", Split::Task { folds: 14 }),
-            ("whole sources held out", Split::Source),
+            ("questions", Split::Random { folds: args.folds }),
+            ("sources", Split::Source),
+            ("tasks", Split::Task { folds: args.folds }),
         ] {
-            writeln!(
-                out,
-                "\n{name}\n{:<16} {:>7} {:>15} {:>7}",
-                "source", "prompts", "AUC", "length"
-            )?;
-            for grade in grade(&data, &settings, split, &mut progress) {
-                writeln!(
-                    out,
-                    "{:<16} {:>7} {:>7.3} ± {:.3} {:>7.3}  {}",
-                    grade.source,
-                    grade.prompts,
-                    grade.auc,
-                    grade.error,
-                    grade.length_auc,
-                    grade.models.join(", ")
-                )?;
+            if !args.split.is_empty() && args.split != name {
+                continue;
+            }
+            let found = validate(&data, &texts, &settings, split, &mut progress)?;
+            for (source, weak, strong) in PAIRS {
+                let mut lines = vec![Vec::new(); 3];
+                for (example, found) in examples.iter().zip(&found) {
+                    let Some(found) = found else { continue };
+                    let score = |name: &str| {
+                        let mut own = example.outcomes.iter();
+                        own.find(|o| o.model == name).map(|o| f64::from(o.score))
+                    };
+                    let chance = |name: &str| {
+                        let mut own = found.success.iter();
+                        own.find(|o| o.0 == name).map(|o| f64::from(o.1))
+                    };
+                    if let (true, Some(w), Some(s)) = (example.source == source, score(weak), score(strong)) {
+                        let orders = [
+                            f64::from(found.score.gain),
+                            chance(strong).unwrap_or(0.5) - chance(weak).unwrap_or(0.5),
+                            example.text.len() as f64,
+                        ];
+                        for (line, order) in lines.iter_mut().zip(orders) {
+                            line.push(PairPoint { order, weak: w, strong: s });
+                        }
+                    }
+                }
+                let apgr: Vec<f64> = lines.iter().map(|points| grade_pair(points).apgr).collect();
+                writeln!(out, "{name} {source} {} gain {:.3} own {:.3} length {:.3}", lines[0].len(), apgr[0], apgr[1], apgr[2])?;
             }
         }
     }
@@ -91,6 +116,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     Ok(())
 }
+
+const PAIRS: [(&str, &str, &str); 8] = [
+    ("routellm-mmlu", "mixtral-8x7b-instruct-v0.1", "gpt-4-1106-preview"),
+    ("routellm-gsm8k", "mixtral-8x7b-instruct-v0.1", "gpt-4-1106-preview"),
+    ("mmlu-pro", "gemini-1.5-flash-002", "gemini-1.5-pro-002"),
+    ("llmrouter", "qwen2.5-7b-instruct", "llama-3.1-nemotron-51b-instruct"),
+    ("zeroeval-gsm8k", "mixtral-8x7b-instruct-v0.1", "gpt-4o-2024-05-13"),
+    ("zeroeval-math-l5", "claude-3-haiku-20240307", "gpt-4o-2024-05-13"),
+    ("alpacaeval2", "mixtral-8x7b-instruct-v0.1", "gpt4_1106_preview"),
+    ("alpacaeval1", "vicuna-13b", "gpt4_1106_preview"),
+];
 
 fn progress(step: &str) {
     // On stderr, so that the tables can be kept without it.

@@ -24,7 +24,7 @@ const NUMBER: u64 = 0x6e75_6d62_6572_2300;
 
 /// Receives each distinct bucket once.
 pub(super) trait Sink {
-    fn bucket(&mut self, bucket: usize);
+    fn bucket(&mut self, bucket: u16);
 }
 
 /// What the reader is inside of.
@@ -82,8 +82,13 @@ impl<'a, S: Sink> Scan<'a, S> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             if byte.is_ascii() {
-                self.ascii(byte);
-                at += 1;
+                let class = CLASSES[usize::from(byte)];
+                if matches!(class, LOWER | UPPER) {
+                    at = self.word(bytes, at, class == UPPER);
+                } else {
+                    self.ascii(byte, class);
+                    at += 1;
+                }
             } else {
                 let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else {
                     return;
@@ -109,10 +114,8 @@ impl<'a, S: Sink> Scan<'a, S> {
     }
 
     #[inline]
-    fn ascii(&mut self, byte: u8) {
-        let class = CLASSES[usize::from(byte)];
+    fn ascii(&mut self, byte: u8, class: u8) {
         match class {
-            LOWER | UPPER => self.letter(byte, class == UPPER),
             DIGIT => self.digit(byte),
             SPACE => {
                 self.finish(byte);
@@ -123,16 +126,33 @@ impl<'a, S: Sink> Scan<'a, S> {
         }
     }
 
+    /// Reads the letters and digits from `at`, which is a letter, to their end; returns the end.
     #[inline]
-    fn letter(&mut self, byte: u8, capital: bool) {
+    fn word(&mut self, bytes: &[u8], at: usize, capital: bool) -> usize {
         if self.inside != Inside::Word {
-            self.finish(byte);
+            self.finish(bytes.get(at).copied().unwrap_or_default());
             self.visible();
             self.inside = Inside::Word;
             self.capital = capital;
         }
-        self.hash = step(self.hash, byte | 0x20);
-        self.length += 1;
+        let (mut hash, mut end, mut digits) = (self.hash, at, 0);
+        while let Some(&byte) = bytes.get(end) {
+            match CLASSES[usize::from(byte)] {
+                LOWER | UPPER => hash = step(hash, byte | 0x20),
+                DIGIT => {
+                    hash = step(hash, byte);
+                    digits += 1;
+                }
+                _ => break,
+            }
+            end += 1;
+        }
+        self.hash = hash;
+        self.length += u32::try_from(end - at).unwrap_or(u32::MAX);
+        if digits > 0 {
+            self.counts.add(Count::Digits, digits);
+        }
+        end
     }
 
     #[inline]
@@ -299,7 +319,8 @@ impl<'a, S: Sink> Scan<'a, S> {
     fn token(&mut self, hash: u64) {
         self.counts.tokens += 1;
         let bucket = bucket_of(hash);
-        let (word, bit) = (&mut self.seen[bucket / 64], 1_u64 << (bucket % 64));
+        let index = usize::from(bucket);
+        let (word, bit) = (&mut self.seen[index / 64 % SEEN_WORDS], 1_u64 << (index % 64));
         if *word & bit == 0 {
             *word |= bit;
             self.distinct += 1;
@@ -335,7 +356,11 @@ fn pair_hash(first: u64, second: u64) -> u64 {
 }
 
 #[inline]
-fn bucket_of(hash: u64) -> usize {
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the upper 14 bits of the product"
+)]
+fn bucket_of(hash: u64) -> u16 {
     let folded = hash ^ (hash >> 32);
-    (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as usize
+    (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as u16
 }
