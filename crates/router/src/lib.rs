@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no async. [`Scorer`] turns a request's text and [`Shape`] into a
 //! [`Score`]; the shipped weights are embedded in the binary. [`train`] fits such weights.
 
+mod calibrate;
 pub mod eval;
 mod plan;
 mod scorer;
@@ -10,6 +11,7 @@ mod tokens;
 pub mod train;
 mod weights;
 
+pub use calibrate::Placement;
 pub use plan::{
     Candidate, Considered, Demand, Exclusion, Plan, Reason, Terms, Verdict, WhenNoneAdequate, plan,
 };

@@ -14,7 +14,7 @@
 //! | counter weights of the named heads, interleaved | f32 × counters × 3 |
 //! | knots of the quantile map | f32 × knots |
 //! | self-tests | (u16 length, UTF-8, f32 complexity, f32 gain, u32 tokens) each |
-//! | models | (u16 length, UTF-8, u32 outcomes, f32 capability, f32 constant, f32 × topics) each |
+//! | models | (u16 length, UTF-8, u32 outcomes, f32 capability, constant and prior, f32 × topics) each |
 //! | FNV-1a of everything before | u64 |
 
 use thiserror::Error;
@@ -121,7 +121,7 @@ pub(crate) struct WordRow(pub(crate) [i8; LANES]);
 pub(crate) struct BinRow(pub(crate) [i16; LANES]);
 
 /// The head of one model whose outcomes the weights were fitted on:
-/// `P(success) = sigmoid(constant - difficulty + topics · directions)`.
+/// `P(success) = sigmoid(constant - prior * difficulty + topics · directions)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelHead {
     /// The model, as the data names it.
@@ -131,6 +131,8 @@ pub struct ModelHead {
     /// Its place on the complexity scale, were that all that is known of it.
     pub capability: f32,
     pub(crate) constant: f32,
+    /// Part of the shared difficulty.
+    pub(crate) prior: f32,
     pub(crate) directions: [f32; TOPICS],
 }
 
@@ -140,7 +142,7 @@ impl ModelHead {
     pub fn success(&self, score: &Score) -> f32 {
         let topics = self.directions.iter().zip(score.place.topics);
         let own: f32 = topics.map(|(direction, topic)| direction * topic).sum();
-        let chance = sigmoid(self.constant - score.place.difficulty + own);
+        let chance = sigmoid(self.constant - self.prior * score.place.difficulty + own);
         if chance.is_finite() { chance } else { 0.5 }
     }
 }
@@ -324,7 +326,7 @@ impl Weights {
         for model in &self.models {
             put_text(&mut out, &model.name);
             out.extend(model.outcomes.to_le_bytes());
-            put_floats(&mut out, &[model.capability, model.constant]);
+            put_floats(&mut out, &[model.capability, model.constant, model.prior]);
             put_floats(&mut out, &model.directions);
         }
         out.extend(fnv1a(&out).to_le_bytes());
@@ -386,6 +388,7 @@ impl Reader<'_> {
             outcomes: self.u32()?,
             capability: self.finite("capability")?,
             constant: self.finite("constant of a model")?,
+            prior: self.finite("prior of a model")?,
             directions: self.floats("direction of a model")?,
         })
     }

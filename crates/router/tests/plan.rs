@@ -53,6 +53,7 @@ fn demand(complexity: f32) -> Demand {
 
 const TERMS: Terms = Terms {
     threshold: 0.5,
+    delta: None,
     otherwise: WhenNoneAdequate::Strongest,
     max_cost: None,
 };
@@ -271,7 +272,7 @@ proptest! {
         };
         let otherwise =
             if refuse { WhenNoneAdequate::Refuse } else { WhenNoneAdequate::Strongest };
-        let terms = Terms { threshold, otherwise, max_cost: max_cost.map(NanoUsd) };
+        let terms = Terms { threshold, delta: None, otherwise, max_cost: max_cost.map(NanoUsd) };
         let plan = planned(&candidates, &demand, &terms);
 
         prop_assert_eq!(plan.considered.len(), candidates.len());

@@ -34,6 +34,10 @@ pub(crate) struct Args {
     split: String,
     #[arg(long, default_value_t = Settings::default().own_shrinkage)]
     own: f32,
+    #[arg(long, default_value_t = Settings::default().own_prior)]
+    prior: f32,
+    #[arg(long, default_value_t = Settings::default().sharing)]
+    sharing: f64,
     #[arg(long, default_value_t = Settings::default().gain_anchor_weight)]
     anchor: f32,
     /// Seed of the order in which examples are visited.
@@ -53,6 +57,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let settings = Settings {
         seed: args.seed,
         own_shrinkage: args.own,
+        own_prior: args.prior,
+        sharing: args.sharing,
         gain_anchor_weight: args.anchor,
         ..Settings::default()
     };

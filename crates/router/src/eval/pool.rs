@@ -3,6 +3,8 @@
 pub struct Choice {
     /// Forecast of the score.
     pub forecast: f64,
+    /// Forecast of the cost.
+    pub expected_cost: f64,
     /// Cost of the call, in any unit.
     pub cost: f64,
     /// Score of the answer, in [0, 1].
@@ -41,7 +43,7 @@ pub struct PoolGrade {
 }
 
 /// Exchange rates that are tried, over six decades around the cost of the best model.
-const RATES: u32 = 241;
+const RATES: u32 = 121;
 
 /// Grades a pool; `None` without prompts or models.
 #[must_use]
@@ -59,8 +61,8 @@ pub fn grade_pool(rows: &[PoolRow]) -> Option<PoolGrade> {
         by_score.then(singles[*b].cost.total_cmp(&singles[*a].cost))
     })?;
     let unit = 1.0 / singles[best].cost.max(1e-12);
-    let curve = sweep(rows, unit, |choice| choice.forecast);
-    let oracle = sweep(rows, unit, |choice| choice.score);
+    let curve = sweep(rows, unit, |choice| (choice.forecast, choice.expected_cost));
+    let oracle = sweep(rows, unit, |choice| (choice.score, choice.cost));
     let mixing = hull(singles.clone());
     let (low, high) = (mixing.first()?.cost, singles[best].cost);
     let over = |points: &[CurvePoint]| area(points, low, high);
@@ -82,7 +84,7 @@ pub fn grade_pool(rows: &[PoolRow]) -> Option<PoolGrade> {
 }
 
 /// The curve of "largest forecast less rate times cost", over all rates.
-fn sweep(rows: &[PoolRow], unit: f64, value: impl Fn(&Choice) -> f64) -> Vec<CurvePoint> {
+fn sweep(rows: &[PoolRow], unit: f64, forecast: impl Fn(&Choice) -> (f64, f64)) -> Vec<CurvePoint> {
     let mut points: Vec<CurvePoint> = (0..RATES)
         .map(|step| {
             let rate = match step {
@@ -92,7 +94,10 @@ fn sweep(rows: &[PoolRow], unit: f64, value: impl Fn(&Choice) -> f64) -> Vec<Cur
             let (mut cost, mut score) = (0.0, 0.0);
             for row in rows {
                 let chosen = row.iter().max_by(|a, b| {
-                    let worth = |choice: &Choice| value(choice) - rate * choice.cost;
+                    let worth = |choice: &Choice| {
+                        let (score, cost) = forecast(choice);
+                        score - rate * cost
+                    };
                     worth(a).total_cmp(&worth(b)).then(b.cost.total_cmp(&a.cost))
                 });
                 if let Some(chosen) = chosen {
@@ -180,11 +185,13 @@ mod tests {
             .map(|index| {
                 let cheap = Choice {
                     forecast: known(index),
+                    expected_cost: 1.0,
                     cost: 1.0,
                     score: f64::from(u8::from(index % 2 == 0)),
                 };
                 let dear = Choice {
                     forecast: 1.0,
+                    expected_cost: 10.0,
                     cost: 10.0,
                     score: 1.0,
                 };

@@ -254,6 +254,11 @@ impl Scorer {
         &self.weights.version
     }
 
+    /// Slope of the success probability over capability less complexity.
+    pub(crate) fn slope(&self) -> f32 {
+        self.weights.slope
+    }
+
     /// Chance that a model's answer is good enough: a Rasch model on the quantile scale, with the
     /// slope fitted on recorded outcomes. 0.5 where capability equals complexity; in [0, 1] and
     /// finite whatever the arguments are (not-a-number counts as 0).

@@ -30,6 +30,9 @@ pub use validate::{Validated, validate};
 
 use fit::Fitted;
 
+/// Prompts whose difficulty and answer length were judged by hand, as JSON lines.
+pub const ANCHORS: &str = include_str!("../../data/anchors.jsonl");
+
 /// What the fit may be told. [`Settings::default`] is what the shipped weights are fitted with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -60,6 +63,9 @@ pub struct Settings {
     pub gain_anchor_weight: f32,
     /// Part of the shared difficulty that a model's own head starts from.
     pub own_prior: f32,
+    /// Of many models measured on the same prompts each counts for the topics as their number to
+    /// the power of minus this.
+    pub sharing: f64,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
     /// Sources that are graded but never fitted, by prefix of their name.
@@ -86,6 +92,7 @@ impl Default for Settings {
             gain_difficulty: 0.5,
             gain_anchor_weight: 3.0,
             own_prior: 1.0,
+            sharing: 0.5,
             seed: 1,
             // Its licence is non-commercial.
             validation_only: vec!["alpacaeval".to_owned()],

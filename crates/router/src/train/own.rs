@@ -39,7 +39,7 @@ pub(super) fn weights(
     let groups = own_heads(data, settings, base, &used);
     progress("topics");
     let mut packed = Packed::new();
-    let models = stand_on_topics(data, base, &used, &groups, &mut packed);
+    let models = stand_on_topics(data, settings, base, &used, &groups, &mut packed);
     progress("gain");
     let gain = gain_head(data, settings, base, &used, &mut packed);
     let mut biases = [0.0; HEADS];
@@ -160,6 +160,7 @@ fn own_group(
 /// Replaces the heads by directions in the space of the topics, which the words and levels span.
 fn stand_on_topics(
     data: &Dataset,
+    settings: &Settings,
     base: &Base<'_>,
     used: &[usize],
     groups: &[Group],
@@ -174,7 +175,7 @@ fn stand_on_topics(
                 .filter(|other| alike(data, used, group, other))
                 .map(|other| other.models.len())
                 .sum();
-            let importance = 1.0 / (alike.max(1) as f64).sqrt();
+            let importance = (alike.max(1) as f64).powf(-settings.sharing);
             (0..group.models.len()).map(move |lane| (group, lane, importance))
         })
         .collect();
@@ -225,6 +226,7 @@ fn stand_on_topics(
                 outcomes: known.map_or(0, |known| known.outcomes),
                 capability: known.map_or(0.0, |known| known.capability),
                 constant: group.linear.constant[*lane],
+                prior: settings.own_prior,
                 directions: along,
             }
         })
