@@ -253,9 +253,7 @@ fn ladder(
         (true, _) => Reason::StrongestAvailable,
     };
     let mut weaker: Rungs<'_> = match otherwise {
-        WhenNoneAdequate::BestValue | WhenNoneAdequate::Strongest => {
-            of(Verdict::TooWeak).collect()
-        }
+        WhenNoneAdequate::BestValue | WhenNoneAdequate::Strongest => of(Verdict::TooWeak).collect(),
         WhenNoneAdequate::Refuse => Rungs::new(),
     };
     let dearest = weaker.iter().filter_map(|one| one.expected_cost).max();

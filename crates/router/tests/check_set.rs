@@ -64,7 +64,7 @@ fn ranks(values: &[f32]) -> Vec<f32> {
 #[test]
 fn hard_prompts_rank_above_easy_ones() {
     let pairs = pairs();
-    assert_eq!(pairs.len(), 40);
+    assert_eq!(pairs.len(), 200);
     let (english, chinese) = (
         area(&pairs, |pair| pair.english),
         area(&pairs, |pair| pair.chinese),

@@ -48,7 +48,9 @@ pub fn grade_pair(points: &[PairPoint]) -> PairGrade {
         .windows(2)
         .map(|pair| f64::midpoint(pair[0], pair[1]) / STEPS as f64)
         .sum();
-    let better = points.iter().map(|point| (point.order, point.strong > point.weak + 0.5));
+    let better = points
+        .iter()
+        .map(|point| (point.order, point.strong > point.weak + 0.5));
     PairGrade {
         apgr: share(area),
         cpt50: calls_for(&captured, 0.5),
@@ -145,7 +147,10 @@ pub fn bootstrap<T: Copy>(
     values.sort_by(f64::total_cmp);
     let at = |permille: usize| {
         let last = values.len().saturating_sub(1);
-        values.get(last * permille / 1000).copied().unwrap_or(f64::NAN)
+        values
+            .get(last * permille / 1000)
+            .copied()
+            .unwrap_or(f64::NAN)
     };
     Interval {
         low: at(25),

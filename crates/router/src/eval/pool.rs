@@ -98,7 +98,9 @@ fn sweep(rows: &[PoolRow], unit: f64, forecast: impl Fn(&Choice) -> (f64, f64)) 
                         let (score, cost) = forecast(choice);
                         score - rate * cost
                     };
-                    worth(a).total_cmp(&worth(b)).then(b.cost.total_cmp(&a.cost))
+                    worth(a)
+                        .total_cmp(&worth(b))
+                        .then(b.cost.total_cmp(&a.cost))
                 });
                 if let Some(chosen) = chosen {
                     cost += chosen.cost;
@@ -139,7 +141,10 @@ fn hull(mut points: Vec<CurvePoint>) -> Vec<CurvePoint> {
 /// The best score for at most a cost: a curve may be mixed too, so its hull counts.
 fn score_at(hull: &[CurvePoint], cost: f64) -> f64 {
     let after = hull.partition_point(|point| point.cost <= cost);
-    match (after.checked_sub(1).and_then(|index| hull.get(index)), hull.get(after)) {
+    match (
+        after.checked_sub(1).and_then(|index| hull.get(index)),
+        hull.get(after),
+    ) {
         (Some(low), Some(high)) => {
             low.score + (high.score - low.score) * (cost - low.cost) / (high.cost - low.cost)
         }
@@ -208,7 +213,11 @@ mod tests {
         // All the score for half cheap and half dear calls: 5.5 of 10; at 98 % a little less.
         assert!(grade.saved_98.0 > 0.45, "{:?}", grade.saved_98);
         // Mixing pays 9 for half the score, so 2 % less score is 0.36 cheaper.
-        assert!((grade.saved_98.1 - 0.036).abs() < 1e-9, "{:?}", grade.saved_98);
+        assert!(
+            (grade.saved_98.1 - 0.036).abs() < 1e-9,
+            "{:?}",
+            grade.saved_98
+        );
     }
 
     #[test]

@@ -320,7 +320,10 @@ impl<'a, S: Sink> Scan<'a, S> {
         self.counts.tokens += 1;
         let bucket = bucket_of(hash);
         let index = usize::from(bucket);
-        let (word, bit) = (&mut self.seen[index / 64 % SEEN_WORDS], 1_u64 << (index % 64));
+        let (word, bit) = (
+            &mut self.seen[index / 64 % SEEN_WORDS],
+            1_u64 << (index % 64),
+        );
         if *word & bit == 0 {
             *word |= bit;
             self.distinct += 1;

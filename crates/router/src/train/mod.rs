@@ -91,8 +91,8 @@ impl Default for Settings {
             gain_words: 0.5,
             gain_difficulty: 0.5,
             gain_anchor_weight: 3.0,
-            own_prior: 1.0,
-            sharing: 0.5,
+            own_prior: 0.5,
+            sharing: 0.25,
             seed: 1,
             // Its licence is non-commercial.
             validation_only: vec!["alpacaeval".to_owned()],

@@ -7,9 +7,7 @@ use super::fit::may_fit;
 use super::pack::Packed;
 use super::solve::{LANES, Linear, Loss, Row, solve};
 use super::{Base, Settings, topics};
-use crate::scorer::{
-    BINS, BUCKETS, COUNTERS, HEADS, Head, NAMED_HEADS, TOPICS, sigmoid,
-};
+use crate::scorer::{BINS, BUCKETS, COUNTERS, HEADS, Head, NAMED_HEADS, TOPICS, sigmoid};
 use crate::weights::{ModelHead, Weights};
 
 /// A model with fewer outcomes has no head of its own.
@@ -186,7 +184,10 @@ fn stand_on_topics(
     let mut products = vec![vec![0.0_f64; lanes.len()]; lanes.len()];
     let mut values = vec![0.0_f64; lanes.len()];
     for index in used {
-        let weight = 1.0 / sources.get(data.samples[*index].source.as_str()).unwrap_or(&1.0);
+        let weight = 1.0
+            / sources
+                .get(data.samples[*index].source.as_str())
+                .unwrap_or(&1.0);
         for (value, (group, lane, importance)) in values.iter_mut().zip(&lanes) {
             *value = f64::from(group.own[*index][*lane]) * importance;
         }
@@ -216,7 +217,11 @@ fn stand_on_topics(
         .enumerate()
         .map(|(position, (group, lane, importance))| {
             let name = &data.models[group.models[*lane]];
-            let known = base.success.capabilities.iter().find(|one| one.model == *name);
+            let known = base
+                .success
+                .capabilities
+                .iter()
+                .find(|one| one.model == *name);
             let mut along = [0.0_f32; TOPICS];
             for (along, direction) in along.iter_mut().zip(&directions) {
                 *along = to_f32(direction[position] / importance);
@@ -260,7 +265,12 @@ fn gain_of(sample: &Sample, pair: (usize, usize)) -> Option<f32> {
     let Target::Outcomes(outcomes) = &sample.target else {
         return None;
     };
-    let score = |model| outcomes.iter().find(|(one, ..)| *one == model).map(|(_, score, _)| *score);
+    let score = |model| {
+        outcomes
+            .iter()
+            .find(|(one, ..)| *one == model)
+            .map(|(_, score, _)| *score)
+    };
     Some(score(pair.1)? - score(pair.0)?)
 }
 
@@ -314,7 +324,12 @@ fn gain_head(
             });
         }
     }
-    let linear = solve(&rows, Loss::Squared, settings.gain_shrinkage, settings.gain_words);
+    let linear = solve(
+        &rows,
+        Loss::Squared,
+        settings.gain_shrinkage,
+        settings.gain_words,
+    );
     let predicted: Vec<f32> = rows[..graded]
         .iter()
         .map(|row| linear.predict(row.features)[0])

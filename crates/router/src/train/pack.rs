@@ -32,7 +32,9 @@ impl Packed {
         let squares: f32 = words.iter().map(|weight| weight * weight).sum();
         let used = words.iter().filter(|weight| weight.abs() > 0.0).count();
         let spread = (squares / used.max(1) as f32).sqrt();
-        let largest = words.iter().fold(0.0_f32, |most, weight| most.max(weight.abs()));
+        let largest = words
+            .iter()
+            .fold(0.0_f32, |most, weight| most.max(weight.abs()));
         let scale = largest.min(WIDEST * spread).max(1e-9) / 127.0;
         self.word_scales[head] = scale;
         for (row, weight) in self.words.iter_mut().zip(words) {

@@ -141,16 +141,24 @@ pub(super) fn solve(rows: &[Row<'_>], loss: Loss, shrinkage: f32, word: f32) -> 
             *ahead = next + carry * (next - *current);
             *current = next;
         };
-        for ((ahead, current), gradient) in
-            ahead.rows().zip(current.rows()).zip(gradient.rows())
-        {
+        for ((ahead, current), gradient) in ahead.rows().zip(current.rows()).zip(gradient.rows()) {
             for lane in 0..LANES {
-                move_on(&mut ahead[lane], &mut current[lane], gradient[lane], shrinkage);
+                move_on(
+                    &mut ahead[lane],
+                    &mut current[lane],
+                    gradient[lane],
+                    shrinkage,
+                );
             }
         }
         for lane in 0..LANES {
             let constant = &mut ahead.constant[lane];
-            move_on(constant, &mut current.constant[lane], gradient.constant[lane], 0.0);
+            move_on(
+                constant,
+                &mut current.constant[lane],
+                gradient.constant[lane],
+                0.0,
+            );
         }
         momentum = next_momentum;
     }

@@ -20,7 +20,12 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE")]
     outcomes: PathBuf,
     /// The policy whose models they are
-    #[arg(long, short, value_name = "FILE", default_value = "config/steelyard.yaml")]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        default_value = "config/steelyard.yaml"
+    )]
     config: PathBuf,
     /// The weights, instead of those that ship
     #[arg(long, value_name = "FILE")]
@@ -43,7 +48,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     lines(open(&args.outcomes)?, |number, line| {
         let read = line.map_err(anyhow::Error::msg).and_then(|line| {
             let line: Line = serde_json::from_str(line)?;
-            ensure!((0.0..=1.0).contains(&line.score), "`score` is not between 0 and 1");
+            ensure!(
+                (0.0..=1.0).contains(&line.score),
+                "`score` is not between 0 and 1"
+            );
             Ok(line)
         });
         let line = read.with_context(|| format!("line {number} of the outcomes"))?;
@@ -52,19 +60,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             shape: Shape::default(),
         };
         let complexity = scorer.score(&input, &mut scratch).complexity;
-        by_model.entry(line.model).or_default().push((complexity, line.score));
+        by_model
+            .entry(line.model)
+            .or_default()
+            .push((complexity, line.score));
         Ok(())
     })?;
-    say(&format!("# Placed by {}, for review.\nmodels:", scorer.version()));
+    say(&format!(
+        "# Placed by {}, for review.\nmodels:",
+        scorer.version()
+    ));
     let mut placed = 0_usize;
     for (model, outcomes) in &by_model {
         let Some(known) = policy.models.iter().find(|known| *known.name == **model) else {
-            tell(&format!("{model}: no such model in {}", args.config.display()));
+            tell(&format!(
+                "{model}: no such model in {}",
+                args.config.display()
+            ));
             continue;
         };
         if outcomes.len() < LEAST_OUTCOMES {
             let count = outcomes.len();
-            tell(&format!("{model}: {count} outcomes, at least {LEAST_OUTCOMES} are needed"));
+            tell(&format!(
+                "{model}: {count} outcomes, at least {LEAST_OUTCOMES} are needed"
+            ));
             continue;
         }
         let place = scorer.place(outcomes);
@@ -77,7 +96,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             known.capability,
             doubts(width, place.auc, mean),
         ));
-        say(&format!("    capability: {:.2}\n    capability_basis: calibrated", place.capability));
+        say(&format!(
+            "    capability: {:.2}\n    capability_basis: calibrated",
+            place.capability
+        ));
         placed += 1;
     }
     ensure!(placed > 0, "no model could be placed");

@@ -35,7 +35,10 @@ pub(super) fn lines(
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read = input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
+        let read = input
+            .by_ref()
+            .take(MAX_LINE_BYTES)
+            .read_until(b'\n', &mut line)?;
         if read == 0 {
             break;
         }
@@ -91,7 +94,11 @@ pub(super) fn examples(paths: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
             name.ends_with(".jsonl.gz") || name.ends_with(".jsonl")
         });
         inside.sort();
-        ensure!(!inside.is_empty(), "no *.jsonl.gz or *.jsonl in {}", path.display());
+        ensure!(
+            !inside.is_empty(),
+            "no *.jsonl.gz or *.jsonl in {}",
+            path.display()
+        );
         files.extend(inside);
     }
     let mut examples = Vec::new();
@@ -118,9 +125,15 @@ fn source_name(path: &Path) -> String {
 
 fn example(line: &str, source: &str) -> anyhow::Result<Example> {
     let value: Value = serde_json::from_str(line)?;
-    let text = value.get("prompt").and_then(Value::as_str).context("no prompt")?;
+    let text = value
+        .get("prompt")
+        .and_then(Value::as_str)
+        .context("no prompt")?;
     let task = value.get("task").and_then(Value::as_str).unwrap_or(source);
-    let outcomes = value.get("outcomes").and_then(Value::as_object).context("no outcomes")?;
+    let outcomes = value
+        .get("outcomes")
+        .and_then(Value::as_object)
+        .context("no outcomes")?;
     let outcomes = outcomes
         .iter()
         .map(|(model, outcome)| {
@@ -166,7 +179,10 @@ pub(super) fn anchors(path: Option<&Path>) -> anyhow::Result<Vec<Anchor>> {
         .map(|(index, line)| {
             let line: Line = serde_json::from_str(line)
                 .with_context(|| format!("line {} of the anchors", index + 1))?;
-            ensure!((1..=5).contains(&line.level), "an anchor's level must be 1 to 5");
+            ensure!(
+                (1..=5).contains(&line.level),
+                "an anchor's level must be 1 to 5"
+            );
             Ok(Anchor {
                 text: line.prompt,
                 level: line.level,

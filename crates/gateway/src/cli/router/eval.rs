@@ -91,8 +91,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         })
         .collect();
     let options = Options {
-        pairs: args.pair.iter().map(|pair| pair_of(pair)).collect::<anyhow::Result<_>>()?,
-        prices: args.price.iter().map(|price| price_of(price)).collect::<anyhow::Result<_>>()?,
+        pairs: args
+            .pair
+            .iter()
+            .map(|pair| pair_of(pair))
+            .collect::<anyhow::Result<_>>()?,
+        prices: args
+            .price
+            .iter()
+            .map(|price| price_of(price))
+            .collect::<anyhow::Result<_>>()?,
         samples: args.samples,
         plot: args.plot.clone(),
     };
@@ -114,8 +122,12 @@ fn price_of(text: &str) -> anyhow::Result<(String, (f64, f64))> {
         let price: (f64, f64) = (input.parse().ok()?, output.parse().ok()?);
         Some((model.to_owned(), price))
     };
-    let (model, price) = read().with_context(|| format!("{text}: a price is MODEL=INPUT/OUTPUT"))?;
-    ensure!(price.0 >= 0.0 && price.1 >= 0.0, "{text}: a price is not negative");
+    let (model, price) =
+        read().with_context(|| format!("{text}: a price is MODEL=INPUT/OUTPUT"))?;
+    ensure!(
+        price.0 >= 0.0 && price.1 >= 0.0,
+        "{text}: a price is not negative"
+    );
     Ok((model, price))
 }
 
@@ -128,7 +140,10 @@ pub(super) fn report(
     let mut sources: BTreeMap<&str, Vec<(&Example, &Forecast)>> = BTreeMap::new();
     for (example, forecast) in recorded.iter().zip(forecasts) {
         if let Some(forecast) = forecast {
-            sources.entry(&example.source).or_default().push((example, forecast));
+            sources
+                .entry(&example.source)
+                .or_default()
+                .push((example, forecast));
         }
     }
     let mut diagrams = Vec::new();
@@ -176,11 +191,16 @@ fn models_of(rows: &[(&Example, &Forecast)]) -> Vec<(String, f64)> {
 
 fn score_of(example: &Example, model: &str) -> Option<f64> {
     let mut outcomes = example.outcomes.iter();
-    outcomes.find(|outcome| outcome.model == model).map(|outcome| f64::from(outcome.score))
+    outcomes
+        .find(|outcome| outcome.model == model)
+        .map(|outcome| f64::from(outcome.score))
 }
 
 /// How a pair's prompts can be ordered.
-type Order<'a> = (&'a str, Box<dyn Fn(&Example, &Forecast) -> Option<f64> + 'a>);
+type Order<'a> = (
+    &'a str,
+    Box<dyn Fn(&Example, &Forecast) -> Option<f64> + 'a>,
+);
 
 fn report_pair(
     source: &str,
@@ -197,9 +217,18 @@ fn report_pair(
                 Some(f64::from(known(forecast, strong)? - known(forecast, weak)?))
             }),
         ),
-        ("gain", Box::new(|_, forecast| Some(f64::from(forecast.gain)))),
-        ("complexity", Box::new(|_, forecast| Some(f64::from(forecast.complexity)))),
-        ("length alone", Box::new(|example, _| Some(example.text.len() as f64))),
+        (
+            "gain",
+            Box::new(|_, forecast| Some(f64::from(forecast.gain))),
+        ),
+        (
+            "complexity",
+            Box::new(|_, forecast| Some(f64::from(forecast.complexity))),
+        ),
+        (
+            "length alone",
+            Box::new(|example, _| Some(example.text.len() as f64)),
+        ),
     ];
     let mut curves = Vec::new();
     let mut printed = false;
@@ -226,7 +255,12 @@ fn report_pair(
             ));
             printed = true;
         }
-        let PairGrade { apgr, cpt50, cpt80, auc } = grade_pair(&points);
+        let PairGrade {
+            apgr,
+            cpt50,
+            cpt80,
+            auc,
+        } = grade_pair(&points);
         let interval = bootstrap(&points, samples, 1, |points| grade_pair(points).apgr);
         say(&format!(
             "  {name:<14} {auc:>6.3} {apgr:>6.3} {:>7.3} .. {:>5.3} {:>7.1}% {:>7.1}%",
@@ -285,21 +319,33 @@ fn report_pool(
     let models: Vec<&str> = models.iter().map(|(model, _)| model.as_str()).collect();
     let prices: Vec<(f64, f64)> = models
         .iter()
-        .map(|model| options.prices.get(*model).copied().unwrap_or_else(|| usual_price(model)))
+        .map(|model| {
+            options
+                .prices
+                .get(*model)
+                .copied()
+                .unwrap_or_else(|| usual_price(model))
+        })
         .collect();
     let lengths = mean_tokens(rows, &models);
     let pool: Vec<PoolRow> = rows
         .iter()
         .filter_map(|row| pool_row(row, &models, &prices, &lengths))
         .collect();
-    let Some(grade) = grade_pool(&pool) else { return };
+    let Some(grade) = grade_pool(&pool) else {
+        return;
+    };
     let borrowed: Vec<&PoolRow> = pool.iter().collect();
     let ratio = bootstrap(&borrowed, (options.samples / 10).max(20), 1, |drawn| {
         let drawn: Vec<PoolRow> = drawn.iter().map(|row| (*row).clone()).collect();
         grade_pool(&drawn).map_or(f64::NAN, |grade| grade.saved_98.0)
     });
     let best = models[grade.best.0];
-    say(&format!("  pool of {} models, {} prompts; best single {best}", models.len(), pool.len()));
+    say(&format!(
+        "  pool of {} models, {} prompts; best single {best}",
+        models.len(),
+        pool.len()
+    ));
     say(&format!(
         "  area between random mixing (0) and the oracle (1): {:.3}",
         grade.area
@@ -309,7 +355,11 @@ fn report_pool(
         ("95", grade.saved_95, None),
     ] {
         let interval = interval.map_or(String::new(), |interval| {
-            format!(" (95 %: {:.1} .. {:.1})", 100.0 * interval.low, 100.0 * interval.high)
+            format!(
+                " (95 %: {:.1} .. {:.1})",
+                100.0 * interval.low,
+                100.0 * interval.high
+            )
         });
         say(&format!(
             "  saved at {name} % of its quality: {:.1} %{interval}, random mixing {:.1} %, {:.2} times",
@@ -321,7 +371,10 @@ fn report_pool(
     let curve = |name: &str, colour, points: &[steelyard_router::eval::CurvePoint]| Curve {
         name: name.to_owned(),
         colour,
-        points: points.iter().map(|point| (point.cost, point.score)).collect(),
+        points: points
+            .iter()
+            .map(|point| (point.cost, point.score))
+            .collect(),
     };
     diagrams.push(Diagram {
         title: format!("{source}: pool of {} models", models.len()),
@@ -341,8 +394,14 @@ fn mean_tokens(rows: &[(&Example, &Forecast)], models: &[&str]) -> Vec<f64> {
         let known = known.filter(|outcome| outcome.model == **model);
         let (sum, count) = known
             .filter_map(|outcome| outcome.output_tokens)
-            .fold((0.0, 0.0), |(sum, count), tokens| (sum + f64::from(tokens), count + 1.0));
-        if count > 0.0 { sum / count } else { USUAL_TOKENS }
+            .fold((0.0, 0.0), |(sum, count), tokens| {
+                (sum + f64::from(tokens), count + 1.0)
+            });
+        if count > 0.0 {
+            sum / count
+        } else {
+            USUAL_TOKENS
+        }
     };
     models.iter().map(mean).collect()
 }
@@ -358,7 +417,10 @@ fn pool_row(
         .iter()
         .zip(prices.iter().zip(lengths))
         .map(|(model, ((input_price, output_price), length))| {
-            let outcome = example.outcomes.iter().find(|outcome| outcome.model == **model)?;
+            let outcome = example
+                .outcomes
+                .iter()
+                .find(|outcome| outcome.model == **model)?;
             let output = outcome.output_tokens.map_or(*length, f64::from);
             Some(Choice {
                 forecast: f64::from(*forecast.success.get(*model)?),
@@ -374,7 +436,11 @@ fn pool_row(
 /// families that do not say their size, otherwise two cents per billion parameters for both.
 fn usual_price(model: &str) -> (f64, f64) {
     if model.contains("gemini") {
-        return if model.contains("flash") { (0.075, 0.3) } else { (1.25, 5.0) };
+        return if model.contains("flash") {
+            (0.075, 0.3)
+        } else {
+            (1.25, 5.0)
+        };
     }
     let size = billions(model).unwrap_or(50.0);
     (0.02 * size, 0.02 * size)
@@ -402,13 +468,21 @@ fn report_calibration(rows: &[(&Example, &Forecast)]) {
                 forecasts.push((f64::from(*chance), f64::from(outcome.score)));
             }
             if let Some(tokens) = outcome.output_tokens.filter(|tokens| *tokens >= 1.0) {
-                lengths.push((f64::from(forecast.expected_output_tokens), f64::from(tokens)));
+                lengths.push((
+                    f64::from(forecast.expected_output_tokens),
+                    f64::from(tokens),
+                ));
             }
         }
     }
     if !forecasts.is_empty() {
-        let area = auc(forecasts.iter().map(|(chance, score)| (*chance, *score >= 0.5)));
-        let brier: f64 = forecasts.iter().map(|(chance, score)| (chance - score).powi(2)).sum();
+        let area = auc(forecasts
+            .iter()
+            .map(|(chance, score)| (*chance, *score >= 0.5)));
+        let brier: f64 = forecasts
+            .iter()
+            .map(|(chance, score)| (chance - score).powi(2))
+            .sum();
         say(&format!(
             "  chances of {} answers: calibration error {:.3}, AUC {area:.3}, Brier {:.3}",
             forecasts.len(),
@@ -433,8 +507,18 @@ fn token_errors(lengths: &mut [(f64, f64)]) -> Option<(f64, f64)> {
     };
     let median = middle(&mut lengths.iter().map(|(_, actual)| *actual).collect())?;
     let error = |forecast: f64, actual: f64| (forecast - actual).abs() / actual;
-    let own = middle(&mut lengths.iter().map(|(own, actual)| error(*own, *actual)).collect())?;
-    let flat = middle(&mut lengths.iter().map(|(_, actual)| error(median, *actual)).collect())?;
+    let own = middle(
+        &mut lengths
+            .iter()
+            .map(|(own, actual)| error(*own, *actual))
+            .collect(),
+    )?;
+    let flat = middle(
+        &mut lengths
+            .iter()
+            .map(|(_, actual)| error(median, *actual))
+            .collect(),
+    )?;
     Some((own, flat))
 }
 
@@ -451,7 +535,10 @@ mod tests {
 
     #[test]
     fn options_are_read_or_refused() {
-        assert_eq!(price_of("a=b=0.1/2").expect("a price"), ("a=b".to_owned(), (0.1, 2.0)));
+        assert_eq!(
+            price_of("a=b=0.1/2").expect("a price"),
+            ("a=b".to_owned(), (0.1, 2.0))
+        );
         assert!(price_of("a=1").is_err() && price_of("a=-1/2").is_err());
         assert!(pair_of("weak").is_err());
     }

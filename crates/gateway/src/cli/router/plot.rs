@@ -90,7 +90,9 @@ fn draw(out: &mut String, diagram: &Diagram, top: f64) {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -109,7 +111,10 @@ mod tests {
                 points: vec![(0.0, 0.5), (2.0, 0.9)],
             }],
         }]);
-        assert!(picture.contains("points=\"56.0,304.0 464.0,56.0\""), "{picture}");
+        assert!(
+            picture.contains("points=\"56.0,304.0 464.0,56.0\""),
+            "{picture}"
+        );
         assert!(picture.contains("a &lt; b"));
     }
 }

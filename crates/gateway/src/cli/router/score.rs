@@ -91,7 +91,9 @@ fn asked<'a>(name: &'a str, scorer: &'a Scorer) -> anyhow::Result<(&'a str, Aske
         Some((_, near)) => bail!(
             "the weights do not know {name:?} (nearest: {near}); give its place as {name}=CAPABILITY"
         ),
-        None => bail!("the weights know no models; give the place of {name:?} as {name}=CAPABILITY"),
+        None => {
+            bail!("the weights know no models; give the place of {name:?} as {name}=CAPABILITY")
+        }
     }
 }
 
@@ -102,7 +104,10 @@ fn answer(line: &str, scorer: &Scorer, models: &[(&str, Asked<'_>)]) -> anyhow::
         let Value::String(prompt) = prompt else {
             bail!("`prompt` is not a text");
         };
-        line.insert("messages".to_owned(), json!([{ "role": "user", "content": prompt }]));
+        line.insert(
+            "messages".to_owned(),
+            json!([{ "role": "user", "content": prompt }]),
+        );
     } else if !line.contains_key("messages") {
         bail!("neither `prompt` nor `messages`");
     }

@@ -48,13 +48,19 @@ enum By {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recorded = examples(&args.data)?;
     let anchors = anchors(args.anchors.as_deref())?;
-    tell(&format!("{} prompts, {} anchors", recorded.len(), anchors.len()));
+    tell(&format!(
+        "{} prompts, {} anchors",
+        recorded.len(),
+        anchors.len()
+    ));
     let data = Dataset::new(&recorded, &anchors);
     let mut settings = Settings {
         seed: args.seed,
         ..Settings::default()
     };
-    settings.validation_only.extend(args.without.iter().cloned());
+    settings
+        .validation_only
+        .extend(args.without.iter().cloned());
     let mut progress = |step: &str| tell(&format!("  {step}"));
     let trained = train(&data, &settings, &args.name, &mut progress)?;
     ensure!(
@@ -65,13 +71,23 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Scorer::from_bytes(&trained.bytes).context("the new weights do not load")?;
     std::fs::write(&args.out, &trained.bytes)
         .with_context(|| format!("cannot write {}", args.out.display()))?;
-    say(&format!("wrote {}, {} bytes", args.out.display(), trained.bytes.len()));
-    say(&format!("slope of the success probability: {:.2}", trained.slope));
+    say(&format!(
+        "wrote {}, {} bytes",
+        args.out.display(),
+        trained.bytes.len()
+    ));
+    say(&format!(
+        "slope of the success probability: {:.2}",
+        trained.slope
+    ));
     let [recorded_share, judged_share] = trained.tokens_explained;
     say(&format!(
         "variance of log output tokens explained: recorded {recorded_share:.2}, anchors {judged_share:.2}"
     ));
-    say(&format!("\n{:<36} {:>10} {:>9}", "model", "capability", "outcomes"));
+    say(&format!(
+        "\n{:<36} {:>10} {:>9}",
+        "model", "capability", "outcomes"
+    ));
     for model in &trained.capabilities {
         let (name, capability, outcomes) = (&model.model, model.capability, model.outcomes);
         say(&format!("{name:<36} {capability:>10.2} {outcomes:>9}"));
@@ -95,7 +111,10 @@ fn held_out(
     settings: &Settings,
     split: Split,
 ) -> anyhow::Result<Vec<Option<Forecast>>> {
-    let texts: Vec<&str> = recorded.iter().map(|example| example.text.as_str()).collect();
+    let texts: Vec<&str> = recorded
+        .iter()
+        .map(|example| example.text.as_str())
+        .collect();
     let mut progress = |step: &str| tell(&format!("  {step}"));
     let validated = validate(data, &texts, settings, split, &mut progress)?;
     let forecasts = validated.into_iter().map(|validated| {
