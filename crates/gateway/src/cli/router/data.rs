@@ -226,3 +226,39 @@ impl Weights {
 pub(super) fn tell(line: &str) {
     eprintln!("{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_numbered_and_bounded() {
+        let long = "x".repeat(usize::try_from(MAX_LINE_BYTES).unwrap() + 10);
+        let text = format!("one\n\n{long}\nfour");
+        let mut seen = Vec::new();
+        lines(Box::new(std::io::Cursor::new(text.into_bytes())), |number, line| {
+            seen.push((number, line.map(str::to_owned)));
+            Ok(())
+        })
+        .unwrap();
+        let too_long = Err("the line is longer than 16 MiB");
+        assert_eq!(
+            seen,
+            [(1, Ok("one".to_owned())), (3, too_long), (4, Ok("four".to_owned()))]
+        );
+    }
+
+    #[test]
+    fn a_recorded_outcome_is_read() {
+        let line = r#"{"prompt":"Hi","task":"t","outcomes":{"m":{"score":0.5,"output_tokens":7}}}"#;
+        let read = example(line, "source").unwrap();
+        assert_eq!((read.text.as_str(), read.outcomes.len()), ("Hi", 1));
+        assert_eq!(read.outcomes[0].output_tokens, Some(7.0));
+        assert!(example(r#"{"prompt":"Hi","outcomes":{"m":{}}}"#, "source").is_err());
+    }
+
+    #[test]
+    fn the_anchors_that_ship_are_read() {
+        assert!(anchors(None).unwrap().len() >= 200);
+    }
+}

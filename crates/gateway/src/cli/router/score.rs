@@ -140,3 +140,56 @@ fn chances(score: &Score, scorer: &Scorer, models: &[(&str, Asked<'_>)]) -> Map<
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(line: &str) -> Value {
+        let scorer = Scorer::shipped();
+        let models = ["gpt-4-1106-preview", "mine=0.9"].map(|name| asked(name, scorer).unwrap());
+        serde_json::from_str(&answer(line, scorer, &models).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_prompt_and_the_same_message_score_alike() {
+        let prompt = answered(r#"{"id":"a","prompt":"Prove it."}"#);
+        let message = answered(r#"{"id":"a","messages":[{"role":"user","content":"Prove it."}]}"#);
+        assert_eq!(prompt, message);
+        assert_eq!(prompt["id"], "a");
+        for chance in [&prompt["score"], &prompt["success"]["mine"]] {
+            assert!((0.0..=1.0).contains(&chance.as_f64().unwrap()), "{prompt}");
+        }
+        assert!(prompt["success"]["gpt-4-1106-preview"].as_f64().unwrap() > 0.0);
+    }
+
+    #[test]
+    fn the_shape_counts_and_a_long_history_does_not_replace_the_question() {
+        let question = r#"{"role":"user","content":"Thanks!"}"#;
+        let alone = answered(&format!(r#"{{"messages":[{question}]}}"#));
+        let history = format!(
+            r#"{{"role":"user","content":"{}"}},{{"role":"assistant","content":"Done."}}"#,
+            "Prove the theorem rigorously. ".repeat(200)
+        );
+        let after = answered(&format!(r#"{{"messages":[{history},{question}]}}"#));
+        let difference = after["score"].as_f64().unwrap() - alone["score"].as_f64().unwrap();
+        assert!((0.0..0.15).contains(&difference), "{difference}");
+        let tools = r#""tools":[{"type":"function","function":{"name":"now"}}]"#;
+        let with_tools = answered(&format!(r#"{{"messages":[{question}],{tools}}}"#));
+        assert!(with_tools["score"].as_f64() > alone["score"].as_f64());
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        for (line, why) in [
+            ("nonsense", "not a JSON object"),
+            (r#"{"id":1}"#, "neither `prompt` nor `messages`"),
+            (r#"{"prompt":7}"#, "`prompt` is not a text"),
+        ] {
+            let error = answer(line, Scorer::shipped(), &[]).unwrap_err();
+            assert!(format!("{error:#}").contains(why), "{error:#}");
+        }
+        let unknown = asked("gpt-4-1106", Scorer::shipped()).err().unwrap();
+        assert!(unknown.to_string().contains("gpt-4-1106-preview"), "{unknown}");
+    }
+}
