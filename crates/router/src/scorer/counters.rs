@@ -1,5 +1,7 @@
 //! The counters: what a text contains, apart from its words.
 
+use std::sync::LazyLock;
+
 use super::cues::CUES;
 
 /// What is counted while reading. A cue's counter follows at `Count::SIMPLE + cue`.
@@ -219,20 +221,13 @@ pub(crate) fn counter_names() -> impl Iterator<Item = String> {
         .chain(DERIVED.iter().map(ToString::to_string))
 }
 
-/// ln(1 + n), from a table for the usual small counts.
+/// ln(1 + n), from a table for the usual counts.
 #[inline]
 fn log1p(count: u32) -> f32 {
-    const SMALL: [f32; 8] = [
-        0.0,
-        std::f32::consts::LN_2,
-        1.098_612_3,
-        1.386_294_4,
-        1.609_438,
-        1.791_759_5,
-        1.945_910_1,
-        2.079_441_5,
-    ];
-    match SMALL.get(count as usize) {
+    static LOGS: LazyLock<Vec<f32>> =
+        LazyLock::new(|| (0..TABLE).map(|count| (1.0 + count as f32).ln()).collect());
+    const TABLE: u32 = 4096;
+    match LOGS.get(count as usize) {
         Some(log) => *log,
         None => (1.0 + count as f32).ln(),
     }

@@ -40,7 +40,7 @@ pub(crate) const LANES: usize = 32;
 
 /// Version of the feature definitions: raised whenever the same text gives other features, so
 /// that a weights file never meets features that it was not fitted on.
-pub(crate) const FEATURES_VERSION: u32 = 2;
+pub(crate) const FEATURES_VERSION: u32 = 3;
 
 /// Position of a head in the interleaved weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,8 +213,8 @@ impl Scorer {
         let mut levels = [0_i32; LANES];
         scanned.counts.levels(|first, level| {
             if let Some(row) = self.weights.bins.get(first + level) {
-                for (sum, weight) in levels.iter_mut().zip(&row.0) {
-                    *sum += i32::from(*weight);
+                for (sum, weight) in levels.iter_mut().zip(row.0) {
+                    *sum += i32::from(weight);
                 }
             }
         });
