@@ -103,7 +103,10 @@ fn translated_pairs_rank_alike() {
     };
     let spearman = product(&english, &chinese)
         / (product(&english, &english) * product(&chinese, &chinese)).sqrt();
-    println!("Spearman of {} translated pairs: {spearman:.3}", pairs.len());
+    println!(
+        "Spearman of {} translated pairs: {spearman:.3}",
+        pairs.len()
+    );
     assert!(spearman > 0.8, "Spearman: {spearman}");
 }
 

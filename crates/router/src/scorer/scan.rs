@@ -361,10 +361,6 @@ fn pair_hash(first: u64, second: u64) -> u64 {
 }
 
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the upper 14 bits of the product"
-)]
 fn bucket_of(hash: u64) -> u16 {
     let folded = hash ^ (hash >> 32);
     (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as u16

@@ -52,10 +52,12 @@ fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize)
             sine * row[p] + cosine * row[q],
         );
     }
-    for column in 0..matrix.len() {
-        let (a, b) = (matrix[p][column], matrix[q][column]);
-        matrix[p][column] = cosine * a - sine * b;
-        matrix[q][column] = sine * a + cosine * b;
+    // `p` comes before `q`.
+    let (above, below) = matrix.split_at_mut(q);
+    if let (Some(upper), Some(lower)) = (above.get_mut(p), below.first_mut()) {
+        for (a, b) in upper.iter_mut().zip(lower) {
+            (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
+        }
     }
     for row in vectors.iter_mut() {
         (row[p], row[q]) = (

@@ -236,15 +236,22 @@ mod tests {
         let long = "x".repeat(usize::try_from(MAX_LINE_BYTES).unwrap() + 10);
         let text = format!("one\n\n{long}\nfour");
         let mut seen = Vec::new();
-        lines(Box::new(std::io::Cursor::new(text.into_bytes())), |number, line| {
-            seen.push((number, line.map(str::to_owned)));
-            Ok(())
-        })
+        lines(
+            Box::new(std::io::Cursor::new(text.into_bytes())),
+            |number, line| {
+                seen.push((number, line.map(str::to_owned)));
+                Ok(())
+            },
+        )
         .unwrap();
         let too_long = Err("the line is longer than 16 MiB");
         assert_eq!(
             seen,
-            [(1, Ok("one".to_owned())), (3, too_long), (4, Ok("four".to_owned()))]
+            [
+                (1, Ok("one".to_owned())),
+                (3, too_long),
+                (4, Ok("four".to_owned()))
+            ]
         );
     }
 

@@ -190,6 +190,9 @@ mod tests {
             assert!(format!("{error:#}").contains(why), "{error:#}");
         }
         let unknown = asked("gpt-4-1106", Scorer::shipped()).err().unwrap();
-        assert!(unknown.to_string().contains("gpt-4-1106-preview"), "{unknown}");
+        assert!(
+            unknown.to_string().contains("gpt-4-1106-preview"),
+            "{unknown}"
+        );
     }
 }
