@@ -14,6 +14,8 @@ pub struct Route {
     pub candidates: Vec<ModelId>,
     /// Least success probability that makes a model adequate, in [0, 1].
     pub threshold: f32,
+    /// Most by which its success probability may lie below the best candidate's, in [0, 1].
+    pub delta: Option<f32>,
     /// What happens when no candidate is adequate.
     pub otherwise: Otherwise,
     /// When the next of the ladder is tried.
@@ -33,6 +35,8 @@ pub struct Route {
 /// What happens when no candidate is adequate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Otherwise {
+    /// The candidate with the best value is used: chance of success less what its cost is worth.
+    BestValue,
     /// The strongest allowed candidate is used.
     Strongest,
     /// The request is refused.

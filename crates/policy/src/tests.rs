@@ -176,3 +176,20 @@ fn the_price_book_is_named_by_the_policy() {
     assert_eq!(prices_path("prices: [1]"), None);
     assert_eq!(prices_path("a: ["), None);
 }
+
+#[test]
+fn a_route_says_what_happens_when_none_is_adequate() {
+    let route = |words: &str| {
+        let text = POLICY.replace("    otherwise: refuse\n", words);
+        let policy = load_texts(&text, PRICES).unwrap();
+        let Some(Selection::Route(auto)) = policy.resolve("auto") else {
+            panic!("no route")
+        };
+        policy.route(auto).clone()
+    };
+    assert_eq!(route("").otherwise, Otherwise::BestValue);
+    assert_eq!(route("").delta, None);
+    let strongest = route("    otherwise: strongest\n    delta: 0.05\n");
+    assert_eq!(strongest.otherwise, Otherwise::Strongest);
+    assert_eq!(strongest.delta, Some(0.05));
+}

@@ -3,15 +3,18 @@
 //! Pure: no I/O, no clock, no async. [`Scorer`] turns a request's text and [`Shape`] into a
 //! [`Score`]; the shipped weights are embedded in the binary. [`train`] fits such weights.
 
+mod calibrate;
+pub mod eval;
 mod plan;
 mod scorer;
 mod tokens;
 pub mod train;
 mod weights;
 
+pub use calibrate::Placement;
 pub use plan::{
     Candidate, Considered, Demand, Exclusion, Plan, Reason, Terms, Verdict, WhenNoneAdequate, plan,
 };
 pub use scorer::{Score, ScoreInput, Scorer, Scratch, Shape};
 pub use tokens::estimate_tokens;
-pub use weights::{MAX_WEIGHTS_BYTES, WeightsError};
+pub use weights::{MAX_WEIGHTS_BYTES, ModelHead, WeightsError};

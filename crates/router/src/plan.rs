@@ -55,6 +55,8 @@ pub struct Demand {
 pub struct Terms {
     /// Least success probability, in [0, 1].
     pub threshold: f32,
+    /// Most by which the success probability may lie below the best candidate's, in [0, 1].
+    pub delta: Option<f32>,
     /// What happens when no candidate reaches it.
     pub otherwise: WhenNoneAdequate,
     /// Most that a request may be expected to cost.
@@ -64,6 +66,9 @@ pub struct Terms {
 /// What happens when no candidate is adequate, or all adequate ones have failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenNoneAdequate {
+    /// The best value is tried, then the next best: the success probability less what the
+    /// candidate's share of the dearest one's cost is worth.
+    BestValue,
     /// The strongest that is allowed is tried, then the next strongest.
     Strongest,
     /// The request is refused.
@@ -113,6 +118,8 @@ impl Exclusion {
 pub enum Reason {
     /// The cheapest of the adequate models.
     CheapestAdequate,
+    /// No model is adequate, so the one with the best value is used.
+    BestValue,
     /// No model is adequate, so the strongest is used.
     StrongestAvailable,
     /// The client named the model.
@@ -123,8 +130,9 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::CheapestAdequate,
+        Self::BestValue,
         Self::StrongestAvailable,
         Self::Pinned,
         Self::Cached,
@@ -135,6 +143,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CheapestAdequate => "cheapest_adequate",
+            Self::BestValue => "best_value",
             Self::StrongestAvailable => "strongest_available",
             Self::Pinned => "pinned",
             Self::Cached => "cached",
@@ -194,8 +203,8 @@ impl Plan {
 /// Orders the candidates for a request.
 ///
 /// The adequate ones come first, by expected cost (of two that cost the same the stronger one, then
-/// the one that the route names first). When none is left, a route that says
-/// [`WhenNoneAdequate::Strongest`] goes on with the others, strongest first. A candidate that fails
+/// the one that the route names first). When none is left, the others follow, in the order that
+/// [`Terms::otherwise`] says, or not at all. A candidate that fails
 /// a hard requirement is never in the ladder.
 #[must_use]
 pub fn plan<'a>(
@@ -204,10 +213,13 @@ pub fn plan<'a>(
     terms: &Terms,
     scorer: &Scorer,
 ) -> Plan {
-    let considered: SmallVec<[Considered; INLINE_CANDIDATES]> = candidates
+    let mut considered: SmallVec<[Considered; INLINE_CANDIDATES]> = candidates
         .into_iter()
         .map(|candidate| consider(&candidate, demand, terms, scorer))
         .collect();
+    if let Some(delta) = terms.delta {
+        keep_near_the_best(&mut considered, delta);
+    }
     let (ladder, reason) = ladder(&considered, terms.otherwise);
     let strongest = considered
         .iter()
@@ -237,22 +249,57 @@ fn ladder(
         let by_cost = a.expected_cost.cmp(&b.expected_cost);
         by_cost.then(b.capability.total_cmp(&a.capability))
     });
-    let reason = match adequate.is_empty() {
-        true => Reason::StrongestAvailable,
-        false => Reason::CheapestAdequate,
+    let reason = match (adequate.is_empty(), otherwise) {
+        (false, _) => Reason::CheapestAdequate,
+        (true, WhenNoneAdequate::BestValue) => Reason::BestValue,
+        (true, _) => Reason::StrongestAvailable,
     };
     let mut weaker: Rungs<'_> = match otherwise {
-        WhenNoneAdequate::Strongest => of(Verdict::TooWeak).collect(),
+        WhenNoneAdequate::BestValue | WhenNoneAdequate::Strongest => of(Verdict::TooWeak).collect(),
         WhenNoneAdequate::Refuse => Rungs::new(),
     };
+    let dearest = weaker.iter().filter_map(|one| one.expected_cost).max();
     weaker.sort_by(|a, b| {
         let by_strength = b.capability.total_cmp(&a.capability);
-        by_strength.then(a.expected_cost.cmp(&b.expected_cost))
+        let by_strength = by_strength.then(a.expected_cost.cmp(&b.expected_cost));
+        match otherwise {
+            WhenNoneAdequate::BestValue => value(b, dearest)
+                .total_cmp(&value(a, dearest))
+                .then(by_strength),
+            _ => by_strength,
+        }
     });
     (
         adequate.iter().chain(&weaker).map(|one| one.id).collect(),
         reason,
     )
+}
+
+/// What the cost of the dearest candidate is worth, in success probability. Without it the hopeless
+/// requests, which no model is likely to answer, would all go to the dearest one.
+const COST_OF_DEAREST: f64 = 0.2;
+
+/// Success probability less the worth of the cost.
+fn value(one: &Considered, dearest: Option<NanoUsd>) -> f64 {
+    let share = match (one.expected_cost, dearest) {
+        (Some(NanoUsd(cost)), Some(NanoUsd(most))) if most > 0 => cost as f64 / most as f64,
+        _ => 0.0,
+    };
+    f64::from(one.success) - COST_OF_DEAREST * share
+}
+
+/// Of the adequate, those stay whose chance is within `delta` of the best candidate's.
+fn keep_near_the_best(considered: &mut [Considered], delta: f32) {
+    let best = considered
+        .iter()
+        .filter(|one| !matches!(one.verdict, Verdict::Excluded(_)))
+        .map(|one| one.success)
+        .fold(0.0, f32::max);
+    for one in considered {
+        if one.verdict == Verdict::Adequate && one.success < best - delta {
+            one.verdict = Verdict::TooWeak;
+        }
+    }
 }
 
 fn consider(

@@ -5,19 +5,23 @@
 //! | field | type |
 //! | --- | --- |
 //! | magic `STLYSCOR` | 8 bytes |
-//! | format, features version, heads, buckets, counters, knots, self-tests | 7 × u32 |
+//! | format, features version, heads, buckets, counters, bins, knots, self-tests, models | 9 × u32 |
 //! | slope of the success probability | f32 |
 //! | version name | u16 length, UTF-8 |
-//! | scale of the word weights | f32 × heads |
-//! | word weights, heads interleaved | i16 × buckets × heads |
-//! | counter weights, heads interleaved | f32 × counters × heads |
+//! | constants of the heads, scales of the words, scales of the bins | f32 × heads, each |
+//! | word weights, heads interleaved | i8 × buckets × heads |
+//! | weights of the levels of counts, heads interleaved | i16 × bins × heads |
+//! | counter weights of the named heads, interleaved | f32 × counters × 3 |
 //! | knots of the quantile map | f32 × knots |
-//! | self-tests | (u16 length, UTF-8, f32 complexity, u32 tokens) each |
+//! | self-tests | (u16 length, UTF-8, f32 complexity, f32 gain, u32 tokens) each |
+//! | models | (u16 length, UTF-8, u32 outcomes, f32 capability, constant and prior, f32 × topics) each |
 //! | FNV-1a of everything before | u64 |
 
 use thiserror::Error;
 
-use crate::scorer::{BUCKETS, COUNTERS, FEATURES_VERSION, HEADS};
+use crate::scorer::{
+    BINS, BUCKETS, COUNTERS, FEATURES_VERSION, HEADS, LANES, NAMED_HEADS, Score, TOPICS, sigmoid,
+};
 
 /// Upper bound of a weights file.
 pub const MAX_WEIGHTS_BYTES: usize = 512 * 1024;
@@ -26,10 +30,11 @@ pub const MAX_WEIGHTS_BYTES: usize = 512 * 1024;
 pub(crate) static SHIPPED: &[u8] = include_bytes!("../../../config/scorer.bin");
 
 const MAGIC: &[u8; 8] = b"STLYSCOR";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Knots of the quantile map: the quantiles 0, 1/64, ... 1.
 pub(crate) const KNOTS: usize = 65;
 const MAX_SELF_TESTS: u32 = 64;
+const MAX_MODELS: u32 = 512;
 
 /// Why bytes are not usable as weights.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -89,12 +94,57 @@ pub(crate) struct Weights {
     pub(crate) version: String,
     /// Slope of the success probability over capability minus complexity.
     pub(crate) slope: f32,
+    /// Constant of every head.
+    pub(crate) biases: [f32; HEADS],
     /// One unit of a word weight, per head.
     pub(crate) word_scales: [f32; HEADS],
-    pub(crate) words: Box<[[i16; HEADS]; BUCKETS]>,
-    pub(crate) counters: [[f32; HEADS]; COUNTERS],
+    /// One unit of a bin's weight, per head.
+    pub(crate) bin_scales: [f32; HEADS],
+    /// One row per bucket.
+    pub(crate) words: Vec<WordRow>,
+    /// One row per level of every count: what all levels up to it add.
+    pub(crate) bins: Vec<BinRow>,
+    pub(crate) counters: [[f32; NAMED_HEADS]; COUNTERS],
     pub(crate) quantiles: Quantiles,
     pub(crate) self_tests: Vec<SelfTest>,
+    pub(crate) models: Vec<ModelHead>,
+}
+
+/// Weights of a bucket for all heads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(32))]
+pub(crate) struct WordRow(pub(crate) [i8; LANES]);
+
+/// Weights of a level of a count for all heads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(crate) struct BinRow(pub(crate) [i16; LANES]);
+
+/// The head of one model whose outcomes the weights were fitted on:
+/// `P(success) = sigmoid(constant - prior * difficulty + topics · directions)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelHead {
+    /// The model, as the data names it.
+    pub name: String,
+    /// Outcomes that it was fitted on.
+    pub outcomes: u32,
+    /// Its place on the complexity scale, were that all that is known of it.
+    pub capability: f32,
+    pub(crate) constant: f32,
+    /// Part of the shared difficulty.
+    pub(crate) prior: f32,
+    pub(crate) directions: [f32; TOPICS],
+}
+
+impl ModelHead {
+    /// Chance that this model's answer to the scored request is good enough, in [0, 1].
+    #[must_use]
+    pub fn success(&self, score: &Score) -> f32 {
+        let topics = self.directions.iter().zip(score.place.topics);
+        let own: f32 = topics.map(|(direction, topic)| direction * topic).sum();
+        let chance = sigmoid(self.constant - self.prior * score.place.difficulty + own);
+        if chance.is_finite() { chance } else { 0.5 }
+    }
 }
 
 /// A text and the score that the weights must give it.
@@ -102,6 +152,7 @@ pub(crate) struct Weights {
 pub(crate) struct SelfTest {
     pub(crate) text: String,
     pub(crate) complexity: f32,
+    pub(crate) gain: f32,
     pub(crate) expected_output_tokens: u32,
 }
 
@@ -161,8 +212,15 @@ impl Weights {
         reader.dimension("heads", size(HEADS))?;
         reader.dimension("buckets", size(BUCKETS))?;
         reader.dimension("counters", size(COUNTERS))?;
+        reader.dimension("bins", size(BINS))?;
         reader.dimension("knots", size(KNOTS))?;
         let self_tests = reader.u32()?;
+        let models = reader.u32()?;
+        if models > MAX_MODELS {
+            return Err(WeightsError::Value {
+                field: "number of models",
+            });
+        }
         if self_tests > MAX_SELF_TESTS {
             return Err(WeightsError::Value {
                 field: "number of self-tests",
@@ -173,17 +231,30 @@ impl Weights {
             return Err(WeightsError::Value { field: "slope" });
         }
         let version = reader.text()?;
-        let mut word_scales = [0.0; HEADS];
-        for scale in &mut word_scales {
-            *scale = reader.finite("word scale")?;
-        }
-        let mut words = Box::new([[0; HEADS]; BUCKETS]);
-        for weight in words.iter_mut().flatten() {
-            *weight = i16::from_le_bytes(reader.take()?);
-        }
-        let mut counters = [[0.0; HEADS]; COUNTERS];
-        for weight in counters.iter_mut().flatten() {
-            *weight = reader.finite("counter weight")?;
+        let biases = reader.floats("constant")?;
+        let word_scales = reader.floats("word scale")?;
+        let bin_scales = reader.floats("bin scale")?;
+        let words = (0..BUCKETS)
+            .map(|_| {
+                let mut row = [0; LANES];
+                for (weight, byte) in row.iter_mut().zip(reader.take::<HEADS>()?) {
+                    *weight = i8::from_le_bytes([byte]);
+                }
+                Ok(WordRow(row))
+            })
+            .collect::<Result<_, WeightsError>>()?;
+        let bins = (0..BINS)
+            .map(|_| {
+                let mut row = [0; LANES];
+                for weight in row.iter_mut().take(HEADS) {
+                    *weight = i16::from_le_bytes(reader.take()?);
+                }
+                Ok(BinRow(row))
+            })
+            .collect::<Result<_, WeightsError>>()?;
+        let mut counters = [[0.0; NAMED_HEADS]; COUNTERS];
+        for weights in &mut counters {
+            *weights = reader.floats("counter weight")?;
         }
         let mut knots = [0.0; KNOTS];
         for knot in &mut knots {
@@ -193,15 +264,22 @@ impl Weights {
         let self_tests = (0..self_tests)
             .map(|_| reader.self_test())
             .collect::<Result<_, WeightsError>>()?;
+        let models = (0..models)
+            .map(|_| reader.model())
+            .collect::<Result<_, WeightsError>>()?;
         match reader.rest.len() {
             0 => Ok(Self {
                 version,
                 slope,
+                biases,
                 word_scales,
+                bin_scales,
                 words,
+                bins,
                 counters,
                 quantiles,
                 self_tests,
+                models,
             }),
             bytes => Err(WeightsError::Trailing { bytes }),
         }
@@ -210,37 +288,46 @@ impl Weights {
     /// Writes a file that [`Weights::decode`] reads. Texts past 65,535 bytes are cut.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
-        let dimensions = [HEADS, BUCKETS, COUNTERS, KNOTS, self.self_tests.len()];
+        let dimensions = [
+            HEADS,
+            BUCKETS,
+            COUNTERS,
+            BINS,
+            KNOTS,
+            self.self_tests.len(),
+            self.models.len(),
+        ];
         for number in [FORMAT, FEATURES_VERSION]
             .into_iter()
             .chain(dimensions.map(size))
         {
             out.extend(number.to_le_bytes());
         }
-        out.extend(self.slope.to_le_bytes());
+        put_floats(&mut out, &[self.slope]);
         put_text(&mut out, &self.version);
-        out.extend(
-            self.word_scales
-                .iter()
-                .flat_map(|scale| scale.to_le_bytes()),
-        );
-        out.extend(
-            self.words
-                .iter()
-                .flatten()
-                .flat_map(|weight| weight.to_le_bytes()),
-        );
-        out.extend(
-            self.counters
-                .iter()
-                .flatten()
-                .flat_map(|weight| weight.to_le_bytes()),
-        );
-        out.extend(self.quantiles.0.iter().flat_map(|knot| knot.to_le_bytes()));
+        for floats in [&self.biases, &self.word_scales, &self.bin_scales] {
+            put_floats(&mut out, floats);
+        }
+        for row in &self.words {
+            let weights = row.0.iter().take(HEADS);
+            out.extend(weights.flat_map(|weight| weight.to_le_bytes()));
+        }
+        for row in &self.bins {
+            let weights = row.0.iter().take(HEADS);
+            out.extend(weights.flat_map(|weight| weight.to_le_bytes()));
+        }
+        put_floats(&mut out, self.counters.as_flattened());
+        put_floats(&mut out, &self.quantiles.0);
         for test in &self.self_tests {
             put_text(&mut out, &test.text);
-            out.extend(test.complexity.to_le_bytes());
+            put_floats(&mut out, &[test.complexity, test.gain]);
             out.extend(test.expected_output_tokens.to_le_bytes());
+        }
+        for model in &self.models {
+            put_text(&mut out, &model.name);
+            out.extend(model.outcomes.to_le_bytes());
+            put_floats(&mut out, &[model.capability, model.constant, model.prior]);
+            put_floats(&mut out, &model.directions);
         }
         out.extend(fnv1a(&out).to_le_bytes());
         out
@@ -287,6 +374,25 @@ impl Reader<'_> {
         }
     }
 
+    fn floats<const N: usize>(&mut self, field: &'static str) -> Result<[f32; N], WeightsError> {
+        let mut floats = [0.0; N];
+        for float in &mut floats {
+            *float = self.finite(field)?;
+        }
+        Ok(floats)
+    }
+
+    fn model(&mut self) -> Result<ModelHead, WeightsError> {
+        Ok(ModelHead {
+            name: self.text()?,
+            outcomes: self.u32()?,
+            capability: self.finite("capability")?,
+            constant: self.finite("constant of a model")?,
+            prior: self.finite("prior of a model")?,
+            directions: self.floats("direction of a model")?,
+        })
+    }
+
     fn text(&mut self) -> Result<String, WeightsError> {
         let length = usize::from(u16::from_le_bytes(self.take()?));
         let (text, rest) = self
@@ -303,6 +409,7 @@ impl Reader<'_> {
         Ok(SelfTest {
             text: self.text()?,
             complexity: self.finite("self-test")?,
+            gain: self.finite("self-test")?,
             expected_output_tokens: self.u32()?,
         })
     }
@@ -316,6 +423,10 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     let text = &text[..end];
     out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
     out.extend(text.as_bytes());
+}
+
+fn put_floats(out: &mut Vec<u8>, floats: &[f32]) {
+    out.extend(floats.iter().flat_map(|float| float.to_le_bytes()));
 }
 
 fn size(value: usize) -> u32 {

@@ -64,7 +64,7 @@ fn ranks(values: &[f32]) -> Vec<f32> {
 #[test]
 fn hard_prompts_rank_above_easy_ones() {
     let pairs = pairs();
-    assert_eq!(pairs.len(), 40);
+    assert_eq!(pairs.len(), 200);
     let (english, chinese) = (
         area(&pairs, |pair| pair.english),
         area(&pairs, |pair| pair.chinese),
@@ -103,7 +103,11 @@ fn translated_pairs_rank_alike() {
     };
     let spearman = product(&english, &chinese)
         / (product(&english, &english) * product(&chinese, &chinese)).sqrt();
-    assert!(spearman > 0.75, "Spearman: {spearman}");
+    println!(
+        "Spearman of {} translated pairs: {spearman:.3}",
+        pairs.len()
+    );
+    assert!(spearman > 0.8, "Spearman: {spearman}");
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn demand(complexity: f32) -> Demand {
 
 const TERMS: Terms = Terms {
     threshold: 0.5,
+    delta: None,
     otherwise: WhenNoneAdequate::Strongest,
     max_cost: None,
 };
@@ -273,7 +274,7 @@ proptest! {
         };
         let otherwise =
             if refuse { WhenNoneAdequate::Refuse } else { WhenNoneAdequate::Strongest };
-        let terms = Terms { threshold, otherwise, max_cost: max_cost.map(NanoUsd) };
+        let terms = Terms { threshold, delta: None, otherwise, max_cost: max_cost.map(NanoUsd) };
         let plan = planned(&candidates, &demand, &terms);
 
         prop_assert_eq!(plan.considered.len(), candidates.len());
@@ -306,4 +307,45 @@ proptest! {
             prop_assert!(plan.ladder.iter().all(|id| candidates[usize::from(*id)].capability <= best));
         }
     }
+}
+
+#[test]
+fn the_hopeless_do_not_go_to_the_dearest_for_best_value() {
+    let (cheap, dear) = (table(1_000_000), table(9_000_000));
+    let candidates = [candidate(0, 0.1, &cheap), candidate(1, 0.13, &dear)];
+    let terms = Terms {
+        threshold: 0.9,
+        otherwise: WhenNoneAdequate::BestValue,
+        ..TERMS
+    };
+    // Hardly stronger and nine times the price: not worth it.
+    let plan = planned(&candidates, &demand(0.9), &terms);
+    assert_eq!(plan.ladder.as_slice(), [0, 1]);
+    assert_eq!(plan.reason, Reason::BestValue);
+    // Where the chance is much better, it is.
+    let candidates = [candidate(0, 0.1, &cheap), candidate(1, 1.1, &dear)];
+    let plan = planned(&candidates, &demand(0.9), &terms);
+    assert_eq!(plan.ladder.as_slice(), [1, 0]);
+}
+
+#[test]
+fn delta_keeps_the_cheapest_that_is_nearly_the_best() {
+    let (cheap, middle, dear) = (table(1_000_000), table(5_000_000), table(9_000_000));
+    let candidates = [
+        candidate(0, 1.00, &dear),
+        candidate(1, 0.98, &middle),
+        candidate(2, 0.30, &cheap),
+    ];
+    let terms = |delta| Terms {
+        threshold: 0.0,
+        delta: Some(delta),
+        ..TERMS
+    };
+    let near = planned(&candidates, &demand(0.5), &terms(0.05));
+    assert_eq!(near.ladder.as_slice(), [1, 0, 2]);
+    assert_eq!(near.reason, Reason::CheapestAdequate);
+    let exact = planned(&candidates, &demand(0.5), &terms(0.0));
+    assert_eq!(exact.ladder.first(), Some(&0));
+    let any = planned(&candidates, &demand(0.5), &terms(1.0));
+    assert_eq!(any.ladder.first(), Some(&2));
 }

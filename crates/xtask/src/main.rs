@@ -7,7 +7,6 @@ mod fuzz;
 mod import_prices;
 mod routing_data;
 mod test;
-mod train_scorer;
 mod workspace;
 
 use clap::Parser;
@@ -28,8 +27,6 @@ enum Task {
     BenchDecision(bench::Args),
     /// Measure the time that the scorer takes per prompt.
     BenchScorer(bench_scorer::Args),
-    /// Fit the scorer's weights on recorded outcomes and grade the fit.
-    TrainScorer(train_scorer::Args),
     /// Write the shipped price book from gathered facts.
     ImportPrices(import_prices::Args),
 }
@@ -42,7 +39,6 @@ fn main() -> anyhow::Result<()> {
         Task::BenchGateway(args) => bench::gateway(&args),
         Task::BenchDecision(args) => bench::decision(&args),
         Task::BenchScorer(args) => bench_scorer::run(&args),
-        Task::TrainScorer(args) => train_scorer::run(&args),
         Task::ImportPrices(args) => import_prices::run(&args),
     }
 }

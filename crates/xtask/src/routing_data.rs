@@ -1,4 +1,4 @@
-//! Reads recorded outcomes: gzipped JSON lines, one prompt each, and the scorer's anchors.
+//! Reads recorded outcomes: gzipped JSON lines, one prompt each.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use steelyard_router::train::{Anchor, Example, Outcome};
+use steelyard_router::train::{Example, Outcome};
 
 /// Reference material beside the workspace. A user's clone has none.
 pub(crate) fn shared() -> PathBuf {
@@ -41,18 +41,6 @@ pub(crate) fn examples(folder: &Path) -> Result<Vec<Example>> {
         }
     }
     Ok(examples)
-}
-
-/// Reads the anchors: JSON lines with `prompt`, `level` and `tokens`.
-pub(crate) fn anchors(path: &Path) -> Result<Vec<Anchor>> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines()
-        .enumerate()
-        .map(|(index, line)| {
-            anchor(line).with_context(|| format!("{}, line {}", path.display(), index + 1))
-        })
-        .collect()
 }
 
 /// `mmlu-pro.dev.jsonl.gz` is the source `mmlu-pro`.
@@ -89,29 +77,6 @@ fn example(line: &str, source: &str) -> Result<Example> {
         task: text("task")?,
         text: text("prompt")?,
         outcomes,
-    })
-}
-
-fn anchor(line: &str) -> Result<Anchor> {
-    let value: Value = serde_json::from_str(line)?;
-    let level = value
-        .get("level")
-        .and_then(Value::as_u64)
-        .context("no level")?;
-    ensure!((1..=5).contains(&level), "level must be 1 to 5");
-    Ok(Anchor {
-        text: value
-            .get("prompt")
-            .and_then(Value::as_str)
-            .context("no prompt")?
-            .to_owned(),
-        level: u8::try_from(level)?,
-        output_tokens: u32::try_from(
-            value
-                .get("tokens")
-                .and_then(Value::as_u64)
-                .context("no tokens")?,
-        )?,
     })
 }
 

@@ -3,6 +3,7 @@
 mod demo;
 mod keys;
 mod policy;
+mod router;
 mod serve;
 mod sim;
 
@@ -49,6 +50,9 @@ is stopped with Ctrl-C.")]
     /// Check policies before they go live
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Train, grade and calibrate the scorer, and score prompts
+    #[command(subcommand)]
+    Router(router::RouterCommand),
     /// Make virtual keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -211,6 +215,7 @@ impl Cli {
                 };
                 policy::explain(&config, &asked, with_keys)
             }
+            Command::Router(command) => command.run(),
             Command::Keys(KeysCommand::Create {
                 name,
                 routes,

@@ -249,9 +249,15 @@ fn excluded(exclusion: Exclusion) -> String {
 /// One line per candidate, in the route's order; of the ladder, the `most` that can be tried.
 fn table(snapshot: &Snapshot, plan: &Plan, most: usize) -> Vec<String> {
     let head = format!(
-        "\n{:<24} {:>10} {:>8} {:>14}  {}",
-        "candidate", "capability", "chance", "expected $", "verdict"
+        "\n{:<24} {:>10} {:>8} {:>8} {:>14}  {}",
+        "candidate", "capability", "chance", "gain", "expected $", "verdict"
     );
+    // What a candidate's chance is above that of the cheapest which could serve.
+    let usable = plan.considered.iter();
+    let usable = usable.filter(|one| !matches!(one.verdict, Verdict::Excluded(_)));
+    let cheapest = usable
+        .min_by_key(|one| one.expected_cost)
+        .map(|one| one.success);
     let line = |one: &Considered| {
         let name = &snapshot.deployments[usize::from(one.id)].name;
         let cost = one
@@ -268,8 +274,10 @@ fn table(snapshot: &Snapshot, plan: &Plan, most: usize) -> Vec<String> {
             Verdict::Excluded(exclusion) => excluded(exclusion),
         };
         format!(
-            "{name:<24} {:>10.3} {:>8.3} {cost:>14}  {verdict}{place}",
-            one.capability, one.success
+            "{name:<24} {:>10.3} {:>8.3} {:>+8.3} {cost:>14}  {verdict}{place}",
+            one.capability,
+            one.success,
+            cheapest.map_or(0.0, |cheapest| one.success - cheapest)
         )
     };
     std::iter::once(head)

@@ -65,6 +65,11 @@ fn demand_of_vectors(embedding: &Embedding<'_>, at: UnixMillis) -> Demand {
     }
 }
 
+/// Scores a request that is not routed.
+pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score {
+    score(request, &special_fields(request), scorer)
+}
+
 /// Scores the last user turn and the shape of everything.
 fn score(request: &ChatRequest<'_>, special: &SpecialFields, scorer: &Scorer) -> Score {
     let last_user = request

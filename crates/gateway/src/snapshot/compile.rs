@@ -130,7 +130,9 @@ pub(super) fn compile_route(
         candidates,
         terms: Terms {
             threshold: route.threshold,
+            delta: route.delta,
             otherwise: match route.otherwise {
+                steelyard_policy::Otherwise::BestValue => WhenNoneAdequate::BestValue,
                 steelyard_policy::Otherwise::Strongest => WhenNoneAdequate::Strongest,
                 steelyard_policy::Otherwise::Refuse => WhenNoneAdequate::Refuse,
             },
@@ -179,6 +181,7 @@ pub(super) fn pinned_route(policy: &Policy, runtime: &Runtime) -> CompiledRoute 
         candidates: Vec::new(),
         terms: Terms {
             threshold: 0.0,
+            delta: None,
             otherwise: WhenNoneAdequate::Strongest,
             max_cost: None,
         },

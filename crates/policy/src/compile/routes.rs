@@ -21,7 +21,8 @@ pub(super) struct Context<'a> {
     pub(super) providers: &'a [Provider],
 }
 
-const OTHERWISE: [(&str, Otherwise); 2] = [
+const OTHERWISE: [(&str, Otherwise); 3] = [
+    ("best_value", Otherwise::BestValue),
     ("strongest", Otherwise::Strongest),
     ("refuse", Otherwise::Refuse),
 ];
@@ -54,6 +55,9 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     let threshold = fields
         .optional("threshold")
         .and_then(|node| fraction(node, 1.0, report));
+    let delta = fields
+        .optional("delta")
+        .and_then(|node| fraction(node, 1.0, report));
     let otherwise = fields
         .optional("otherwise")
         .and_then(|node| choice(node, &OTHERWISE, report));
@@ -84,8 +88,13 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     Route {
         name: Arc::from(entry.key.as_str()),
         candidates: candidates.into_iter().map(|(id, _)| id).collect(),
-        threshold: threshold.unwrap_or(Route::DEFAULT_THRESHOLD),
-        otherwise: otherwise.unwrap_or(Otherwise::Strongest),
+        // A route that only says `delta` compares its candidates with each other.
+        threshold: threshold.unwrap_or(match delta {
+            Some(_) => 0.0,
+            None => Route::DEFAULT_THRESHOLD,
+        }),
+        delta,
+        otherwise: otherwise.unwrap_or(Otherwise::BestValue),
         fallback: fallback.unwrap_or_default(),
         require,
         conversion: conversion.unwrap_or_default(),

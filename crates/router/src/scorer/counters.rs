@@ -1,5 +1,7 @@
 //! The counters: what a text contains, apart from its words.
 
+use std::sync::LazyLock;
+
 use super::cues::CUES;
 
 /// What is counted while reading. A cue's counter follows at `Count::SIMPLE + cue`.
@@ -134,6 +136,54 @@ impl Counts {
     }
 }
 
+/// Levels of a count that has fine bins: four to an octave, up to 2^13.
+const FINE_LEVELS: usize = 53;
+/// Levels of any other count: 0, 1, 2-3, 4-7, ... 256 and more.
+const COARSE_LEVELS: usize = 10;
+/// The first counts, bytes and words, have fine bins.
+const FINE: usize = 2;
+/// Levels of all counts: the rows of the table of bins.
+pub(crate) const BINS: usize = FINE * FINE_LEVELS + (RAW - FINE) * COARSE_LEVELS;
+
+impl Counts {
+    /// Calls `visit` with the row of every count that is not 0: the first row of the count, and
+    /// the level that it has reached.
+    #[inline]
+    pub(super) fn levels(&self, mut visit: impl FnMut(usize, usize)) {
+        for (index, &count) in self.raw.iter().enumerate() {
+            if count == 0 {
+                continue;
+            }
+            if index < FINE {
+                visit(index * FINE_LEVELS, fine_level(count));
+            } else {
+                let level = (u32::BITS - count.leading_zeros()) as usize;
+                let first = FINE * FINE_LEVELS + (index - FINE) * COARSE_LEVELS;
+                visit(first, level.min(COARSE_LEVELS - 1));
+            }
+        }
+    }
+}
+
+/// The rows of a count, by the row of its first level.
+pub(crate) fn bin_groups() -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..RAW).map(|index| {
+        if index < FINE {
+            index * FINE_LEVELS..(index + 1) * FINE_LEVELS
+        } else {
+            let first = FINE * FINE_LEVELS + (index - FINE) * COARSE_LEVELS;
+            first..first + COARSE_LEVELS
+        }
+    })
+}
+
+#[inline]
+fn fine_level(count: u32) -> usize {
+    let octave = u32::BITS - 1 - count.leading_zeros();
+    let quarter = ((u64::from(count) << 2) >> octave) & 3;
+    (1 + 4 * octave as usize + quarter as usize).min(FINE_LEVELS - 1)
+}
+
 /// Names of the features, for reports.
 pub(crate) fn counter_names() -> impl Iterator<Item = String> {
     const NAMES: [&str; Count::SIMPLE] = [
@@ -171,20 +221,13 @@ pub(crate) fn counter_names() -> impl Iterator<Item = String> {
         .chain(DERIVED.iter().map(ToString::to_string))
 }
 
-/// ln(1 + n), from a table for the usual small counts.
+/// ln(1 + n), from a table for the usual counts.
 #[inline]
 fn log1p(count: u32) -> f32 {
-    const SMALL: [f32; 8] = [
-        0.0,
-        std::f32::consts::LN_2,
-        1.098_612_3,
-        1.386_294_4,
-        1.609_438,
-        1.791_759_5,
-        1.945_910_1,
-        2.079_441_5,
-    ];
-    match SMALL.get(count as usize) {
+    static LOGS: LazyLock<Vec<f32>> =
+        LazyLock::new(|| (0..TABLE).map(|count| (1.0 + count as f32).ln()).collect());
+    const TABLE: u32 = 4096;
+    match LOGS.get(count as usize) {
         Some(log) => *log,
         None => (1.0 + count as f32).ln(),
     }

@@ -1,12 +1,13 @@
 //! Complexity of a request: linear weights over hashed words plus counters, in one pass.
 //!
 //! ```text
-//! logit      = bias + sum(counter weight * counter) + sum(word weight) / sqrt(distinct words)
-//! complexity = quantile of the logit among the calibration prompts, in [0, 1]
+//! head       = bias + sum(counter weight * counter) + sum(weight of each count's level)
+//!            + sum(word weight) / sqrt(distinct words)
+//! complexity = quantile of the difficulty head among the calibration prompts, in [0, 1]
 //! ```
 //!
-//! Every head (difficulty, logarithm of the output tokens) has its own weights; they lie side by
-//! side, so that one look-up serves all heads. Nothing is allocated per request.
+//! Every head (difficulty, logarithm of the output tokens, gain, topics) has its own weights; they
+//! lie side by side, so that one look-up serves all heads. Nothing is allocated per request.
 
 mod classes;
 mod counters;
@@ -22,18 +23,24 @@ use std::sync::OnceLock;
 
 pub use shape::Shape;
 
-pub(crate) use counters::{COUNTERS, counter_names};
+pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
 pub(crate) use scan::BUCKETS;
 use scan::{Scan, Sink};
 
-use crate::weights::{Weights, WeightsError};
+use crate::weights::{ModelHead, Weights, WeightsError, WordRow};
 
-/// Heads that share one look-up: [`Head::Difficulty`] and [`Head::OutputTokens`].
-pub(crate) const HEADS: usize = 2;
+/// Directions of topic on which the heads of single models stand.
+pub(crate) const TOPICS: usize = 24;
+/// The heads before the topics: those of [`Head`].
+pub(crate) const NAMED_HEADS: usize = 3;
+/// Heads that share one look-up: those of [`Head`], then the topics.
+pub(crate) const HEADS: usize = NAMED_HEADS + TOPICS;
+/// A row of the word table in memory: the heads, padded to half a cache line.
+pub(crate) const LANES: usize = 32;
 
 /// Version of the feature definitions: raised whenever the same text gives other features, so
 /// that a weights file never meets features that it was not fitted on.
-pub(crate) const FEATURES_VERSION: u32 = 1;
+pub(crate) const FEATURES_VERSION: u32 = 3;
 
 /// Position of a head in the interleaved weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +50,8 @@ pub(crate) enum Head {
     Difficulty = 0,
     /// Natural logarithm of the expected output tokens.
     OutputTokens = 1,
+    /// Score of a strong tier less the score of a weak one.
+    Gain = 2,
 }
 
 /// Upper bound of [`Score::expected_output_tokens`].
@@ -64,8 +73,19 @@ pub struct ScoreInput<'a> {
 pub struct Score {
     /// Share of the calibration prompts that are easier, in [0, 1]; always finite.
     pub complexity: f32,
+    /// What a strong tier is expected to score more than a weak one, in [-1, 1]; always finite.
+    pub gain: f32,
     /// Expected output tokens, at least 1, at most the request's own limit.
     pub expected_output_tokens: u32,
+    /// Where the request lies for the heads of single models.
+    pub(crate) place: Place,
+}
+
+/// What the head of a single model looks at: difficulty and topics.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) difficulty: f32,
+    pub(crate) topics: [f32; TOPICS],
 }
 
 /// Working memory of [`Scorer::score`], reused from request to request.
@@ -75,7 +95,13 @@ pub struct Score {
 #[derive(Debug, Clone)]
 pub struct Scratch {
     seen: Box<scan::Seen>,
+    pending: Box<[u16; PENDING]>,
 }
+
+/// Buckets that wait to be added up: the reader is not held up by the table.
+const PENDING: usize = 1020;
+/// Rows that are added in 16 bits before they are widened: 255 * 128 still fits.
+const NARROW: usize = 255;
 
 impl Scratch {
     /// Allocates the working memory once.
@@ -83,6 +109,7 @@ impl Scratch {
     pub fn new() -> Self {
         Self {
             seen: Box::new([0; scan::SEEN_WORDS]),
+            pending: Box::new([0; PENDING]),
         }
     }
 }
@@ -133,6 +160,7 @@ impl Scorer {
                 .expected_output_tokens
                 .abs_diff(test.expected_output_tokens);
             if (score.complexity - test.complexity).abs() > 1e-3
+                || (score.gain - test.gain).abs() > 1e-3
                 || tokens_apart > 1 + test.expected_output_tokens / 100
             {
                 return Err(WeightsError::SelfTest { index });
@@ -153,43 +181,82 @@ impl Scorer {
     #[must_use]
     pub fn score(&self, input: &ScoreInput<'_>, scratch: &mut Scratch) -> Score {
         let heads = self.heads(input.segments, scratch);
-        let difficulty = heads[Head::Difficulty as usize] + input.shape.difficulty_prior();
+        let prior = input.shape.difficulty_prior();
+        let difficulty = heads[Head::Difficulty as usize] + prior;
         let log_tokens = heads[Head::OutputTokens as usize] + input.shape.output_prior();
+        let gain = heads[Head::Gain as usize] + GAIN_PER_PRIOR * prior;
+        let mut topics = [0.0; TOPICS];
+        topics.copy_from_slice(&heads[NAMED_HEADS..]);
         Score {
             complexity: self.weights.quantiles.rank(difficulty),
+            gain: if gain.is_finite() {
+                gain.clamp(-1.0, 1.0)
+            } else {
+                0.0
+            },
             expected_output_tokens: output_tokens(log_tokens, input.shape.max_output_tokens),
+            place: Place { difficulty, topics },
         }
     }
 
     /// The raw value of every head for a text without a shape.
     pub(crate) fn heads(&self, segments: &[&str], scratch: &mut Scratch) -> [f32; HEADS] {
+        let Scratch { seen, pending } = scratch;
         let sink = Accumulate {
             words: &self.weights.words,
-            sums: [0; HEADS],
+            pending,
+            waiting: 0,
+            sums: [0; LANES],
         };
-        let scanned = scan_text(segments, scratch, self.cues, sink);
+        let mut scanned = scan_text(segments, seen, self.cues, sink);
+        scanned.sink.flush();
+        let mut levels = [0_i32; LANES];
+        scanned.counts.levels(|first, level| {
+            if let Some(row) = self.weights.bins.get(first + level) {
+                for (sum, weight) in levels.iter_mut().zip(row.0) {
+                    *sum += i32::from(weight);
+                }
+            }
+        });
         let counters = scanned.counts.features(scanned.distinct);
         let norm = word_norm(scanned.distinct);
-        let mut heads = [0.0; HEADS];
+        let mut named = [0.0_f32; NAMED_HEADS];
         for (feature, weights) in counters.iter().zip(&self.weights.counters) {
-            for (head, weight) in heads.iter_mut().zip(weights) {
+            for (head, weight) in named.iter_mut().zip(weights) {
                 *head += feature * weight;
             }
         }
-        for ((head, sum), scale) in heads
-            .iter_mut()
-            .zip(scanned.sink.sums)
-            .zip(self.weights.word_scales)
-        {
-            *head += norm * scale * sum as f32;
+        let mut heads = self.weights.biases;
+        for (index, head) in heads.iter_mut().enumerate() {
+            *head += norm * self.weights.word_scales[index] * scanned.sink.sums[index] as f32
+                + self.weights.bin_scales[index] * levels[index] as f32;
+        }
+        for (head, named) in heads.iter_mut().zip(named) {
+            *head += named;
         }
         heads
+    }
+
+    /// The heads of the models whose outcomes the weights were fitted on, by name.
+    pub fn models(&self) -> impl Iterator<Item = &ModelHead> {
+        self.weights.models.iter()
+    }
+
+    /// The head of one model.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&ModelHead> {
+        self.weights.models.iter().find(|head| head.name == name)
     }
 
     /// Name of the weights, for logs and reports.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.weights.version
+    }
+
+    /// Slope of the success probability over capability less complexity.
+    pub(crate) fn slope(&self) -> f32 {
+        self.weights.slope
     }
 
     /// Chance that a model's answer is good enough: a Rasch model on the quantile scale, with the
@@ -208,30 +275,51 @@ impl Scorer {
     }
 }
 
-/// What a text consists of, for training: the same pass as scoring, with the words written down.
-pub(crate) fn extract(text: &str, scratch: &mut Scratch) -> (Vec<u16>, [f32; COUNTERS]) {
+/// What the shape's prior on the difficulty adds to the gain, per unit: a prior like it.
+const GAIN_PER_PRIOR: f32 = 0.03;
+
+/// What a text consists of, for training: the same pass as scoring, written down.
+#[derive(Debug, Clone)]
+pub(crate) struct Extracted {
+    /// Distinct buckets, ascending.
+    pub(crate) words: Vec<u16>,
+    pub(crate) counters: [f32; COUNTERS],
+    /// First row and level of every count that is not 0.
+    pub(crate) levels: Vec<(u16, u16)>,
+}
+
+pub(crate) fn extract(text: &str, scratch: &mut Scratch) -> Extracted {
     let scanned = scan_text(
         &[text],
-        scratch,
+        &mut scratch.seen,
         cues::table(),
         Collect {
             buckets: Vec::new(),
         },
     );
-    let features = scanned.counts.features(scanned.distinct);
-    let mut buckets = scanned.sink.buckets;
-    buckets.sort_unstable();
-    (buckets, features)
+    let counters = scanned.counts.features(scanned.distinct);
+    let mut levels = Vec::new();
+    scanned.counts.levels(|first, level| {
+        let narrow = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
+        levels.push((narrow(first), narrow(level)));
+    });
+    let mut words = scanned.sink.buckets;
+    words.sort_unstable();
+    Extracted {
+        words,
+        counters,
+        levels,
+    }
 }
 
 fn scan_text<'a, S: Sink>(
     segments: &[&str],
-    scratch: &'a mut Scratch,
+    seen: &'a mut scan::Seen,
     cues: &'static cues::CueTable,
     sink: S,
 ) -> Scan<'a, S> {
-    scratch.seen.fill(0);
-    let mut scan = Scan::new(&mut scratch.seen, cues, sink);
+    seen.fill(0);
+    let mut scan = Scan::new(seen, cues, sink);
     window::read(segments, &mut scan);
     scan.end();
     scan
@@ -262,16 +350,41 @@ fn output_tokens(log_tokens: f32, limit: Option<u32>) -> u32 {
 /// Adds up the weights of every distinct word, all heads at once. Integer sums: the order of the
 /// words cannot change the result.
 struct Accumulate<'a> {
-    words: &'a [[i16; HEADS]; BUCKETS],
-    sums: [i32; HEADS],
+    words: &'a [WordRow],
+    pending: &'a mut [u16; PENDING],
+    waiting: usize,
+    sums: [i32; LANES],
+}
+
+impl Accumulate<'_> {
+    fn flush(&mut self) {
+        let waiting = self.pending.get(..self.waiting).unwrap_or_default();
+        for buckets in waiting.chunks(NARROW) {
+            let mut narrow = [0_i16; LANES];
+            for bucket in buckets {
+                if let Some(row) = self.words.get(usize::from(*bucket)) {
+                    for (sum, weight) in narrow.iter_mut().zip(&row.0) {
+                        *sum += i16::from(*weight);
+                    }
+                }
+            }
+            for (sum, narrow) in self.sums.iter_mut().zip(narrow) {
+                *sum += i32::from(narrow);
+            }
+        }
+        self.waiting = 0;
+    }
 }
 
 impl Sink for Accumulate<'_> {
     #[inline]
-    fn bucket(&mut self, bucket: usize) {
-        let weights = &self.words[bucket % BUCKETS];
-        for (sum, weight) in self.sums.iter_mut().zip(weights) {
-            *sum += i32::from(*weight);
+    fn bucket(&mut self, bucket: u16) {
+        if let Some(free) = self.pending.get_mut(self.waiting) {
+            *free = bucket;
+            self.waiting += 1;
+        }
+        if self.waiting == PENDING {
+            self.flush();
         }
     }
 }
@@ -282,7 +395,7 @@ struct Collect {
 }
 
 impl Sink for Collect {
-    fn bucket(&mut self, bucket: usize) {
-        self.buckets.push(u16::try_from(bucket).unwrap_or(u16::MAX));
+    fn bucket(&mut self, bucket: u16) {
+        self.buckets.push(bucket);
     }
 }

@@ -18,13 +18,12 @@ pub(super) const SEEN_WORDS: usize = BUCKETS / 64;
 pub(super) type Seen = [u64; SEEN_WORDS];
 
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;
-const PRIME: u64 = 0x0000_0100_0000_01b3;
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 const NUMBER: u64 = 0x6e75_6d62_6572_2300;
 
 /// Receives each distinct bucket once.
 pub(super) trait Sink {
-    fn bucket(&mut self, bucket: usize);
+    fn bucket(&mut self, bucket: u16);
 }
 
 /// What the reader is inside of.
@@ -82,8 +81,13 @@ impl<'a, S: Sink> Scan<'a, S> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             if byte.is_ascii() {
-                self.ascii(byte);
-                at += 1;
+                let class = CLASSES[usize::from(byte)];
+                if matches!(class, LOWER | UPPER) {
+                    at = self.word(bytes, at, class == UPPER);
+                } else {
+                    self.ascii(byte, class);
+                    at += 1;
+                }
             } else {
                 let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else {
                     return;
@@ -109,10 +113,8 @@ impl<'a, S: Sink> Scan<'a, S> {
     }
 
     #[inline]
-    fn ascii(&mut self, byte: u8) {
-        let class = CLASSES[usize::from(byte)];
+    fn ascii(&mut self, byte: u8, class: u8) {
         match class {
-            LOWER | UPPER => self.letter(byte, class == UPPER),
             DIGIT => self.digit(byte),
             SPACE => {
                 self.finish(byte);
@@ -123,16 +125,34 @@ impl<'a, S: Sink> Scan<'a, S> {
         }
     }
 
+    /// Reads the letters and digits from `at`, which is a letter, to their end; returns the end.
     #[inline]
-    fn letter(&mut self, byte: u8, capital: bool) {
+    fn word(&mut self, bytes: &[u8], at: usize, capital: bool) -> usize {
         if self.inside != Inside::Word {
-            self.finish(byte);
+            self.finish(bytes.get(at).copied().unwrap_or_default());
             self.visible();
             self.inside = Inside::Word;
             self.capital = capital;
         }
-        self.hash = step(self.hash, byte | 0x20);
-        self.length += 1;
+        let (mut hash, mut end, mut digits) = (self.hash, at, 0);
+        for &byte in bytes.get(at..).unwrap_or_default() {
+            let class = CLASSES[usize::from(byte)];
+            if class == LOWER || class == UPPER {
+                hash = step(hash, byte | 0x20);
+            } else if class == DIGIT {
+                hash = step(hash, byte);
+                digits += 1;
+            } else {
+                break;
+            }
+            end += 1;
+        }
+        self.hash = hash;
+        self.length += u32::try_from(end - at).unwrap_or(u32::MAX);
+        if digits > 0 {
+            self.counts.add(Count::Digits, digits);
+        }
+        end
     }
 
     #[inline]
@@ -255,7 +275,8 @@ impl<'a, S: Sink> Scan<'a, S> {
     }
 
     fn finish_token(&mut self, next: u8) {
-        let (inside, length, hash) = (self.inside, self.length, self.hash);
+        let (inside, length) = (self.inside, self.length);
+        let hash = self.hash.wrapping_mul(SPREAD);
         self.counts.add(Count::Bytes, length);
         self.inside = Inside::Nothing;
         self.hash = SEED;
@@ -295,11 +316,15 @@ impl<'a, S: Sink> Scan<'a, S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn token(&mut self, hash: u64) {
         self.counts.tokens += 1;
         let bucket = bucket_of(hash);
-        let (word, bit) = (&mut self.seen[bucket / 64], 1_u64 << (bucket % 64));
+        let index = usize::from(bucket);
+        let (word, bit) = (
+            &mut self.seen[index / 64 % SEEN_WORDS],
+            1_u64 << (index % 64),
+        );
         if *word & bit == 0 {
             *word |= bit;
             self.distinct += 1;
@@ -308,9 +333,10 @@ impl<'a, S: Sink> Scan<'a, S> {
     }
 }
 
+/// Two instructions a byte; what follows multiplies once a word.
 #[inline]
 fn step(hash: u64, byte: u8) -> u64 {
-    (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    hash.rotate_left(5) ^ u64::from(byte)
 }
 
 /// The hash of a cue: of a word in lower case, or of two characters of a script without spaces.
@@ -320,7 +346,7 @@ pub(super) fn cue_hash(cue: &str) -> u64 {
         (Some(first), Some(second)) if is_cjk(first) => {
             pair_hash(cjk_hash(first), cjk_hash(second))
         }
-        _ => cue.bytes().fold(SEED, step),
+        _ => cue.bytes().fold(SEED, step).wrapping_mul(SPREAD),
     }
 }
 
@@ -335,7 +361,7 @@ fn pair_hash(first: u64, second: u64) -> u64 {
 }
 
 #[inline]
-fn bucket_of(hash: u64) -> usize {
+fn bucket_of(hash: u64) -> u16 {
     let folded = hash ^ (hash >> 32);
-    (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as usize
+    (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as u16
 }

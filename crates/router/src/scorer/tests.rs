@@ -10,11 +10,11 @@ fn counts(text: &str) -> counters::Counts {
     let sink = Collect {
         buckets: Vec::new(),
     };
-    scan_text(&[text], &mut scratch, cues::table(), sink).counts
+    scan_text(&[text], &mut scratch.seen, cues::table(), sink).counts
 }
 
 fn tokens(text: &str) -> usize {
-    extract(text, &mut Scratch::new()).0.len()
+    extract(text, &mut Scratch::new()).words.len()
 }
 
 fn score(segments: &[&str]) -> Score {
@@ -29,7 +29,7 @@ fn score_with(segments: &[&str], shape: Shape) -> Score {
 fn a_text_of_an_alphabet_is_words_and_pairs() {
     assert_eq!(tokens("alpha beta gamma"), 3 + 2);
     assert_eq!(tokens("alpha alpha alpha"), 1 + 1);
-    assert_eq!(extract("Größe ÉTÉ", &mut Scratch::new()).0.len(), 3);
+    assert_eq!(extract("Größe ÉTÉ", &mut Scratch::new()).words.len(), 3);
     assert_eq!(tokens("ALPHA Beta"), tokens("alpha beta"));
 }
 
@@ -45,6 +45,36 @@ fn chinese_is_characters_and_adjacent_pairs() {
     assert_eq!(read.get(Count::Cjk), 7);
     assert_eq!(read.get(Count::Sentences), 1);
     assert_eq!(read.get(Count::Colons), 1);
+}
+
+#[test]
+fn the_models_of_the_data_have_heads() {
+    let scorer = Scorer::shipped();
+    let easy = score(&["What is the capital of France?"]);
+    let chance = |name: &str| scorer.model(name).expect("a head").success(&easy);
+    assert!(chance("gpt-4-1106-preview") > chance("llama-2-7b-hf"));
+    assert!(scorer.model("nobody").is_none());
+    // Nothing of the sources whose licence forbids it.
+    assert!(scorer.model("text_davinci_003").is_none() && scorer.models().count() > 60);
+}
+
+#[test]
+fn levels_rise_with_the_count() {
+    let levels = |text: &str| extract(text, &mut Scratch::new()).levels;
+    let commas = |text: &str| {
+        let few = levels("a")
+            .into_iter()
+            .map(|(first, _)| first)
+            .collect::<Vec<_>>();
+        let all = levels(text);
+        all.into_iter()
+            .find(|(first, _)| !few.contains(first))
+            .map(|(_, level)| level)
+    };
+    assert_eq!(commas("a"), None);
+    assert_eq!(commas("a,"), Some(1));
+    assert_eq!(commas("a,,,"), Some(2));
+    assert_eq!(commas(&format!("a{}", ",".repeat(4))), Some(3));
 }
 
 #[test]
@@ -86,7 +116,7 @@ fn letters_of_options_are_no_words() {
 #[test]
 fn the_bias_is_always_on() {
     let position = counter_names().position(|name| name == "bias");
-    let (_, features) = extract("", &mut Scratch::new());
+    let features = extract("", &mut Scratch::new()).counters;
     let bias = position.and_then(|at| features.get(at)).copied();
     assert_eq!(bias.map(f32::to_bits), Some(1.0_f32.to_bits()));
 }
@@ -260,6 +290,10 @@ proptest! {
         let text = String::from_utf8_lossy(&bytes);
         let score = score(&[&text]);
         prop_assert!(score.complexity.is_finite() && (0.0..=1.0).contains(&score.complexity));
+        prop_assert!(score.gain.is_finite() && (-1.0..=1.0).contains(&score.gain));
+        for head in Scorer::shipped().models() {
+            prop_assert!((0.0..=1.0).contains(&head.success(&score)), "{}", head.name);
+        }
         prop_assert!(score.expected_output_tokens >= 1);
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Features {
     pub(super) words: Vec<u16>,
     pub(super) norm: f32,
     pub(super) counters: [f32; COUNTERS],
+    /// First row and level of every count that is not 0.
+    pub(super) levels: Vec<(u16, u16)>,
 }
 
 /// A prompt, ready to be fitted.
@@ -181,12 +183,13 @@ fn judged(anchor: &Anchor, scratch: &mut Scratch) -> Sample {
 }
 
 fn features(text: &str, scratch: &mut Scratch) -> Features {
-    let (words, counters) = extract(text, scratch);
-    let distinct = u32::try_from(words.len()).unwrap_or(u32::MAX);
+    let extracted = extract(text, scratch);
+    let distinct = u32::try_from(extracted.words.len()).unwrap_or(u32::MAX);
     Features {
-        words,
         norm: word_norm(distinct),
-        counters,
+        words: extracted.words,
+        counters: extracted.counters,
+        levels: extracted.levels,
     }
 }
 

@@ -5,9 +5,8 @@
 //! visits the examples in an order that depends on the seed alone.
 
 use super::dataset::{Dataset, Features, Sample, Target};
-use super::{Heads, Settings};
-use crate::scorer::{BUCKETS, COUNTERS, HEADS, Head, sigmoid};
-use crate::weights::{Quantiles, Weights};
+use super::{FITTED, Heads, Settings};
+use crate::scorer::{BUCKETS, COUNTERS, Head, sigmoid};
 
 /// Abilities at which a judged difficulty is compared: a weak, a middling and a strong model.
 const JUDGES: [f32; 3] = [-1.5, 0.5, 2.5];
@@ -43,7 +42,7 @@ impl Param {
 /// Fitted heads, on standardised counters.
 #[derive(Debug, Clone)]
 pub(super) struct Fitted {
-    heads: [HeadFit; HEADS],
+    heads: [HeadFit; FITTED],
     mean: [f32; COUNTERS],
     deviation: [f32; COUNTERS],
 }
@@ -111,7 +110,7 @@ impl Fitted {
         sample: &Sample,
         variant: usize,
         settings: &Settings,
-        pins: [(Option<usize>, f32); HEADS],
+        pins: [(Option<usize>, f32); FITTED],
     ) {
         let Some(features) = sample.variants.get(variant) else {
             return;
@@ -151,7 +150,7 @@ impl Fitted {
         settings: &Settings,
     ) -> Heads {
         let [difficulty, tokens] = &mut self.heads;
-        let mut gradients = [0.0; HEADS];
+        let mut gradients = [0.0; FITTED];
         let each = share / outcomes.len().max(1) as f32;
         let timed = outcomes
             .iter()
@@ -175,7 +174,7 @@ impl Fitted {
 
     /// Values of all heads.
     pub(super) fn predict(&self, features: &Features) -> Heads {
-        let mut heads = [0.0; HEADS];
+        let mut heads = [0.0; FITTED];
         for (value, head) in heads.iter_mut().zip(&self.heads) {
             let words: f32 = features
                 .words
@@ -206,40 +205,33 @@ impl Fitted {
             .collect()
     }
 
-    /// The weights file's form: 16-bit words, counters without standardisation. Without
-    /// self-tests.
-    pub(super) fn quantised(&self, version: &str, slope: f32, quantiles: Quantiles) -> Weights {
-        let mut words = Box::new([[0_i16; HEADS]; BUCKETS]);
-        let mut word_scales = [0.0; HEADS];
-        let mut counters = [[0.0; HEADS]; COUNTERS];
-        for (index, head) in self.heads.iter().enumerate() {
-            let largest = head
-                .words
-                .iter()
-                .map(|word| word.value.abs())
-                .fold(1e-6, f32::max);
-            let scale = largest / f32::from(i16::MAX);
-            word_scales[index] = scale;
-            for (out, word) in words.iter_mut().zip(&head.words) {
-                out[index] = to_i16(word.value / scale);
-            }
-            let mut offset = 0.0;
-            for (counter, param) in head.counters.iter().enumerate() {
-                let weight = param.value / self.deviation[counter];
-                counters[counter][index] = weight;
-                offset -= weight * self.mean[counter];
-            }
-            counters[BIAS][index] += offset;
+    /// The weight of every word for a head.
+    pub(super) fn words(&self, head: Head) -> impl Iterator<Item = f32> + '_ {
+        self.heads[head as usize]
+            .words
+            .iter()
+            .map(|word| word.value)
+    }
+
+    /// The weight of every counter for a head, without standardisation.
+    pub(super) fn counters(&self, head: Head) -> [f32; COUNTERS] {
+        let mut counters = [0.0; COUNTERS];
+        let mut offset = 0.0;
+        for (counter, param) in self.heads[head as usize].counters.iter().enumerate() {
+            let weight = param.value / self.deviation[counter];
+            counters[counter] = weight;
+            offset -= weight * self.mean[counter];
         }
-        Weights {
-            version: version.to_owned(),
-            slope,
-            word_scales,
-            words,
-            counters,
-            quantiles,
-            self_tests: Vec::new(),
-        }
+        counters[BIAS] += offset;
+        counters
+    }
+
+    /// Ability of a model on the scale of difficulty.
+    pub(super) fn ability(&self, model: usize) -> f32 {
+        self.heads[Head::Difficulty as usize]
+            .models
+            .get(model)
+            .map_or(0.0, |param| param.value)
     }
 }
 
@@ -331,16 +323,6 @@ fn judged_error(judged: f32, predicted: f32) -> f32 {
 
 fn bounded(error: f32) -> f32 {
     error.clamp(-LARGEST_ERROR, LARGEST_ERROR)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "clamped to the range of i16"
-)]
-fn to_i16(value: f32) -> i16 {
-    value
-        .round()
-        .clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16
 }
 
 /// `SplitMix64`: the order must not depend on a library's version.

@@ -82,13 +82,27 @@ pub(super) fn held_out(
     split: Split,
     progress: &mut dyn FnMut(&str),
 ) -> Vec<Option<Heads>> {
-    let folds = assign(data, settings, split);
+    held_out_of(data, settings, split, &|_| true, progress)
+}
+
+/// The same among the samples that `include` lets through.
+pub(super) fn held_out_of(
+    data: &Dataset,
+    settings: &Settings,
+    split: Split,
+    include: &dyn Fn(usize) -> bool,
+    progress: &mut dyn FnMut(&str),
+) -> Vec<Option<Heads>> {
+    let mut folds = assign(data, settings, split);
+    for (index, fold) in folds.iter_mut().enumerate() {
+        *fold = fold.filter(|_| include(index));
+    }
     let count = folds.iter().flatten().max().map_or(0, |last| last + 1);
     let mut heads = vec![None; data.samples.len()];
     for fold in 0..count {
         progress(&format!("fold {} of {count}", fold + 1));
         let fitted = Fitted::fit(data, settings, |index| {
-            folds.get(index) != Some(&Some(fold))
+            include(index) && folds.get(index) != Some(&Some(fold))
         });
         for ((sample, own), heads) in data.samples.iter().zip(&folds).zip(&mut heads) {
             if *own == Some(fold) {
@@ -99,7 +113,7 @@ pub(super) fn held_out(
     heads
 }
 
-fn assign(data: &Dataset, settings: &Settings, split: Split) -> Vec<Option<u32>> {
+pub(super) fn assign(data: &Dataset, settings: &Settings, split: Split) -> Vec<Option<u32>> {
     let fitted = |sample: &Sample| super::fit::may_fit(sample, settings);
     match split {
         Split::Random { folds } => data

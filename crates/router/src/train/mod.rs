@@ -11,18 +11,27 @@
 mod dataset;
 mod fit;
 mod grade;
+mod own;
+mod pack;
 mod scale;
+mod solve;
+mod topics;
+mod validate;
 
 #[cfg(test)]
 mod tests;
 
-use crate::scorer::{HEADS, Head, Scorer, Scratch, counter_names};
+use crate::scorer::{Head, Scorer, Scratch, counter_names};
 use crate::weights::{SelfTest, Weights};
 
 pub use dataset::{Anchor, Dataset, Example, Outcome};
 pub use grade::{Grade, Split, grade};
+pub use validate::{Validated, validate};
 
 use fit::Fitted;
+
+/// Prompts whose difficulty and answer length were judged by hand, as JSON lines.
+pub const ANCHORS: &str = include_str!("../../data/anchors.jsonl");
 
 /// What the fit may be told. [`Settings::default`] is what the shipped weights are fitted with.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +51,21 @@ pub struct Settings {
     /// The same for the output tokens. Larger: the recorded answers are short work for graders,
     /// the anchors are what a chat answers.
     pub anchor_output_weight: f32,
+    /// Shrinkage of a model's own head, in prompts.
+    pub own_shrinkage: f32,
+    /// Shrinkage of the gain, in prompts.
+    pub gain_shrinkage: f32,
+    /// Weight of the words for the gain beside the levels of counts.
+    pub gain_words: f32,
+    /// Part of the difficulty in the gain, in standard deviations.
+    pub gain_difficulty: f32,
+    /// Weight of one anchor beside one benchmark prompt, for the gain.
+    pub gain_anchor_weight: f32,
+    /// Part of the shared difficulty that a model's own head starts from.
+    pub own_prior: f32,
+    /// Of many models measured on the same prompts each counts for the topics as their number to
+    /// the power of minus this.
+    pub sharing: f64,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
     /// Sources that are graded but never fitted, by prefix of their name.
@@ -62,6 +86,13 @@ impl Default for Settings {
             l2_counters: 1e-2,
             anchor_weight: 5.0,
             anchor_output_weight: 25.0,
+            own_shrinkage: 5.0,
+            gain_shrinkage: 40.0,
+            gain_words: 0.5,
+            gain_difficulty: 0.5,
+            gain_anchor_weight: 3.0,
+            own_prior: 0.5,
+            sharing: 0.25,
             seed: 1,
             // Its licence is non-commercial.
             validation_only: vec!["alpacaeval".to_owned()],
@@ -126,9 +157,21 @@ pub fn train(
     let quantiles = scale::quantiles(data, &outside).ok_or(TrainError::TooFewPrompts)?;
     progress("capabilities");
     let success = scale::success(data, &outside, &quantiles).ok_or(TrainError::TooFewOutcomes)?;
-    progress("final fit");
+    progress("difficulty on everything");
     let everything = Fitted::fit(data, settings, |_| true);
-    let mut weights = everything.quantised(version, success.slope, quantiles);
+    let mut weights = own::weights(
+        data,
+        settings,
+        &Base {
+            version,
+            fitted: &everything,
+            outside: &outside,
+            quantiles,
+            success: &success,
+        },
+        &|_| true,
+        progress,
+    );
     weights.self_tests = self_tests(&weights);
     Ok(Trained {
         bytes: weights.encode(),
@@ -142,6 +185,17 @@ pub fn train(
             scale::anchor_tokens_explained(data, &outside),
         ],
     })
+}
+
+/// What the heads of single models stand on.
+struct Base<'a> {
+    version: &'a str,
+    /// Difficulty and output tokens.
+    fitted: &'a Fitted,
+    /// The same of every prompt, by fits that had not seen it.
+    outside: &'a [Option<Heads>],
+    quantiles: crate::weights::Quantiles,
+    success: &'a scale::Success,
 }
 
 /// Why nothing could be fitted.
@@ -171,11 +225,14 @@ fn self_tests(weights: &Weights) -> Vec<SelfTest> {
             SelfTest {
                 text: (*text).to_owned(),
                 complexity: score.complexity,
+                gain: score.gain,
                 expected_output_tokens: score.expected_output_tokens,
             }
         })
         .collect()
 }
 
-/// Values of all heads for one prompt.
-type Heads = [f32; HEADS];
+/// Heads of the first fit: difficulty and output tokens.
+const FITTED: usize = 2;
+/// Values of those heads for one prompt.
+type Heads = [f32; FITTED];

@@ -58,6 +58,7 @@ impl Row {
             reason: match (failed.is_empty(), record["reason"].as_str()) {
                 (false, _) => "fallback",
                 (true, Some("cheapest_adequate")) => "cheapest",
+                (true, Some("best_value")) => "value",
                 (true, Some("strongest_available")) => "strongest",
                 (true, _) => "-",
             },

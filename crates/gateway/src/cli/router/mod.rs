@@ -1,0 +1,46 @@
+//! `steelyard router`: the scorer on the command line.
+
+mod calibrate;
+mod data;
+mod eval;
+mod plot;
+mod score;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What can be done with the scorer.
+#[derive(Debug, Subcommand)]
+pub(super) enum RouterCommand {
+    /// Fit the weights from recorded outcomes; the same data and seed give the same bytes
+    Train(train::Args),
+    /// Score prompts: complexity, gain of a strong model, chance of success of named models
+    #[command(after_help = "\
+A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"}, with the fields of a chat request that
+belong to its shape. A line that cannot be read is reported with its number and skipped.
+
+Example:
+  steelyard router score --input prompts.jsonl --output scores.jsonl \\
+    --models gpt-4-1106-preview,mine=0.9")]
+    Score(score::Args),
+    /// Grade a scorer against recorded outcomes, with baselines and intervals
+    Eval(eval::Args),
+    /// Place your own models on the scale from their outcomes, and print the YAML to review
+    #[command(after_help = "\
+A line of the outcomes is {\"prompt\", \"model\", \"score\"} with a score from 0 (bad) to 1 (good).
+50 prompts for each model give a first number, 300 a good one.")]
+    Calibrate(calibrate::Args),
+}
+
+impl RouterCommand {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Train(args) => train::run(args),
+            Self::Score(args) => score::run(args),
+            Self::Eval(args) => eval::run(args),
+            Self::Calibrate(args) => calibrate::run(args),
+        }
+    }
+}

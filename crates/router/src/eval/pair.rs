@@ -1,0 +1,216 @@
+use super::Random;
+
+/// Thresholds of RouteLLM's evaluation: the quantiles 0, 0.1, ... 1.
+const STEPS: usize = 10;
+
+/// One prompt of a pair of models.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairPoint {
+    /// What the router orders by: the larger, the rather the strong model.
+    pub order: f64,
+    /// Score of the weak model, in [0, 1].
+    pub weak: f64,
+    /// Score of the strong model, in [0, 1].
+    pub strong: f64,
+}
+
+/// The measures of one ordering of a pair's prompts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairGrade {
+    /// Area between weak and strong that is gained: 0.5 at random. Not a number where the strong
+    /// model is not stronger.
+    pub apgr: f64,
+    /// Share of strong calls that gains half of the difference.
+    pub cpt50: f64,
+    /// Share of strong calls that gains four fifths of the difference.
+    pub cpt80: f64,
+    /// Chance that a prompt on which only the strong model succeeds ranks above one on which it
+    /// does not do better.
+    pub auc: f64,
+}
+
+/// A value with the interval that covers 95 % of its bootstrap samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// The 2.5th percentile.
+    pub low: f64,
+    /// The 97.5th percentile.
+    pub high: f64,
+}
+
+/// Grades an ordering. Prompts of the same order count as if mixed at random.
+#[must_use]
+pub fn grade_pair(points: &[PairPoint]) -> PairGrade {
+    let captured = captured(points);
+    let total = captured.last().copied().unwrap_or_default();
+    let share = |value: f64| value / total;
+    let area: f64 = captured
+        .windows(2)
+        .map(|pair| f64::midpoint(pair[0], pair[1]) / STEPS as f64)
+        .sum();
+    let better = points
+        .iter()
+        .map(|point| (point.order, point.strong > point.weak + 0.5));
+    PairGrade {
+        apgr: share(area),
+        cpt50: calls_for(&captured, 0.5),
+        cpt80: calls_for(&captured, 0.8),
+        auc: auc(better),
+    }
+}
+
+/// What is gained with the share 0, 0.1, ... 1 of strong calls, per prompt.
+fn captured(points: &[PairPoint]) -> Vec<f64> {
+    let mut sorted: Vec<&PairPoint> = points.iter().collect();
+    sorted.sort_by(|a, b| b.order.total_cmp(&a.order));
+    let mut gained = Vec::with_capacity(points.len() + 1);
+    gained.push(0.0);
+    let mut sum = 0.0;
+    for tied in sorted.chunk_by(|a, b| a.order.total_cmp(&b.order).is_eq()) {
+        let gain: f64 = tied.iter().map(|point| point.strong - point.weak).sum();
+        let each = gain / tied.len() as f64;
+        for _ in tied {
+            sum += each;
+            gained.push(sum);
+        }
+    }
+    let count = points.len().max(1) as f64;
+    (0..=STEPS)
+        .map(|step| gained[(step * points.len() + STEPS / 2) / STEPS] / count)
+        .collect()
+}
+
+/// Share of strong calls at which the share `wanted` of the difference is gained, interpolated.
+fn calls_for(captured: &[f64], wanted: f64) -> f64 {
+    let target = wanted * captured.last().copied().unwrap_or_default();
+    for (step, pair) in captured.windows(2).enumerate() {
+        if pair[0] <= target && pair[1] >= target && pair[1] > pair[0] {
+            let within = (target - pair[0]) / (pair[1] - pair[0]);
+            return (step as f64 + within) / STEPS as f64;
+        }
+    }
+    1.0
+}
+
+/// Chance that a positive has the larger value; ties count half; 0.5 where one side is empty.
+#[must_use]
+pub fn auc(points: impl Iterator<Item = (f64, bool)>) -> f64 {
+    let mut points: Vec<(f64, bool)> = points.collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let positives = points.iter().filter(|(_, positive)| *positive).count() as f64;
+    let negatives = points.len() as f64 - positives;
+    if positives < 1.0 || negatives < 1.0 {
+        return 0.5;
+    }
+    let (mut won, mut below) = (0.0, 0.0);
+    for tied in points.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
+        let up = tied.iter().filter(|(_, positive)| *positive).count() as f64;
+        let down = tied.len() as f64 - up;
+        won += up * (below + down / 2.0);
+        below += down;
+    }
+    won / (positives * negatives)
+}
+
+/// Mean distance of forecast and outcome over ten equally filled groups of forecasts.
+#[must_use]
+pub fn calibration_error(forecasts: &[(f64, f64)]) -> f64 {
+    let mut sorted = forecasts.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let size = sorted.len().div_ceil(10).max(1);
+    let apart = sorted.chunks(size).map(|group| {
+        let forecast: f64 = group.iter().map(|(forecast, _)| forecast).sum();
+        let outcome: f64 = group.iter().map(|(_, outcome)| outcome).sum();
+        (forecast - outcome).abs()
+    });
+    apart.sum::<f64>() / sorted.len().max(1) as f64
+}
+
+/// The interval of `measure` over samples drawn with replacement.
+pub fn bootstrap<T: Copy>(
+    items: &[T],
+    samples: u32,
+    seed: u64,
+    measure: impl Fn(&[T]) -> f64,
+) -> Interval {
+    let mut random = Random(seed);
+    let mut drawn = items.to_vec();
+    let mut values: Vec<f64> = (0..samples)
+        .map(|_| {
+            for slot in &mut drawn {
+                *slot = items[random.below(items.len())];
+            }
+            measure(&drawn)
+        })
+        .filter(|value| value.is_finite())
+        .collect();
+    values.sort_by(f64::total_cmp);
+    let at = |permille: usize| {
+        let last = values.len().saturating_sub(1);
+        values
+            .get(last * permille / 1000)
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
+    Interval {
+        low: at(25),
+        high: at(975),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(order: f64, gain: f64) -> PairPoint {
+        PairPoint {
+            order,
+            weak: (-gain).max(0.0),
+            strong: gain.max(0.0),
+        }
+    }
+
+    /// Half of 100 prompts gain; the best order sends them first.
+    fn points(order: impl Fn(usize) -> f64) -> Vec<PairPoint> {
+        (0..100)
+            .map(|index| point(order(index), f64::from(u8::from(index < 50))))
+            .collect()
+    }
+
+    #[test]
+    fn the_best_order_gains_three_quarters_and_the_worst_one() {
+        let best = grade_pair(&points(|index| -(index as f64)));
+        assert!((best.apgr - 0.75).abs() < 1e-9, "{best:?}");
+        assert!((best.cpt50 - 0.25).abs() < 1e-9 && (best.cpt80 - 0.4).abs() < 1e-9);
+        assert!((best.auc - 1.0).abs() < 1e-9);
+        let worst = grade_pair(&points(|index| index as f64));
+        assert!((worst.apgr - 0.25).abs() < 1e-9, "{worst:?}");
+        assert!((worst.cpt50 - 0.75).abs() < 1e-9);
+    }
+
+    #[test]
+    fn ties_are_random_mixing() {
+        let tied = grade_pair(&points(|_| 1.0));
+        assert!((tied.apgr - 0.5).abs() < 1e-9, "{tied:?}");
+        assert!((tied.cpt80 - 0.8).abs() < 1e-9);
+        assert!((tied.auc - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_forecast_is_compared_with_what_came() {
+        let fair: Vec<(f64, f64)> = (0..100).map(|i| (0.5, f64::from(i % 2))).collect();
+        assert!(calibration_error(&fair) < 1e-9);
+        let bold: Vec<(f64, f64)> = (0..100).map(|i| (0.9, f64::from(i % 2))).collect();
+        assert!((calibration_error(&bold) - 0.4).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_interval_covers_the_value_and_is_reproducible() {
+        let items: Vec<f64> = (0..200).map(|i| f64::from(i % 2)).collect();
+        let mean = |items: &[f64]| items.iter().sum::<f64>() / items.len() as f64;
+        let interval = bootstrap(&items, 200, 1, mean);
+        assert!(interval.low < 0.5 && interval.high > 0.5, "{interval:?}");
+        assert!(interval.high - interval.low < 0.2);
+        assert_eq!(interval, bootstrap(&items, 200, 1, mean));
+    }
+}
