@@ -361,6 +361,10 @@ fn report_pool(
                 100.0 * interval.high
             )
         });
+        if !ours.is_finite() {
+            say(&format!("  {name} % of its quality is not reached"));
+            continue;
+        }
         say(&format!(
             "  saved at {name} % of its quality: {:.1} %{interval}, random mixing {:.1} %, {:.2} times",
             100.0 * ours,
