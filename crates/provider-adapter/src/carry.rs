@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, Dialect, Effort, NumberText, OutputFormat, Part, Role, Target, ToolChoice,
+    ChatRequest, Dialect, Effort, Feature, FeatureSet, NumberText, OutputFormat, Part, Role,
+    Target, ToolChoice,
 };
 
 use crate::turns::Call;
@@ -411,6 +412,13 @@ pub(crate) fn sampling<'a>(
         top_p: None,
         top_k: None,
     }
+}
+
+/// Whether the policy says what the model can do. Of one of which it says nothing, nothing is known
+/// that could speak against the client's words.
+pub(crate) fn is_described(target: &Target) -> bool {
+    let unsaid = FeatureSet::EMPTY.with(Feature::Streaming);
+    target.features.difference(unsaid) != FeatureSet::EMPTY
 }
 
 /// The number as a float, to compare it with a limit. What is sent is always the text.

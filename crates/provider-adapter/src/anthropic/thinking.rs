@@ -5,11 +5,12 @@
 
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, Effort, Feature, FeatureSet, ReasoningPart, ReasoningStyle, Target, ToolChoice,
+    ChatRequest, Effort, Feature, ReasoningPart, ReasoningStyle, Target, ToolChoice,
 };
 
 use super::request::{Reasoning, Thinking, plan_reasoning};
 use crate::Losses;
+use crate::carry;
 use crate::json::Object;
 use crate::openai::request::{Fields, string};
 
@@ -31,7 +32,7 @@ pub(super) fn fate(
     counts: &dyn Fn(&ReasoningPart<'_>) -> bool,
     lossy: &mut Losses,
 ) -> Fate {
-    let Some(control) = request.reasoning.filter(|_| is_described(target)) else {
+    let Some(control) = request.reasoning.filter(|_| carry::is_described(target)) else {
         return Fate::Kept;
     };
     let kind = kind(request);
@@ -56,13 +57,6 @@ pub(super) fn fate(
     );
     let forced = forces && !request.tools.is_empty();
     Fate::Told(plan_reasoning(request, target, forced, counts, lossy))
-}
-
-/// Whether the policy says what the model can do. Of one of which it says nothing, nothing is known
-/// that could speak against the client's words.
-fn is_described(target: &Target) -> bool {
-    let unsaid = FeatureSet::EMPTY.with(Feature::Streaming);
-    target.features.difference(unsaid) != FeatureSet::EMPTY
 }
 
 /// The client's `thinking.type`, as far as it is one that matters.

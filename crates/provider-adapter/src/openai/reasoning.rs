@@ -125,9 +125,12 @@ fn name(request: &ChatRequest<'_>) -> &'static str {
 pub(super) fn translated(request: &ChatRequest<'_>, target: &Target) -> Option<Wish> {
     let control = request.reasoning?;
     let profile = &target.profile;
+    let silent = carry::is_described(target) && !target.features.contains(Feature::Reasoning);
     let known: &[&str] = match profile.reasoning {
         // OpenRouter and others have words of their own beside this one.
         ReasoningField::Effort if takes_extensions(profile) => return None,
+        // Servers without such extensions answer 400 to the word where the model does not reason.
+        ReasoningField::Effort if silent => &[],
         ReasoningField::Effort => &["reasoning_effort"],
         ReasoningField::EnableThinking => &["enable_thinking", "thinking_budget"],
         ReasoningField::Thinking => &["thinking"],

@@ -347,3 +347,27 @@ proptest::proptest! {
         proptest::prop_assert!(is_nine_alphanumerics(&mapped));
     }
 }
+
+#[test]
+fn a_model_that_does_not_reason_is_not_asked_to() {
+    let model = |features: &[steelyard_types::Feature], profile| Target {
+        features: features.iter().copied().collect(),
+        ..target(profile)
+    };
+    let tools = [steelyard_types::Feature::Tools];
+    for (effort, losses) in [("low", &["reasoning_effort"][..]), ("none", &[])] {
+        let body = format!(r#"{{"model":"a","messages":{HI},"reasoning_effort":"{effort}"}}"#);
+        let request = parse_chat_request(body.as_bytes()).unwrap();
+        let says = |target: &Target| {
+            let encoded = encode(&request, target).unwrap();
+            String::from_utf8_lossy(&encoded.body).contains("reasoning_effort")
+        };
+        let openai = model(&tools, WireProfile::OPENAI);
+        assert!(!says(&openai), "{effort}");
+        assert_eq!(lost(&body, &openai), losses);
+        // Nothing is known of this one, and compatible servers have words of their own.
+        assert!(says(&model(&[], WireProfile::OPENAI)));
+        assert!(says(&model(&tools, WireProfile::COMPATIBLE)));
+        assert!(says(&target(WireProfile::OPENAI)));
+    }
+}
