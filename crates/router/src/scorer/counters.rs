@@ -63,7 +63,7 @@ const DERIVED: [&str; 6] = [
 pub(crate) const COUNTERS: usize = RAW + DERIVED.len();
 
 /// Counts of one text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Counts {
     raw: [u32; RAW],
     /// Letters of words in alphabets, for the mean length of a word.
@@ -107,14 +107,16 @@ impl Counts {
     /// The features: logarithms, so that ten commas are not ten times one comma.
     pub(super) fn features(&self, distinct: u32) -> [f32; COUNTERS] {
         let mut features = [0.0; COUNTERS];
-        for (feature, &count) in features.iter_mut().zip(&self.raw) {
-            if count > 0 {
-                *feature = log1p(count);
-            }
-        }
-        let bytes = features[Count::Bytes as usize];
+        self.each(|counted| features[counted.index] = counted.feature);
+        features[RAW..].copy_from_slice(&self.derived(distinct));
+        features
+    }
+
+    /// The features that are computed from several counts: those past the counts.
+    pub(super) fn derived(&self, distinct: u32) -> [f32; DERIVED.len()] {
+        let bytes = log1p(logarithms(), self.raw[Count::Bytes as usize]);
         let words = self.raw[Count::Words as usize];
-        let derived = [
+        [
             1.0,
             (bytes - 4.6).max(0.0),
             (bytes - 6.0).max(0.0),
@@ -130,10 +132,20 @@ impl Counts {
             } else {
                 distinct as f32 / self.tokens as f32
             },
-        ];
-        features[RAW..].copy_from_slice(&derived);
-        features
+        ]
     }
+}
+
+/// A count that is not 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    /// Position among the features.
+    pub(super) index: usize,
+    pub(super) feature: f32,
+    /// Row of the count's first level in the table of bins.
+    pub(super) first_level: usize,
+    /// The level that it has reached.
+    pub(super) level: usize,
 }
 
 /// Levels of a count that has fine bins: four to an octave, up to 2^13.
@@ -146,21 +158,32 @@ const FINE: usize = 2;
 pub(crate) const BINS: usize = FINE * FINE_LEVELS + (RAW - FINE) * COARSE_LEVELS;
 
 impl Counts {
-    /// Calls `visit` with the row of every count that is not 0: the first row of the count, and
-    /// the level that it has reached.
+    /// Visits every count that is not 0, in order. They are listed first: which ones they are
+    /// cannot be guessed, how many of them there are, but once.
     #[inline]
-    pub(super) fn levels(&self, mut visit: impl FnMut(usize, usize)) {
-        for (index, &count) in self.raw.iter().enumerate() {
-            if count == 0 {
-                continue;
-            }
-            if index < FINE {
-                visit(index * FINE_LEVELS, fine_level(count));
+    pub(super) fn each(&self, mut visit: impl FnMut(Counted)) {
+        let (mut list, mut length) = ([0_u8; RAW], 0);
+        for (index, &count) in (0_u8..).zip(&self.raw) {
+            list[length % RAW] = index;
+            length += usize::from(count > 0);
+        }
+        let logarithms = logarithms();
+        for &index in list.get(..length).unwrap_or_default() {
+            let index = usize::from(index);
+            let count = self.raw[index % RAW];
+            let (first_level, level) = if index < FINE {
+                (index * FINE_LEVELS, fine_level(count))
             } else {
                 let level = (u32::BITS - count.leading_zeros()) as usize;
                 let first = FINE * FINE_LEVELS + (index - FINE) * COARSE_LEVELS;
-                visit(first, level.min(COARSE_LEVELS - 1));
-            }
+                (first, level.min(COARSE_LEVELS - 1))
+            };
+            visit(Counted {
+                index,
+                feature: log1p(logarithms, count),
+                first_level,
+                level,
+            });
         }
     }
 }
@@ -221,13 +244,19 @@ pub(crate) fn counter_names() -> impl Iterator<Item = String> {
         .chain(DERIVED.iter().map(ToString::to_string))
 }
 
-/// ln(1 + n), from a table for the usual counts.
+/// ln(1 + n) of the usual counts.
 #[inline]
-fn log1p(count: u32) -> f32 {
-    static LOGS: LazyLock<Vec<f32>> =
+fn logarithms() -> &'static [f32] {
+    static LOGARITHMS: LazyLock<Vec<f32>> =
         LazyLock::new(|| (0..TABLE).map(|count| (1.0 + count as f32).ln()).collect());
     const TABLE: u32 = 4096;
-    match LOGS.get(count as usize) {
+    &LOGARITHMS
+}
+
+/// ln(1 + n), from the table if it is there.
+#[inline]
+fn log1p(logarithms: &[f32], count: u32) -> f32 {
+    match logarithms.get(count as usize) {
         Some(log) => *log,
         None => (1.0 + count as f32).ln(),
     }

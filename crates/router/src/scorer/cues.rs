@@ -160,26 +160,40 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     WORDS.iter().map(|(_, name, _)| *name)
 }
 
-const SLOTS: usize = 4096;
+/// Every cue word with the number of its [`Cue`].
+#[cfg(test)]
+pub(super) fn words() -> impl Iterator<Item = (&'static str, u8)> {
+    WORDS
+        .iter()
+        .flat_map(|(kind, _, words)| words.split(' ').map(|word| (word, *kind as u8)))
+}
 
-/// Cue words by hash: a filter of one bit per hash first, so that most words cost one look.
+/// Far more than there are cues, so that a free slot comes soon.
+const SLOTS: usize = 2048;
+/// Bits of the filter: of other words one in twenty passes.
+const FILTER_BITS: usize = 16_384;
+
+/// Cue words by hash, behind a filter of one bit per hash: most words cost one look.
 #[derive(Debug)]
 pub(super) struct CueTable {
-    filter: [u64; SLOTS / 64],
-    slots: Vec<Option<(u64, u8)>>,
+    filter: [u64; FILTER_BITS / 64],
+    /// Hashes at their slot or after it; 0 is a free slot.
+    hashes: [u64; SLOTS],
+    kinds: [u8; SLOTS],
 }
 
 /// The table of all cues, built on first use.
 pub(super) fn table() -> &'static CueTable {
-    static TABLE: OnceLock<CueTable> = OnceLock::new();
-    TABLE.get_or_init(CueTable::build)
+    static TABLE: OnceLock<Box<CueTable>> = OnceLock::new();
+    TABLE.get_or_init(|| Box::new(CueTable::build()))
 }
 
 impl CueTable {
     fn build() -> Self {
         let mut table = Self {
-            filter: [0; SLOTS / 64],
-            slots: vec![None; SLOTS],
+            filter: [0; FILTER_BITS / 64],
+            hashes: [0; SLOTS],
+            kinds: [0; SLOTS],
         };
         for (kind, _, words) in &WORDS {
             for word in words.split(' ') {
@@ -191,38 +205,45 @@ impl CueTable {
 
     /// A word that is listed under two kinds belongs to the first.
     fn insert(&mut self, hash: u64, kind: u8) {
-        let start = slot_of(hash);
-        self.filter[start / 64] |= 1 << (start % 64);
-        // The list is far shorter than the table, so a free slot comes.
-        for step in 0..SLOTS {
-            match &mut self.slots[(start + step) % SLOTS] {
-                Some((known, _)) if *known == hash => return,
-                Some(_) => {}
-                free @ None => {
-                    *free = Some((hash, kind));
-                    return;
-                }
+        let bit = filter_bit(hash);
+        self.filter[bit / 64] |= 1 << (bit % 64);
+        for slot in slots(hash) {
+            if self.hashes[slot] == hash {
+                return;
+            }
+            if self.hashes[slot] == 0 {
+                self.hashes[slot] = hash;
+                self.kinds[slot] = kind;
+                return;
             }
         }
+    }
+
+    /// Whether the word with this hash can be a cue: most others cannot.
+    #[inline]
+    pub(super) fn may_have(&self, hash: u64) -> bool {
+        let bit = filter_bit(hash);
+        self.filter[bit / 64] >> (bit % 64) & 1 != 0
     }
 
     /// The kind of the word with this hash, as the number of its [`Cue`].
     #[inline]
     pub(super) fn find(&self, hash: u64) -> Option<u8> {
-        let start = slot_of(hash);
-        if self.filter[start / 64] & (1 << (start % 64)) == 0 {
-            return None;
-        }
-        (0..SLOTS)
-            .map_while(|step| self.slots[(start + step) % SLOTS])
-            .find(|(known, _)| *known == hash)
-            .map(|(_, kind)| kind)
+        let slot = slots(hash).find(|slot| [hash, 0].contains(&self.hashes[*slot]))?;
+        (self.hashes[slot] == hash && hash != 0).then_some(self.kinds[slot])
     }
 }
 
 #[inline]
-fn slot_of(hash: u64) -> usize {
-    ((hash ^ (hash >> 29)) >> 7) as usize % SLOTS
+fn filter_bit(hash: u64) -> usize {
+    (hash >> 40) as usize % FILTER_BITS
+}
+
+/// Every slot, from the hash's own.
+#[inline]
+fn slots(hash: u64) -> impl Iterator<Item = usize> {
+    let own = ((hash ^ (hash >> 29)) >> 7) as usize;
+    (0..SLOTS).map(move |step| own.wrapping_add(step) % SLOTS)
 }
 
 #[cfg(test)]
@@ -248,6 +269,20 @@ mod tests {
         }
         assert_eq!(table.find(cue_hash("steelyard")), None);
         assert_eq!(table.find(cue_hash("明证")), None);
+        assert_eq!(table.find(0), None);
+    }
+
+    #[test]
+    fn every_cue_passes_the_filter_and_few_others_do() {
+        let table = table();
+        for word in WORDS.iter().flat_map(|(_, _, words)| words.split(' ')) {
+            let hash = cue_hash(word);
+            assert!(table.may_have(hash) && table.find(hash).is_some(), "{word}");
+        }
+        let passing = (0..10_000)
+            .filter(|number| table.may_have(cue_hash(&format!("word{number}"))))
+            .count();
+        assert!(passing < 800, "{passing} of 10,000 other words pass");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use shape::Shape;
 
 pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
 pub(crate) use scan::BUCKETS;
-use scan::{Scan, Sink};
+use scan::{Distinct, Scan, Sink};
 
 use crate::weights::{ModelHead, Weights, WeightsError, WordRow};
 
@@ -91,15 +91,10 @@ pub(crate) struct Place {
 /// Working memory of [`Scorer::score`], reused from request to request.
 ///
 /// A bit per bucket (2 KiB): it stays in the first-level cache and is cheaper to clear than a
-/// table of generation stamps is to read.
+/// table of generation stamps is to read. And 2 KiB of buckets that wait to be added up.
 #[derive(Debug, Clone)]
-pub struct Scratch {
-    seen: Box<scan::Seen>,
-    pending: Box<[u16; PENDING]>,
-}
+pub struct Scratch(Box<Distinct>);
 
-/// Buckets that wait to be added up: the reader is not held up by the table.
-const PENDING: usize = 1020;
 /// Rows that are added in 16 bits before they are widened: 255 * 128 still fits.
 const NARROW: usize = 255;
 
@@ -107,10 +102,7 @@ impl Scratch {
     /// Allocates the working memory once.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            seen: Box::new([0; scan::SEEN_WORDS]),
-            pending: Box::new([0; PENDING]),
-        }
+        Self(Box::new(Distinct::new()))
     }
 }
 
@@ -201,31 +193,33 @@ impl Scorer {
 
     /// The raw value of every head for a text without a shape.
     pub(crate) fn heads(&self, segments: &[&str], scratch: &mut Scratch) -> [f32; HEADS] {
-        let Scratch { seen, pending } = scratch;
         let sink = Accumulate {
             words: &self.weights.words,
-            pending,
-            waiting: 0,
             sums: [0; LANES],
         };
-        let mut scanned = scan_text(segments, seen, self.cues, sink);
-        scanned.sink.flush();
+        let scanned = scan_text(segments, &mut scratch.0, self.cues, sink);
         let mut levels = [0_i32; LANES];
-        scanned.counts.levels(|first, level| {
-            if let Some(row) = self.weights.bins.get(first + level) {
+        let mut named = [0.0_f32; NAMED_HEADS];
+        let mut weigh = |index: usize, feature: f32| {
+            if let Some(weights) = self.weights.counters.get(index) {
+                for (head, weight) in named.iter_mut().zip(weights) {
+                    *head += feature * weight;
+                }
+            }
+        };
+        scanned.counts.each(|counted| {
+            if let Some(row) = self.weights.bins.get(counted.first_level + counted.level) {
                 for (sum, weight) in levels.iter_mut().zip(row.0) {
                     *sum += i32::from(weight);
                 }
             }
+            weigh(counted.index, counted.feature);
         });
-        let counters = scanned.counts.features(scanned.distinct);
-        let norm = word_norm(scanned.distinct);
-        let mut named = [0.0_f32; NAMED_HEADS];
-        for (feature, weights) in counters.iter().zip(&self.weights.counters) {
-            for (head, weight) in named.iter_mut().zip(weights) {
-                *head += feature * weight;
-            }
+        let derived = scanned.counts.derived(scanned.distinct);
+        for (index, feature) in (COUNTERS - derived.len()..).zip(derived) {
+            weigh(index, feature);
         }
+        let norm = word_norm(scanned.distinct);
         let mut heads = self.weights.biases;
         for (index, head) in heads.iter_mut().enumerate() {
             *head += norm * self.weights.word_scales[index] * scanned.sink.sums[index] as f32
@@ -291,7 +285,7 @@ pub(crate) struct Extracted {
 pub(crate) fn extract(text: &str, scratch: &mut Scratch) -> Extracted {
     let scanned = scan_text(
         &[text],
-        &mut scratch.seen,
+        &mut scratch.0,
         cues::table(),
         Collect {
             buckets: Vec::new(),
@@ -299,9 +293,9 @@ pub(crate) fn extract(text: &str, scratch: &mut Scratch) -> Extracted {
     );
     let counters = scanned.counts.features(scanned.distinct);
     let mut levels = Vec::new();
-    scanned.counts.levels(|first, level| {
+    scanned.counts.each(|counted| {
         let narrow = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
-        levels.push((narrow(first), narrow(level)));
+        levels.push((narrow(counted.first_level), narrow(counted.level)));
     });
     let mut words = scanned.sink.buckets;
     words.sort_unstable();
@@ -314,12 +308,11 @@ pub(crate) fn extract(text: &str, scratch: &mut Scratch) -> Extracted {
 
 fn scan_text<'a, S: Sink>(
     segments: &[&str],
-    seen: &'a mut scan::Seen,
+    distinct: &'a mut Distinct,
     cues: &'static cues::CueTable,
     sink: S,
 ) -> Scan<'a, S> {
-    seen.fill(0);
-    let mut scan = Scan::new(seen, cues, sink);
+    let mut scan = Scan::new(distinct, cues, sink);
     window::read(segments, &mut scan);
     scan.end();
     scan
@@ -351,15 +344,12 @@ fn output_tokens(log_tokens: f32, limit: Option<u32>) -> u32 {
 /// words cannot change the result.
 struct Accumulate<'a> {
     words: &'a [WordRow],
-    pending: &'a mut [u16; PENDING],
-    waiting: usize,
     sums: [i32; LANES],
 }
 
-impl Accumulate<'_> {
-    fn flush(&mut self) {
-        let waiting = self.pending.get(..self.waiting).unwrap_or_default();
-        for buckets in waiting.chunks(NARROW) {
+impl Sink for Accumulate<'_> {
+    fn buckets(&mut self, buckets: &[u16]) {
+        for buckets in buckets.chunks(NARROW) {
             let mut narrow = [0_i16; LANES];
             for bucket in buckets {
                 if let Some(row) = self.words.get(usize::from(*bucket)) {
@@ -372,20 +362,6 @@ impl Accumulate<'_> {
                 *sum += i32::from(narrow);
             }
         }
-        self.waiting = 0;
-    }
-}
-
-impl Sink for Accumulate<'_> {
-    #[inline]
-    fn bucket(&mut self, bucket: u16) {
-        if let Some(free) = self.pending.get_mut(self.waiting) {
-            *free = bucket;
-            self.waiting += 1;
-        }
-        if self.waiting == PENDING {
-            self.flush();
-        }
     }
 }
 
@@ -395,7 +371,7 @@ struct Collect {
 }
 
 impl Sink for Collect {
-    fn bucket(&mut self, bucket: u16) {
-        self.buckets.push(bucket);
+    fn buckets(&mut self, buckets: &[u16]) {
+        self.buckets.extend_from_slice(buckets);
     }
 }

@@ -5,26 +5,30 @@
 //! its digits. Chinese, Japanese and Korean have no spaces: tokens are the character and the pair
 //! of adjacent characters. White space and punctuation end tokens and are otherwise only counted.
 
+mod block;
+mod distinct;
+mod hash;
+mod masks;
+
 use super::classes::{CLASSES, DIGIT, LOWER, PUNCTUATION, SPACE, UPPER, is_cjk, is_space};
 use super::counters::{Count, Counts};
 use super::cues::CueTable;
-
-/// Buckets of the hashed words.
-pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
-const BUCKET_BITS: u32 = 14;
-/// Words of the set of seen buckets.
-pub(super) const SEEN_WORDS: usize = BUCKETS / 64;
-/// One bit per bucket.
-pub(super) type Seen = [u64; SEEN_WORDS];
-
-const SEED: u64 = 0xcbf2_9ce4_8422_2325;
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-const NUMBER: u64 = 0x6e75_6d62_6572_2300;
+pub(super) use distinct::Distinct;
+use distinct::PENDING;
+pub(crate) use hash::BUCKETS;
+#[cfg(test)]
+pub(super) use hash::bucket_of;
+pub(super) use hash::cue_hash;
+pub(super) use hash::{NUMBER, SEED, SPREAD};
+use hash::{cjk_hash, pair_hash, step};
 
 /// Receives each distinct bucket once.
 pub(super) trait Sink {
-    fn bucket(&mut self, bucket: u16);
+    fn buckets(&mut self, buckets: &[u16]);
 }
+
+/// A block has at most 64 words and numbers, each with a pair.
+const BLOCK_TOKENS: usize = 2 * masks::BLOCK;
 
 /// What the reader is inside of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +41,15 @@ enum Inside {
 /// The state of the pass. [`Scan::feed`] may be called with any cut between characters.
 #[derive(Debug)]
 pub(super) struct Scan<'a, S> {
-    seen: &'a mut Seen,
+    tokens: &'a mut Distinct,
+    /// Buckets in `tokens` that the sink has not had.
+    waiting: usize,
     cues: &'static CueTable,
+    /// Hashes in a block that passed the filter of the cues.
+    candidates: [u64; masks::BLOCK],
     pub(super) sink: S,
     pub(super) counts: Counts,
-    /// Distinct buckets so far.
+    /// Distinct buckets that the sink has had: after the end all.
     pub(super) distinct: u32,
     inside: Inside,
     hash: u64,
@@ -57,10 +65,13 @@ pub(super) struct Scan<'a, S> {
 }
 
 impl<'a, S: Sink> Scan<'a, S> {
-    pub(super) fn new(seen: &'a mut Seen, cues: &'static CueTable, sink: S) -> Self {
+    pub(super) fn new(tokens: &'a mut Distinct, cues: &'static CueTable, sink: S) -> Self {
+        tokens.clear();
         Self {
-            seen,
+            tokens,
+            waiting: 0,
             cues,
+            candidates: [0; masks::BLOCK],
             sink,
             counts: Counts::new(),
             distinct: 0,
@@ -81,6 +92,13 @@ impl<'a, S: Sink> Scan<'a, S> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             if byte.is_ascii() {
+                if self.inside == Inside::Nothing {
+                    let read = self.block(bytes.get(at..).unwrap_or_default());
+                    at += read;
+                    if read > 0 {
+                        continue;
+                    }
+                }
                 let class = CLASSES[usize::from(byte)];
                 if matches!(class, LOWER | UPPER) {
                     at = self.word(bytes, at, class == UPPER);
@@ -110,6 +128,21 @@ impl<'a, S: Sink> Scan<'a, S> {
     /// The text is over.
     pub(super) fn end(&mut self) {
         self.finish(0);
+        self.hand_over();
+    }
+
+    /// Makes room for the tokens of a block.
+    #[inline]
+    fn make_room(&mut self) {
+        if self.waiting > PENDING - BLOCK_TOKENS {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.sink.buckets(self.tokens.pending(self.waiting));
+        self.distinct += u32::try_from(self.waiting).unwrap_or(u32::MAX);
+        self.waiting = 0;
     }
 
     #[inline]
@@ -251,13 +284,15 @@ impl<'a, S: Sink> Scan<'a, S> {
     #[inline]
     fn visible(&mut self) {
         if self.breaks > 0 {
-            self.line_break();
+            self.line_break(false);
         }
     }
 
-    fn line_break(&mut self) {
+    /// Counts the line that ended; `before` says that a token stood before it which is not yet
+    /// counted.
+    fn line_break(&mut self, before: bool) {
         // Line breaks before the first character are padding.
-        if self.counts.tokens > 0 {
+        if before || self.counts.tokens > 0 {
             self.counts.add(Count::Lines, 1);
             self.counts
                 .add(Count::Paragraphs, u32::from(self.breaks > 1));
@@ -298,10 +333,22 @@ impl<'a, S: Sink> Scan<'a, S> {
             self.cue(hash);
             hash
         } else {
-            self.counts.add(Count::Numbers, 1);
-            self.counts.add(Count::LongNumbers, u32::from(length >= 4));
-            NUMBER.wrapping_add(u64::from(length.min(4)))
+            self.number(length)
         };
+        self.follow(token);
+    }
+
+    /// The token of a number.
+    #[inline]
+    fn number(&mut self, digits: u32) -> u64 {
+        self.counts.add(Count::Numbers, 1);
+        self.counts.add(Count::LongNumbers, u32::from(digits >= 4));
+        NUMBER.wrapping_add(u64::from(digits.min(4)))
+    }
+
+    /// A word or number and the pair with the one before.
+    #[inline]
+    fn follow(&mut self, token: u64) {
         self.token(token);
         if let Some(previous) = self.previous {
             self.token(pair_hash(previous, token));
@@ -316,52 +363,10 @@ impl<'a, S: Sink> Scan<'a, S> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn token(&mut self, hash: u64) {
+        self.make_room();
         self.counts.tokens += 1;
-        let bucket = bucket_of(hash);
-        let index = usize::from(bucket);
-        let (word, bit) = (
-            &mut self.seen[index / 64 % SEEN_WORDS],
-            1_u64 << (index % 64),
-        );
-        if *word & bit == 0 {
-            *word |= bit;
-            self.distinct += 1;
-            self.sink.bucket(bucket);
-        }
+        self.waiting = self.tokens.note(hash, self.waiting);
     }
-}
-
-/// Two instructions a byte; what follows multiplies once a word.
-#[inline]
-fn step(hash: u64, byte: u8) -> u64 {
-    hash.rotate_left(5) ^ u64::from(byte)
-}
-
-/// The hash of a cue: of a word in lower case, or of two characters of a script without spaces.
-pub(super) fn cue_hash(cue: &str) -> u64 {
-    let mut characters = cue.chars();
-    match (characters.next(), characters.next()) {
-        (Some(first), Some(second)) if is_cjk(first) => {
-            pair_hash(cjk_hash(first), cjk_hash(second))
-        }
-        _ => cue.bytes().fold(SEED, step).wrapping_mul(SPREAD),
-    }
-}
-
-#[inline]
-fn cjk_hash(character: char) -> u64 {
-    (SEED ^ u64::from(u32::from(character))).wrapping_mul(SPREAD)
-}
-
-#[inline]
-fn pair_hash(first: u64, second: u64) -> u64 {
-    (first.rotate_left(23) ^ second).wrapping_mul(SPREAD)
-}
-
-#[inline]
-fn bucket_of(hash: u64) -> u16 {
-    let folded = hash ^ (hash >> 32);
-    (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as u16
 }

@@ -10,7 +10,7 @@ fn counts(text: &str) -> counters::Counts {
     let sink = Collect {
         buckets: Vec::new(),
     };
-    scan_text(&[text], &mut scratch.seen, cues::table(), sink).counts
+    scan_text(&[text], &mut scratch.0, cues::table(), sink).counts
 }
 
 fn tokens(text: &str) -> usize {
