@@ -17,6 +17,8 @@ mod shape;
 mod window;
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 use std::sync::OnceLock;
