@@ -3,7 +3,8 @@
 //! A model that makes embeddings does nothing else, so it has an adapter of its own for its
 //! provider's wire format: [`adapter`]. Providers of OpenAI's format are sent the client's fields as
 //! received and their bytes come back as they are; for Gemini and DashScope both are converted.
-//! Vectors are passed on digit by digit; only where the client wants base64 are they read.
+//! Vectors are passed on digit by digit; those that are converted are looked at, so that a client gets
+//! lists of numbers or an error.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -19,11 +20,11 @@ use crate::{
     Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ReplyContext, ResponseHead, UnaryReply,
 };
 
-mod base64;
 mod dashscope;
 mod gemini;
 mod openai_format;
 mod request;
+mod vector;
 mod write;
 
 pub use request::parse_embedding_request;
@@ -86,14 +87,13 @@ pub fn read(
 ) -> Result<UnaryReply, ProviderError> {
     let (body, usage) = match wire {
         WireFormat::OpenAiChat => {
-            let usage = openai_format::look(head, &body, wanted.count)?;
-            (body, usage)
+            let seen = openai_format::look(head, &body)?;
+            check_count(seen.count, wanted.count)?;
+            (body, seen.usage)
         }
         _ => {
             let made = made(wire, head, &body)?;
-            if made.vectors.len() != wanted.count {
-                return Err(miscounted(made.vectors.len(), wanted.count));
-            }
+            check_count(made.vectors.len(), wanted.count)?;
             let written = write::answer_body(&made, context, wanted.base64)?;
             (written, made.usage)
         }
@@ -119,9 +119,12 @@ fn made<'a>(
     }
 }
 
-fn miscounted(found: usize, wanted: usize) -> ProviderError {
+fn check_count(found: usize, wanted: usize) -> Result<(), ProviderError> {
+    if found == wanted {
+        return Ok(());
+    }
     let message = format!("the answer holds {found} vectors for {wanted} inputs");
-    ProviderError::new(ErrorKind::InvalidAnswer, message)
+    Err(ProviderError::new(ErrorKind::InvalidAnswer, message))
 }
 
 fn unreadable(error: &serde_json::Error) -> ProviderError {
@@ -193,10 +196,16 @@ impl Adapter for Vectors {
     /// What the answer used and who gave it: vectors have no place in a chat's answer, [`read`]
     /// gives them.
     fn decode(&self, head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
-        let made = made(self.0, head, body)?;
+        let (model, usage) = match self.0 {
+            WireFormat::OpenAiChat => (String::new(), openai_format::look(head, body)?.usage),
+            wire => {
+                let made = made(wire, head, body)?;
+                (made.model, made.usage)
+            }
+        };
         Ok(ChatAnswer {
-            model: made.model,
-            usage: made.usage,
+            model,
+            usage,
             finish: Some(FinishReason::Stop),
             ..ChatAnswer::default()
         })

@@ -7,7 +7,7 @@ use steelyard_types::{
     ChatRequest, ErrorKind, ProviderError, Target, UnknownFields, Usage, WireFormat,
 };
 
-use super::{miscounted, unreadable};
+use super::unreadable;
 use crate::carry::refuse;
 use crate::json::{Lenient, Object};
 use crate::{Losses, Refusal, ResponseHead};
@@ -76,15 +76,19 @@ struct Counts {
     total_tokens: Option<u64>,
 }
 
-/// Looks at an answer that goes through: how many vectors, and what they took.
+/// What an answer that goes through is seen to hold.
+pub(super) struct Seen {
+    /// How many vectors.
+    pub(super) count: usize,
+    /// What they took, where the provider says so.
+    pub(super) usage: Option<Usage>,
+}
+
+/// Looks at an answer that goes through.
 ///
 /// # Errors
-/// An error object in its place, or another number of vectors than `wanted`.
-pub(super) fn look(
-    head: &ResponseHead<'_>,
-    bytes: &[u8],
-    wanted: usize,
-) -> Result<Option<Usage>, ProviderError> {
+/// An error object in its place.
+pub(super) fn look(head: &ResponseHead<'_>, bytes: &[u8]) -> Result<Seen, ProviderError> {
     let body: Body = serde_json::from_slice(bytes).map_err(|error| unreadable(&error))?;
     let Some(data) = body.data else {
         let mut error = crate::adapter(WireFormat::OpenAiChat).decode_error(head, bytes);
@@ -93,16 +97,16 @@ pub(super) fn look(
         }
         return Err(error);
     };
-    if data.len() != wanted {
-        return Err(miscounted(data.len(), wanted));
-    }
-    let counts = body.usage.0;
-    Ok(counts.and_then(|counts| {
+    let usage = body.usage.0.and_then(|counts| {
         let prompt = counts.prompt_tokens.or(counts.total_tokens)?;
         let usage = Usage {
             input_fresh: prompt,
             ..Usage::default()
         };
         Some(usage.checked(counts.total_tokens))
-    }))
+    });
+    Ok(Seen {
+        count: data.len(),
+        usage,
+    })
 }

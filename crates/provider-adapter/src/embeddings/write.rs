@@ -1,9 +1,9 @@
 //! Answers in the client's dialect.
 
 use bytes::Bytes;
-use steelyard_types::{ErrorKind, ProviderError};
+use steelyard_types::ProviderError;
 
-use super::{Made, base64};
+use super::{Made, vector};
 use crate::ReplyContext;
 use crate::json::Object;
 
@@ -20,20 +20,18 @@ pub(super) fn answer_body(
     let size: usize = made.vectors.iter().map(|vector| vector.len() + 64).sum();
     let mut data = String::with_capacity(size);
     data.push('[');
-    for (index, vector) in made.vectors.iter().enumerate() {
+    for (index, numbers) in made.vectors.iter().enumerate() {
         if index > 0 {
             data.push(',');
         }
-        let mut one = Object::with_capacity(vector.len() + 64);
+        let mut one = Object::with_capacity(numbers.len() + 64);
         one.text("object", "embedding");
         one.raw("index", &index.to_string());
         if as_base64 {
-            one.text("embedding", &base64::of_vector(vector)?);
-        } else if vector.starts_with('[') {
-            one.raw("embedding", vector);
+            one.text("embedding", &vector::base64(numbers)?);
         } else {
-            let message = "a vector of the answer is not a list";
-            return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
+            vector::check(numbers)?;
+            one.raw("embedding", numbers);
         }
         data.push_str(&one.close());
     }

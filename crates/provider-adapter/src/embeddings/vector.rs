@@ -1,5 +1,7 @@
-//! Vectors as OpenAI writes them in base64: little-endian 32-bit floats (RFC 4648, padded).
+//! Vectors: lists of numbers, and as OpenAI writes them in base64, little-endian 32-bit floats
+//! (RFC 4648, padded).
 
+use serde::Deserialize;
 use steelyard_types::{ErrorKind, ProviderError};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -7,14 +9,30 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// The list of numbers in base64.
 ///
 /// # Errors
-/// A list that holds anything but numbers.
-pub(super) fn of_vector(json: &str) -> Result<String, ProviderError> {
-    let numbers: Vec<f32> = serde_json::from_str(json).map_err(|error| {
-        let message = format!("a vector of the answer is not a list of numbers: {error}");
-        ProviderError::new(ErrorKind::InvalidAnswer, message)
-    })?;
+/// A list that holds anything but numbers, or one that 32 bits have no room for.
+pub(super) fn base64(json: &str) -> Result<String, ProviderError> {
+    let numbers: Vec<f32> = numbers(json)?;
+    if numbers.iter().any(|number| !number.is_finite()) {
+        let message = "a vector of the answer holds a number that 32 bits have no room for";
+        return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
+    }
     let bytes: Vec<u8> = numbers.iter().flat_map(|one| one.to_le_bytes()).collect();
     Ok(encode(&bytes))
+}
+
+/// Whether it is a list of numbers that a client can read.
+///
+/// # Errors
+/// A list that holds anything but numbers, or one that 64 bits have no room for.
+pub(super) fn check(json: &str) -> Result<(), ProviderError> {
+    numbers::<f64>(json).map(|_| ())
+}
+
+fn numbers<'a, T: Deserialize<'a>>(json: &'a str) -> Result<Vec<T>, ProviderError> {
+    serde_json::from_str(json).map_err(|error| {
+        let message = format!("a vector of the answer is not a list of numbers: {error}");
+        ProviderError::new(ErrorKind::InvalidAnswer, message)
+    })
 }
 
 fn encode(bytes: &[u8]) -> String {
@@ -58,10 +76,17 @@ mod tests {
 
     #[test]
     fn floats_are_little_endian() {
-        assert_eq!(of_vector("[1.0, -2]").expect("numbers"), "AACAPwAAAMA=");
-        for wrong in ["[\"1\"]", "{}", "[null]"] {
-            let error = of_vector(wrong).expect_err(wrong);
+        assert_eq!(base64("[1.0, -2]").expect("numbers"), "AACAPwAAAMA=");
+        for wrong in ["[\"1\"]", "{}", "[null]", "[1e39]"] {
+            let error = base64(wrong).expect_err(wrong);
             assert_eq!(error.kind, ErrorKind::InvalidAnswer);
+        }
+        check("[1.0, -2, 1e39]").expect("numbers");
+        for wrong in ["[\"1\"]", "{}", "[null]", "[1e999]", "[[1]]"] {
+            assert_eq!(
+                check(wrong).expect_err(wrong).kind,
+                ErrorKind::InvalidAnswer
+            );
         }
     }
 }
