@@ -13,9 +13,14 @@ pub fn sse(data: &[u8]) {
     checks::sse(data);
 }
 
-/// Whole answers of every wire format, in every dialect.
+/// Whole answers of every wire format, in every dialect, and counts of tokens.
 pub fn answer(data: &[u8]) {
     checks::answer(data);
+}
+
+/// Answers with vectors, of every wire format.
+pub fn embeddings(data: &[u8]) {
+    checks::embeddings(data);
 }
 
 /// Error bodies of every wire format, in every dialect.

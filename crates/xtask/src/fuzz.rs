@@ -13,7 +13,7 @@ use crate::routing_data;
 use crate::workspace::{cargo, root};
 
 /// The targets, in the order in which they are run.
-const TARGETS: [&str; 5] = ["sse", "answer", "error", "stream", "request"];
+const TARGETS: [&str; 6] = ["sse", "answer", "embeddings", "error", "stream", "request"];
 
 /// Recorded providers with the wire format that each speaks, as the first byte of an input chooses
 /// it (`WIRES` in `crates/provider-adapter/tests/any_bytes/checks.rs`).
@@ -51,8 +51,34 @@ pub(crate) struct Args {
 struct Recorded {
     wire: u8,
     status: u64,
-    request: bool,
+    what: What,
     body: Vec<u8>,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// What a client or a gateway asked.
+    Request,
+    /// What a provider answered.
+    Answer,
+    /// The same, holding vectors for this many inputs.
+    Vectors(u8),
+}
+
+impl What {
+    /// What a recorded response is: requests for embeddings say how many they are for.
+    fn of_response(request: &Value) -> Self {
+        let path = request["path"].as_str().unwrap_or_default();
+        if !path.ends_with("embeddings") && !path.ends_with("text-embedding") {
+            return Self::Answer;
+        }
+        let body = &request["body"];
+        let inputs = [&body["input"], &body["input"]["texts"]];
+        let lists = inputs.iter().filter_map(|one| one.as_array());
+        let count = lists.map(Vec::len).next().unwrap_or(1);
+        Self::Vectors(u8::try_from(count).unwrap_or(u8::MAX))
+    }
 }
 
 /// Makes the corpus and runs the targets, one after another.
@@ -107,18 +133,19 @@ fn gather() -> Result<Vec<Recorded>> {
                 _ => wire,
             };
             let status = response["status"].as_u64().unwrap_or(200);
-            let mut add = |request: bool, body: Vec<u8>| {
+            let mut add = |what: What, body: Vec<u8>| {
                 all.push(Recorded {
                     wire,
                     status,
-                    request,
+                    what,
                     body,
                 });
             };
+            let request = &value["request"];
             let answered = response["body"].as_str().unwrap_or_default();
-            add(false, answered.as_bytes().to_vec());
-            if value["request"]["body"].is_object() {
-                add(true, value["request"]["body"].to_string().into_bytes());
+            add(What::of_response(request), answered.as_bytes().to_vec());
+            if request["body"].is_object() {
+                add(What::Request, request["body"].to_string().into_bytes());
             }
         }
         for file in files(&own.join(provider))? {
@@ -129,7 +156,18 @@ fn gather() -> Result<Vec<Recorded>> {
             all.push(Recorded {
                 wire,
                 status: if name.contains("/error_") { 400 } else { 200 },
-                request: false,
+                what: What::Answer,
+                body: read(&file)?,
+            });
+        }
+    }
+    for (provider, wire) in WIRES {
+        let file = own.join("embeddings").join(format!("{provider}.json"));
+        if file.is_file() {
+            all.push(Recorded {
+                wire,
+                status: 200,
+                what: What::Vectors(2),
                 body: read(&file)?,
             });
         }
@@ -157,10 +195,16 @@ fn inputs_of(target: &str, one: &Recorded) -> Vec<Vec<u8>> {
     let is_error = one.status >= 300;
     let with = |choice: &[u8]| [choice, one.body.as_slice()].concat();
     match target {
-        "request" if one.request => (0..DIALECTS).map(|dialect| with(&[dialect])).collect(),
+        "request" if one.what == What::Request => {
+            (0..DIALECTS).map(|dialect| with(&[dialect])).collect()
+        }
         "request" => Vec::new(),
-        _ if one.request => Vec::new(),
+        _ if one.what == What::Request => Vec::new(),
         "sse" => vec![with(&[17])],
+        "embeddings" => match one.what {
+            What::Vectors(count) => vec![with(&[one.wire, count, 0]), with(&[one.wire, count, 1])],
+            _ => Vec::new(),
+        },
         "error" if is_error => vec![with(&[one.wire, 0])],
         "answer" if !is_error => vec![with(&[one.wire])],
         "stream" if !is_error => (0..DIALECTS)

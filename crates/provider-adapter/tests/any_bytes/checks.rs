@@ -1,13 +1,15 @@
 //! What must hold of any bytes whatever. The fuzz targets in `tests/fuzz` call these, and so do the
 //! tests beside this file, with recordings that were damaged.
 //!
-//! The first bytes choose: a wire format, a dialect, a size. The rest is what comes over the wire.
+//! The first bytes choose: a wire format, a dialect, a size, a count. The rest is what comes over the
+//! wire.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
-use steelyard_provider_adapter::messages::parse_count_request;
+use steelyard_provider_adapter::embeddings::Wanted;
+use steelyard_provider_adapter::messages::{count_body, parse_count_request};
 use steelyard_provider_adapter::sse::SseDecoder;
 use steelyard_provider_adapter::{
     Assembler, Progress, ReplyContext, ResponseHead, StreamReply, UnaryReply, adapter, anthropic,
@@ -104,6 +106,9 @@ pub(crate) fn answer(data: &[u8]) {
         return;
     };
     let wire = chosen(&WIRES, *wire);
+    if wire == WireFormat::AnthropicMessages {
+        count(body);
+    }
     let read = adapter(wire).decode(&head(200), body);
     for dialect in dialects() {
         let body = Bytes::copy_from_slice(body);
@@ -129,6 +134,73 @@ pub(crate) fn answer(data: &[u8]) {
             assert!(over.contains(&reply.progress()), "{:?}", reply.progress());
         }
     }
+}
+
+/// A count of tokens is the provider's, and a client reads the same.
+fn count(body: &[u8]) {
+    match anthropic::decode_count(body) {
+        Ok(tokens) => {
+            let told: Value = serde_json::from_slice(&count_body(tokens)).unwrap();
+            assert_eq!(told, serde_json::json!({ "input_tokens": tokens }));
+            assert_eq!(anthropic::decode_count(&count_body(tokens)), Ok(tokens));
+        }
+        Err(error) => assert!(!error.message.is_empty()),
+    }
+}
+
+/// An answer with vectors is written in OpenAI's form, a vector for each input and in the encoding
+/// that was asked for, or it is an error of that provider.
+pub(crate) fn embeddings(data: &[u8]) {
+    let [wire, count, encoding, body @ ..] = data else {
+        return;
+    };
+    let wire = chosen(&WIRES, *wire);
+    let wanted = Wanted {
+        count: usize::from(*count),
+        base64: encoding % 2 == 1,
+    };
+    let context = context(Dialect::OpenAiEmbeddings);
+    let body = Bytes::copy_from_slice(body);
+    let reply = embeddings::read(wire, &head(200), body.clone(), &context, wanted);
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(error) => {
+            assert!(
+                !error.message.is_empty(),
+                "an error of {wire:?} says something"
+            );
+            return;
+        }
+    };
+    let read = embeddings::adapter(wire).decode(&head(200), &body);
+    assert_eq!(read.map(|answer| answer.usage), Ok(reply.usage));
+    if wire == WireFormat::OpenAiChat {
+        assert_eq!(reply.body, body, "the same dialect goes through as it is");
+        return;
+    }
+    let told: Value = serde_json::from_slice(&reply.body).unwrap();
+    let vectors = told["data"].as_array().unwrap();
+    assert_eq!(vectors.len(), wanted.count);
+    for (index, vector) in vectors.iter().enumerate() {
+        assert_eq!(vector["index"], index);
+        let vector = &vector["embedding"];
+        let is_whole = match vector.as_str() {
+            // Four bytes a number, of which base64 makes four letters of three.
+            Some(text) => wanted.base64 && text.len() % 4 == 0,
+            None => {
+                let numbers = vector.as_array().unwrap();
+                !wanted.base64 && numbers.iter().all(Value::is_number)
+            }
+        };
+        assert!(is_whole, "{vector}");
+    }
+    let counted = told["usage"]["prompt_tokens"].as_u64();
+    assert_eq!(counted, reply.usage.map(|usage| usage.prompt_tokens()));
+    assert!(
+        told["model"]
+            .as_str()
+            .is_some_and(|model| !model.is_empty())
+    );
 }
 
 /// What an error status means can be told of any body, and shown in every dialect.

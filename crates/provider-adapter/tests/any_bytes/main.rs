@@ -57,6 +57,9 @@ fn check(body: &[u8], wires: &[usize], draw: &mut Draw) {
             let wire = small(*wire);
             checks::answer(&[&[wire], body.as_slice()].concat());
             checks::error(&[&[wire, small(draw.below(99))], body.as_slice()].concat());
+            for choice in [[wire, 1, 0], [wire, 2, 1]] {
+                checks::embeddings(&[&choice, body.as_slice()].concat());
+            }
             for dialect in 0..checks::dialects().len() {
                 let choice = [wire, small(dialect), small(draw.below(90))];
                 checks::stream(&[&choice, body.as_slice()].concat());
