@@ -24,30 +24,74 @@ pub struct Provider {
     pub timeouts: Timeouts,
 }
 
-/// The providers that need no more than a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProviderKind {
-    /// OpenAI's chat completions.
-    OpenAi,
-    /// OpenAI's Responses API.
-    OpenAiResponses,
-    /// Anthropic.
-    Anthropic,
-    /// Google's Gemini API.
-    Gemini,
-    /// Alibaba DashScope, native text generation.
-    DashScope,
-    /// Alibaba DashScope in its OpenAI-compatible mode.
-    DashScopeCompatible,
-    /// Mistral.
-    Mistral,
-    /// DeepSeek.
-    DeepSeek,
-    /// Cohere.
-    Cohere,
-    /// Any other server that speaks OpenAI's dialect: vLLM, Ollama, llama.cpp.
-    OpenAiCompatible,
+macro_rules! kinds {
+    ($($format:ident $name:literal, $module:ident::$adapter:ident, $kind:ident $word:literal $address:expr;)*) => {
+        /// The providers that need no more than a name: one for every wire format, and those that
+        /// speak OpenAI's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ProviderKind {
+            $(
+                #[doc = concat!("`", $word, "`: the provider whose format is `", $name, "`.")]
+                $kind,
+            )*
+            /// Alibaba DashScope in its OpenAI-compatible mode.
+            DashScopeCompatible,
+            /// Mistral.
+            Mistral,
+            /// DeepSeek.
+            DeepSeek,
+            /// Any other server that speaks OpenAI's dialect: vLLM, Ollama, llama.cpp.
+            OpenAiCompatible,
+        }
+
+        impl ProviderKind {
+            /// All kinds.
+            pub const ALL: &[Self] = &[
+                $(Self::$kind,)*
+                Self::DashScopeCompatible,
+                Self::Mistral,
+                Self::DeepSeek,
+                Self::OpenAiCompatible,
+            ];
+
+            /// The word used in policies, metrics and logs.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                    Self::DashScopeCompatible => "dashscope_compatible",
+                    Self::Mistral => "mistral",
+                    Self::DeepSeek => "deepseek",
+                    Self::OpenAiCompatible => "openai_compatible",
+                }
+            }
+
+            /// The wire format that it speaks.
+            #[must_use]
+            pub fn wire(self) -> WireFormat {
+                match self {
+                    $(Self::$kind => WireFormat::$format,)*
+                    Self::DashScopeCompatible
+                    | Self::Mistral
+                    | Self::DeepSeek
+                    | Self::OpenAiCompatible => WireFormat::OpenAiChat,
+                }
+            }
+
+            /// Where it is, if there is one place alone.
+            fn address(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$kind => $address,)*
+                    Self::Mistral => Some("https://api.mistral.ai/v1"),
+                    Self::DeepSeek => Some("https://api.deepseek.com"),
+                    Self::DashScopeCompatible | Self::OpenAiCompatible => None,
+                }
+            }
+        }
+    };
 }
+
+steelyard_types::wire_formats!(kinds);
 
 /// Where a provider keeps data and bills; DashScope keys work in their own region only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,55 +141,7 @@ pub struct TimeoutsOverride {
 }
 
 impl ProviderKind {
-    /// All kinds.
-    pub const ALL: [Self; 10] = [
-        Self::OpenAi,
-        Self::OpenAiResponses,
-        Self::Anthropic,
-        Self::Gemini,
-        Self::DashScope,
-        Self::DashScopeCompatible,
-        Self::Mistral,
-        Self::DeepSeek,
-        Self::Cohere,
-        Self::OpenAiCompatible,
-    ];
-
-    /// The word used in policies, metrics and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::OpenAiResponses => "openai_responses",
-            Self::Anthropic => "anthropic",
-            Self::Gemini => "gemini",
-            Self::DashScope => "dashscope",
-            Self::DashScopeCompatible => "dashscope_compatible",
-            Self::Mistral => "mistral",
-            Self::DeepSeek => "deepseek",
-            Self::Cohere => "cohere",
-            Self::OpenAiCompatible => "openai_compatible",
-        }
-    }
-
-    /// The wire format that it speaks.
-    #[must_use]
-    pub fn wire(self) -> WireFormat {
-        match self {
-            Self::OpenAiResponses => WireFormat::OpenAiResponses,
-            Self::Anthropic => WireFormat::AnthropicMessages,
-            Self::Gemini => WireFormat::GeminiGenerateContent,
-            Self::DashScope => WireFormat::DashScopeGeneration,
-            Self::Cohere => WireFormat::CohereChat,
-            Self::OpenAi
-            | Self::DashScopeCompatible
-            | Self::Mistral
-            | Self::DeepSeek
-            | Self::OpenAiCompatible => WireFormat::OpenAiChat,
-        }
-    }
-
-    /// How it departs from that format, unless the policy says otherwise.
+    /// How it departs from OpenAI's format, unless the policy says otherwise.
     #[must_use]
     pub fn profile(self) -> WireProfile {
         match self {
@@ -153,12 +149,7 @@ impl ProviderKind {
             Self::DashScopeCompatible => WireProfile::DASHSCOPE,
             Self::DeepSeek => WireProfile::DEEPSEEK,
             Self::OpenAiCompatible => WireProfile::COMPATIBLE,
-            Self::OpenAi
-            | Self::OpenAiResponses
-            | Self::Anthropic
-            | Self::Gemini
-            | Self::DashScope
-            | Self::Cohere => WireProfile::OPENAI,
+            _ => WireProfile::OPENAI,
         }
     }
 
@@ -171,20 +162,13 @@ impl ProviderKind {
     /// Where it is; `None` where only the operator can know.
     #[must_use]
     pub fn default_base_url(self, region: Option<Region>) -> Option<String> {
-        let url = match self {
-            Self::OpenAi | Self::OpenAiResponses => "https://api.openai.com/v1".to_owned(),
-            Self::Anthropic => "https://api.anthropic.com".to_owned(),
-            Self::Gemini => "https://generativelanguage.googleapis.com".to_owned(),
-            Self::Mistral => "https://api.mistral.ai/v1".to_owned(),
-            Self::DeepSeek => "https://api.deepseek.com".to_owned(),
-            Self::Cohere => "https://api.cohere.com".to_owned(),
-            Self::DashScope => region?.dashscope_host().to_owned(),
+        match self {
+            Self::DashScope => Some(region?.dashscope_host().to_owned()),
             Self::DashScopeCompatible => {
-                format!("{}/compatible-mode/v1", region?.dashscope_host())
+                Some(format!("{}/compatible-mode/v1", region?.dashscope_host()))
             }
-            Self::OpenAiCompatible => return None,
-        };
-        Some(url)
+            _ => self.address().map(str::to_owned),
+        }
     }
 }
 

@@ -150,15 +150,30 @@ pub struct ResponseHead<'a> {
     /// When it arrived: dates in `retry-after` are counted from here.
     pub at: steelyard_types::UnixMillis,
 }
-/// The adapter of a wire format. A new provider format is one file and one line here.
-#[must_use]
-pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
-    match wire {
-        WireFormat::OpenAiChat => &crate::openai::OpenAiChat,
-        WireFormat::OpenAiResponses => &crate::responses::Responses,
-        WireFormat::AnthropicMessages => &crate::anthropic::AnthropicMessages,
-        WireFormat::GeminiGenerateContent => &crate::gemini::GeminiGenerateContent,
-        WireFormat::DashScopeGeneration => &crate::dashscope::DashScopeGeneration,
-        WireFormat::CohereChat => &crate::cohere::CohereChat,
+
+macro_rules! registry {
+    ($($format:ident $name:literal, $module:ident::$adapter:ident, $kind:ident $word:literal $address:expr;)*) => {
+        /// The adapter of a wire format, as [`steelyard_types::wire_formats`] names it.
+        #[must_use]
+        pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
+            match wire {
+                $(WireFormat::$format => &crate::$module::$adapter,)*
+            }
+        }
+    };
+}
+
+steelyard_types::wire_formats!(registry);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_has_the_adapter_that_speaks_it() {
+        for wire in WireFormat::ALL {
+            assert_eq!(adapter(*wire).wire(), *wire);
+            assert_eq!(crate::embeddings::adapter(*wire).wire(), *wire);
+        }
     }
 }

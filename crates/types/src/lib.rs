@@ -14,6 +14,7 @@ mod finish;
 mod model;
 mod time;
 mod usage;
+mod wire;
 
 pub mod money;
 pub mod price;
@@ -31,7 +32,7 @@ pub use feature::{Feature, FeatureSet};
 pub use finish::FinishReason;
 pub use model::{
     Delivery, MaxTokensField, ModelFacts, ReasoningField, ReasoningStyle, StructuredOutput, Target,
-    ToolCallIds, UnknownFields, WireFormat, WireProfile,
+    ToolCallIds, UnknownFields, WireProfile,
 };
 pub use money::{AmountError, NanoUsd, PricePerMtok};
 pub use price::{
@@ -40,3 +41,4 @@ pub use price::{
 };
 pub use time::UnixMillis;
 pub use usage::Usage;
+pub use wire::WireFormat;

@@ -1,47 +1,6 @@
 use std::sync::Arc;
 
-use crate::FeatureSet;
-
-/// The wire formats that Steelyard speaks to providers, one adapter each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WireFormat {
-    /// OpenAI chat completions, and every server that copies it.
-    OpenAiChat,
-    /// OpenAI Responses.
-    OpenAiResponses,
-    /// Anthropic Messages.
-    AnthropicMessages,
-    /// Google Gemini `generateContent`.
-    GeminiGenerateContent,
-    /// Alibaba DashScope's native text generation.
-    DashScopeGeneration,
-    /// Cohere's chat, version 2.
-    CohereChat,
-}
-
-impl WireFormat {
-    /// Whether embeddings are carried to providers that speak it.
-    #[must_use]
-    pub fn has_embeddings(self) -> bool {
-        matches!(
-            self,
-            Self::OpenAiChat | Self::GeminiGenerateContent | Self::DashScopeGeneration
-        )
-    }
-
-    /// A short name for logs and labels.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenAiChat => "openai_chat",
-            Self::OpenAiResponses => "openai_responses",
-            Self::AnthropicMessages => "anthropic_messages",
-            Self::GeminiGenerateContent => "gemini_generate_content",
-            Self::DashScopeGeneration => "dashscope_generation",
-            Self::CohereChat => "cohere_chat",
-        }
-    }
-}
+use crate::{FeatureSet, WireFormat};
 
 /// How one server departs from the wire format that it speaks: data, so that an OpenAI-compatible
 /// provider is configuration and never code.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use steelyard_types::WireFormat;
 
 use crate::debian::runs;
 use crate::routing_data;
@@ -15,21 +16,17 @@ use crate::workspace::{cargo, root};
 /// The targets, in the order in which they are run.
 const TARGETS: [&str; 6] = ["sse", "answer", "embeddings", "error", "stream", "request"];
 
-/// Recorded providers with the wire format that each speaks, as the first byte of an input chooses
-/// it (`WIRES` in `crates/provider-adapter/tests/any_bytes/checks.rs`).
-const WIRES: [(&str, u8); 8] = [
-    ("openai", 0),
-    ("openai_compatible", 0),
-    ("mistral", 0),
-    ("deepseek", 0),
-    ("anthropic", 1),
-    ("gemini", 2),
-    ("dashscope", 3),
-    ("cohere", 4),
+/// Recorded providers with the wire format that each speaks.
+const WIRES: [(&str, WireFormat); 8] = [
+    ("openai", WireFormat::OpenAiChat),
+    ("openai_compatible", WireFormat::OpenAiChat),
+    ("mistral", WireFormat::OpenAiChat),
+    ("deepseek", WireFormat::OpenAiChat),
+    ("anthropic", WireFormat::AnthropicMessages),
+    ("gemini", WireFormat::GeminiGenerateContent),
+    ("dashscope", WireFormat::DashScopeGeneration),
+    ("cohere", WireFormat::CohereChat),
 ];
-
-/// What is recorded of OpenAI's Responses, whichever provider answered.
-const RESPONSES: u8 = 5;
 
 /// How many dialects an input is tried in; there may be fewer.
 const DIALECTS: u8 = 6;
@@ -49,7 +46,7 @@ pub(crate) struct Args {
 
 /// One body that came or went over the wire.
 struct Recorded {
-    wire: u8,
+    wire: WireFormat,
     status: u64,
     what: What,
     body: Vec<u8>,
@@ -64,6 +61,16 @@ enum What {
     Answer,
     /// The same, holding vectors for this many inputs.
     Vectors(u8),
+}
+
+impl Recorded {
+    /// How the first byte of an input chooses its wire format.
+    fn choice(&self) -> u8 {
+        let place = WireFormat::ALL.iter().position(|wire| *wire == self.wire);
+        place
+            .and_then(|place| u8::try_from(place).ok())
+            .unwrap_or(0)
+    }
 }
 
 impl What {
@@ -128,8 +135,8 @@ fn gather() -> Result<Vec<Recorded>> {
             let value: Value = serde_json::from_slice(&read(&file)?)?;
             let response = &value["response"];
             let wire = match value["endpoint"].as_str() {
-                Some("responses") => RESPONSES,
-                Some("compat_chat") => 0,
+                Some("responses") => WireFormat::OpenAiResponses,
+                Some("compat_chat") => WireFormat::OpenAiChat,
                 _ => wire,
             };
             let status = response["status"].as_u64().unwrap_or(200);
@@ -202,13 +209,16 @@ fn inputs_of(target: &str, one: &Recorded) -> Vec<Vec<u8>> {
         _ if one.what == What::Request => Vec::new(),
         "sse" => vec![with(&[17])],
         "embeddings" => match one.what {
-            What::Vectors(count) => vec![with(&[one.wire, count, 0]), with(&[one.wire, count, 1])],
+            What::Vectors(count) => vec![
+                with(&[one.choice(), count, 0]),
+                with(&[one.choice(), count, 1]),
+            ],
             _ => Vec::new(),
         },
-        "error" if is_error => vec![with(&[one.wire, 0])],
-        "answer" if !is_error => vec![with(&[one.wire])],
+        "error" if is_error => vec![with(&[one.choice(), 0])],
+        "answer" if !is_error => vec![with(&[one.choice()])],
         "stream" if !is_error => (0..DIALECTS)
-            .map(|dialect| with(&[one.wire, dialect, 17]))
+            .map(|dialect| with(&[one.choice(), dialect, 17]))
             .collect(),
         _ => Vec::new(),
     }

@@ -38,7 +38,10 @@ pub(super) fn timeouts(node: &Node, report: &mut Report<'_>) -> TimeoutsOverride
 
 fn decode_provider(entry: &Entry, report: &mut Report<'_>) -> Provider {
     let mut fields = Fields::of(&entry.value, entry.key_span, "provider", report);
-    let kinds = ProviderKind::ALL.map(|kind| (kind.as_str(), kind));
+    let kinds: Vec<_> = ProviderKind::ALL
+        .iter()
+        .map(|kind| (kind.as_str(), *kind))
+        .collect();
     let kind = fields
         .required("kind", report)
         .and_then(|node| choice(node, &kinds, report));

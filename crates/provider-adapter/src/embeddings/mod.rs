@@ -29,19 +29,20 @@ mod write;
 
 pub use request::parse_embedding_request;
 
-/// The adapter of models that make embeddings, for a wire format. Where there are none
-/// ([`WireFormat::has_embeddings`]) it refuses every request.
-#[must_use]
-pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
-    match wire {
-        WireFormat::OpenAiChat => &Vectors(WireFormat::OpenAiChat),
-        WireFormat::OpenAiResponses => &Vectors(WireFormat::OpenAiResponses),
-        WireFormat::AnthropicMessages => &Vectors(WireFormat::AnthropicMessages),
-        WireFormat::GeminiGenerateContent => &Vectors(WireFormat::GeminiGenerateContent),
-        WireFormat::DashScopeGeneration => &Vectors(WireFormat::DashScopeGeneration),
-        WireFormat::CohereChat => &Vectors(WireFormat::CohereChat),
-    }
+macro_rules! registry {
+    ($($format:ident $name:literal, $module:ident::$adapter:ident, $kind:ident $word:literal $address:expr;)*) => {
+        /// The adapter of models that make embeddings, for a wire format. Where there are none
+        /// ([`WireFormat::has_embeddings`]) it refuses every request.
+        #[must_use]
+        pub fn adapter(wire: WireFormat) -> &'static dyn Adapter {
+            match wire {
+                $(WireFormat::$format => &Vectors(WireFormat::$format),)*
+            }
+        }
+    };
 }
+
+steelyard_types::wire_formats!(registry);
 
 /// What a provider answered, before the client's form is written.
 struct Made<'a> {

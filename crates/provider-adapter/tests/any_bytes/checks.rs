@@ -20,17 +20,6 @@ use steelyard_types::{
     Target, UnixMillis, WireFormat, WireProfile,
 };
 
-/// The wire formats, in the order in which the first byte chooses. `cargo xtask fuzz` writes its
-/// corpus in this order.
-pub(crate) const WIRES: [WireFormat; 6] = [
-    WireFormat::OpenAiChat,
-    WireFormat::AnthropicMessages,
-    WireFormat::GeminiGenerateContent,
-    WireFormat::DashScopeGeneration,
-    WireFormat::CohereChat,
-    WireFormat::OpenAiResponses,
-];
-
 /// Dialects in which chats are answered.
 pub(crate) fn dialects() -> Vec<Dialect> {
     let all = Dialect::ALL.into_iter();
@@ -105,7 +94,7 @@ pub(crate) fn answer(data: &[u8]) {
     let [wire, body @ ..] = data else {
         return;
     };
-    let wire = chosen(&WIRES, *wire);
+    let wire = chosen(WireFormat::ALL, *wire);
     if wire == WireFormat::AnthropicMessages {
         count(body);
     }
@@ -154,7 +143,7 @@ pub(crate) fn embeddings(data: &[u8]) {
     let [wire, count, encoding, body @ ..] = data else {
         return;
     };
-    let wire = chosen(&WIRES, *wire);
+    let wire = chosen(WireFormat::ALL, *wire);
     let wanted = Wanted {
         count: usize::from(*count),
         base64: encoding % 2 == 1,
@@ -212,7 +201,7 @@ pub(crate) fn error(data: &[u8]) {
         400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529,
     ];
     let status = chosen(&statuses, *status);
-    let wire = chosen(&WIRES, *wire);
+    let wire = chosen(WireFormat::ALL, *wire);
     let error = adapter(wire).decode_error(&head(status), body);
     assert!(
         !error.message.is_empty(),
@@ -265,7 +254,10 @@ pub(crate) fn stream(data: &[u8]) {
     let [wire, dialect, size, body @ ..] = data else {
         return;
     };
-    let (wire, dialect) = (chosen(&WIRES, *wire), chosen(&dialects(), *dialect));
+    let (wire, dialect) = (
+        chosen(WireFormat::ALL, *wire),
+        chosen(&dialects(), *dialect),
+    );
     let (whole, reply) = streamed(wire, dialect, body, body.len().max(1));
     let (pieces, again) = streamed(wire, dialect, body, usize::from(*size).max(1));
     assert_eq!(reply.progress(), again.progress());
@@ -363,7 +355,9 @@ pub(crate) fn request(data: &[u8]) {
     };
     let dialect = client_dialect(chosen(&Dialect::ALL, *dialect));
     match dialect.parse(body) {
-        Ok(request) => WIRES.into_iter().for_each(|wire| encoded(&request, wire)),
+        Ok(request) => WireFormat::ALL
+            .iter()
+            .for_each(|wire| encoded(&request, *wire)),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
     if dialect.dialect() == Dialect::AnthropicMessages

@@ -33,7 +33,7 @@ fn target(wire: WireFormat) -> Target {
         WireFormat::AnthropicMessages => "claude-haiku-4-5",
         WireFormat::GeminiGenerateContent => "gemini-3-flash",
         WireFormat::DashScopeGeneration => "qwen-plus",
-        WireFormat::CohereChat => "command-a",
+        _ => "model",
     };
     Target {
         upstream: Arc::from(upstream),

@@ -38,16 +38,6 @@ const PROVIDERS: [&str; 7] = [
     "openai_compatible",
 ];
 
-/// The wire formats that a request may leave in.
-const WIRES: [WireFormat; 6] = [
-    WireFormat::OpenAiChat,
-    WireFormat::OpenAiResponses,
-    WireFormat::AnthropicMessages,
-    WireFormat::GeminiGenerateContent,
-    WireFormat::DashScopeGeneration,
-    WireFormat::CohereChat,
-];
-
 /// The format that a recorded chat is in; `None` for what is no chat.
 fn wire(provider: &str, recording: &support::Recording) -> Option<WireFormat> {
     let stream = recording.is_stream();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use steelyard_provider_adapter::{adapter, client_dialect};
 use steelyard_types::{FeatureSet, ModelFacts, Target, WireFormat, WireProfile};
 
-use crate::{PROVIDERS, Table, WIRES, dialect, documented, golden, schema, support};
+use crate::{PROVIDERS, Table, dialect, documented, golden, schema, support};
 
 fn target(wire: WireFormat) -> Target {
     Target {
@@ -80,8 +80,8 @@ fn every_recorded_request_to_every_provider() {
             };
             requests += 1;
             let body = recording.request.to_string();
-            for wire in WIRES {
-                let (line, flaw) = outcome(body.as_bytes(), from, wire);
+            for wire in WireFormat::ALL {
+                let (line, flaw) = outcome(body.as_bytes(), from, *wire);
                 checked += usize::from(line == "carried" || line.starts_with("lossy"));
                 broken.extend(flaw.map(|flaw| format!("{} to {wire:?}: {flaw}", recording.file)));
                 table.add(format!("{} to {}", from.as_str(), wire.as_str()), line);
@@ -93,11 +93,11 @@ fn every_recorded_request_to_every_provider() {
     }
     println!(
         "{requests} requests to {} formats, {checked} carried",
-        WIRES.len()
+        WireFormat::ALL.len()
     );
     assert!(broken.is_empty(), "{}", broken.join("\n"));
     documented(&format!(
         "{requests} recorded requests are written in {} wire formats",
-        WIRES.len()
+        WireFormat::ALL.len()
     ));
 }

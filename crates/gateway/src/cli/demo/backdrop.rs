@@ -66,24 +66,24 @@ impl Backdrop {
     }
 }
 
-/// Where the simulator has this provider.
+/// Where the simulator has this provider: under a prefix, then the path of its own address.
 fn base_path(provider: &Provider) -> String {
-    let dashscope = match provider.region {
-        Some(region) => format!("/dashscope-{}", region.as_str()),
-        None => "/dashscope".to_owned(),
+    let prefix = match provider.kind {
+        ProviderKind::OpenAiResponses => "openai".to_owned(),
+        ProviderKind::DashScope | ProviderKind::DashScopeCompatible => {
+            let region = provider
+                .region
+                .map(|region| format!("-{}", region.as_str()));
+            format!("dashscope{}", region.unwrap_or_default())
+        }
+        ProviderKind::OpenAiCompatible => return "/compatible/v1".to_owned(),
+        kind => kind.as_str().to_owned(),
     };
-    match provider.kind {
-        ProviderKind::OpenAi | ProviderKind::OpenAiResponses => "/openai/v1".to_owned(),
-        ProviderKind::Anthropic => "/anthropic".to_owned(),
-        ProviderKind::Gemini => "/gemini".to_owned(),
-        ProviderKind::DashScope => dashscope,
-        ProviderKind::DashScopeCompatible => format!("{dashscope}/compatible-mode/v1"),
-        ProviderKind::Mistral => "/mistral/v1".to_owned(),
-        ProviderKind::DeepSeek => "/deepseek".to_owned(),
-        // Not simulated: no shipped model runs there.
-        ProviderKind::Cohere => "/cohere".to_owned(),
-        ProviderKind::OpenAiCompatible => "/compatible/v1".to_owned(),
-    }
+    let address = provider.kind.default_base_url(provider.region);
+    let address = address.unwrap_or_default();
+    let host = address.trim_start_matches("https://");
+    let path = host.find('/').map_or("", |slash| &host[slash..]);
+    format!("/{prefix}{path}")
 }
 
 /// Keys that the simulated providers accept; those of DashScope are bound to their region.
