@@ -10,6 +10,7 @@
 //! | `/gemini` | `/v1beta/models/{model}:generateContent`, `:streamGenerateContent`, `:embedContent`, `:batchEmbedContents` | Google Gemini |
 //! | `/dashscope`, `/dashscope-cn`, `/dashscope-intl`, `/dashscope-us` | `/api/v1/services/aigc/text-generation/generation`, `.../multimodal-generation/generation`, `/api/v1/services/embeddings/text-embedding/text-embedding` | Alibaba DashScope, native |
 //! | the same | `/compatible-mode/v1/chat/completions`, `/compatible-mode/v1/embeddings` | DashScope's OpenAI-compatible mode |
+//! | `/cohere` | `/v2/chat`, `/v1/models` | Cohere |
 //! | `/compatible` | `/v1/chat/completions`, `/v1/embeddings`, `/v1/models` | a local server (vLLM, Ollama); knows only `max_tokens`, needs no key |
 //! | `/mistral` | `/v1/chat/completions`, `/v1/embeddings`, `/v1/models` | Mistral; refuses unknown fields |
 //! | `/deepseek` | `/chat/completions`, `/v1/chat/completions` | DeepSeek |

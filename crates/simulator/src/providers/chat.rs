@@ -39,6 +39,14 @@ pub(crate) fn read(body: &At<'_>, dialect: &Dialect) -> Checked<Ask> {
         model: body.need("model")?.text()?.to_owned(),
         ..Ask::default()
     };
+    read_messages(body, dialect, &mut ask)?;
+    read_tools(body, dialect, &mut ask)?;
+    read_parameters(body, dialect, &mut ask)?;
+    Ok(ask)
+}
+
+/// Reads `messages`: what is in them and in which order they stand.
+pub(crate) fn read_messages(body: &At<'_>, dialect: &Dialect, ask: &mut Ask) -> Checked<()> {
     let messages = body.need("messages")?.full_items()?;
     for message in &messages {
         read_message(message, dialect)?;
@@ -46,11 +54,9 @@ pub(crate) fn read(body: &At<'_>, dialect: &Dialect) -> Checked<Ask> {
     if dialect.strict_order {
         check_order(&messages)?;
     }
-    read_history(&messages, &mut ask);
-    read_pictures(&messages, &mut ask);
-    read_tools(body, dialect, &mut ask)?;
-    read_parameters(body, dialect, &mut ask)?;
-    Ok(ask)
+    read_history(&messages, ask);
+    read_pictures(&messages, ask);
+    Ok(())
 }
 
 fn read_message(message: &At<'_>, dialect: &Dialect) -> Checked<()> {
@@ -277,8 +283,8 @@ pub(crate) fn read_tools(body: &At<'_>, dialect: &Dialect, ask: &mut Ask) -> Che
 fn read_choice(choice: &At<'_>, dialect: &Dialect, offers: &[Offer]) -> Checked<Choice> {
     if choice.value.is_string() {
         return Ok(match choice.one_of(dialect.choices)? {
-            "none" => Choice::None,
-            "required" | "any" => Choice::Required,
+            "none" | "NONE" => Choice::None,
+            "required" | "any" | "REQUIRED" => Choice::Required,
             _ => Choice::Auto,
         });
     }

@@ -3,6 +3,7 @@
 pub(crate) mod anthropic;
 pub(crate) mod chat;
 pub(crate) mod chat_answer;
+pub(crate) mod cohere;
 pub(crate) mod compatible;
 pub(crate) mod dashscope;
 pub(crate) mod dashscope_compatible;
@@ -125,6 +126,7 @@ pub(crate) fn find(prefix: &str, path: &str) -> Option<&'static dyn Provider> {
         "openai" => &openai::OpenAi,
         "anthropic" => &anthropic::Anthropic,
         "gemini" => &gemini::Gemini,
+        "cohere" => &cohere::Cohere,
         "compatible" => &compatible::Compatible,
         "mistral" => &mistral::Mistral,
         "deepseek" => &deepseek::DeepSeek,

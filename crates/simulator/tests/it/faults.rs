@@ -37,6 +37,9 @@ async fn statuses_come_in_each_providers_form() {
 fn message_of(kind: Kind, body: &Value) -> String {
     let place = match kind {
         Kind::DashScope => &body["message"],
+        // An answer that fails says only that it did, a stream also why.
+        Kind::Cohere if body["finish_reason"] == "ERROR" => &body["finish_reason"],
+        Kind::Cohere => body.get("message").unwrap_or(&body["delta"]["error"]),
         Kind::Mistral => body.get("message").unwrap_or(&body["detail"]),
         _ => &body["error"]["message"],
     };
@@ -74,6 +77,10 @@ async fn the_words_of_well_known_errors() {
     );
     let limited = body(Kind::DashScopeCompatible, "429").await;
     assert_eq!(limited["error"]["code"], "limit_requests");
+    assert_eq!(
+        body(Kind::Cohere, "429").await["message"],
+        "Please wait and try again later"
+    );
     assert_eq!(
         body(Kind::DeepSeek, "402").await["error"]["message"],
         "Insufficient Balance"
@@ -120,7 +127,7 @@ async fn bodies_are_cut_and_connections_closed() {
         }
     }
     rig.state.idle().await;
-    assert_eq!(rig.state.counts().by_fault["cut_after_bytes"], 16);
+    assert_eq!(rig.state.counts().by_fault["cut_after_bytes"], 18);
 }
 
 #[tokio::test]
@@ -148,13 +155,19 @@ async fn broken_json_errors_and_missing_ends() {
             .ask(kind, &marked("end_without_finish"), true, false)
             .await;
         assert!(endless.events().len() < whole.events().len(), "{kind:?}");
-        for end in ["[DONE]", "message_stop", "\"STOP\"", ":\"stop\""] {
+        for end in [
+            "[DONE]",
+            "message_stop",
+            "\"STOP\"",
+            ":\"stop\"",
+            "COMPLETE",
+        ] {
             assert!(!endless.text.contains(end), "{kind:?} {end}");
         }
         let empty = rig.ask(kind, &marked("empty"), true, false).await;
         assert_eq!(empty.status, 200);
         assert!(!empty.text.contains("A text"), "{kind:?}");
-        let ends = ["\"stop\"", "\"STOP\"", "\"end_turn\""];
+        let ends = ["\"stop\"", "\"STOP\"", "\"end_turn\"", "\"COMPLETE\""];
         assert!(
             ends.iter().any(|end| empty.text.contains(end)),
             "{kind:?} {}",

@@ -35,6 +35,17 @@ fn unary(kind: Kind, body: &Value) -> Seen {
         }
         Kind::Gemini => gemini_chunk(&mut seen, body),
         Kind::DashScope => dashscope_event(&mut seen, body),
+        Kind::Cohere => {
+            let message = &body["message"];
+            cohere_message(&mut seen, message);
+            let calls = message["tool_calls"].as_array();
+            for call in calls.into_iter().flatten() {
+                let function = &call["function"];
+                let name = function["name"].as_str().unwrap().to_owned();
+                seen.calls.push((name, function["arguments"].clone()));
+            }
+            cohere_end(&mut seen, body);
+        }
         _ => {
             let choice = &body["choices"][0];
             let message = &choice["message"];
@@ -62,6 +73,68 @@ fn unary(kind: Kind, body: &Value) -> Seen {
         }
     }
     seen
+}
+
+/// What is said in a message, or in a piece of one.
+fn cohere_message(seen: &mut Seen, message: &Value) {
+    let content = &message["content"];
+    let blocks = content
+        .as_array()
+        .map_or(vec![content], |all| all.iter().collect());
+    for block in blocks {
+        seen.text += block["text"].as_str().unwrap_or_default();
+        seen.reasoning += block["thinking"].as_str().unwrap_or_default();
+    }
+}
+
+fn cohere_end(seen: &mut Seen, end: &Value) {
+    seen.finish = end["finish_reason"].as_str().unwrap_or_default().to_owned();
+    let usage = &end["usage"];
+    seen.prompt = usage["billed_units"]["input_tokens"].as_u64().unwrap();
+    seen.output = usage["billed_units"]["output_tokens"].as_u64().unwrap();
+    seen.cached = usage["cached_tokens"].as_u64().unwrap();
+    assert!(usage["tokens"]["input_tokens"].as_u64().unwrap() > seen.prompt);
+}
+
+/// Blocks are opened, filled and closed one after another, calls too.
+fn cohere_stream(seen: &mut Seen, got: &Got) {
+    assert_eq!(got.data().last().unwrap(), "[DONE]");
+    let (mut open, mut began, mut ended) = (None, 0, false);
+    for event in got.events() {
+        let kind = event["type"].as_str().unwrap();
+        assert!(got.text.contains(&format!("event: {kind}\n")));
+        let message = &event["delta"]["message"];
+        cohere_message(seen, message);
+        let call = &message["tool_calls"];
+        match kind {
+            "message-start" => assert!(!event["id"].as_str().unwrap().is_empty()),
+            "tool-plan-delta" => assert!(message["tool_plan"].is_string()),
+            "content-start" | "tool-call-start" => {
+                assert_eq!(open.replace(event["index"].clone()), None);
+                if let Some(name) = call["function"]["name"].as_str() {
+                    assert!(call["id"].as_str().unwrap().starts_with(name));
+                    seen.calls.push((name.to_owned(), json!("")));
+                }
+                began += 1;
+            }
+            "content-delta" | "tool-call-delta" => {
+                assert_eq!(open.as_ref(), Some(&event["index"]));
+                if let Some(fragment) = call["function"]["arguments"].as_str() {
+                    let arguments = &mut seen.calls.last_mut().unwrap().1;
+                    *arguments = json!(arguments.as_str().unwrap().to_owned() + fragment);
+                }
+            }
+            "content-end" | "tool-call-end" => {
+                assert_eq!(open.take(), Some(event["index"].clone()))
+            }
+            "message-end" => {
+                cohere_end(seen, &event["delta"]);
+                ended = true;
+            }
+            other => panic!("no such event: {other}"),
+        }
+    }
+    assert!(began > 0 && open.is_none() && ended);
 }
 
 fn anthropic_usage(seen: &mut Seen, usage: &Value) {
@@ -181,6 +254,7 @@ fn streamed(kind: Kind, got: &Got) -> Seen {
             }
             dashscope_event(&mut seen, last);
         }
+        Kind::Cohere => cohere_stream(&mut seen, got),
         _ => chat_stream(kind, &mut seen, got),
     }
     parse_calls(&mut seen);
@@ -286,6 +360,9 @@ fn finish_word(kind: Kind, word: &str) -> &str {
         (Kind::Anthropic, "length") => "max_tokens",
         (Kind::Gemini, "length") => "MAX_TOKENS",
         (Kind::Gemini, _) => "STOP",
+        (Kind::Cohere, "stop") => "COMPLETE",
+        (Kind::Cohere, "tool_calls") => "TOOL_CALL",
+        (Kind::Cohere, "length") => "MAX_TOKENS",
         (_, word) => word,
     }
 }
@@ -387,6 +464,8 @@ async fn filtered_answers() {
             Kind::DashScopeCompatible => {
                 assert_eq!(body["error"]["code"], "data_inspection_failed");
             }
+            // It has no such end, and declines in words.
+            Kind::Cohere => assert_eq!(body["finish_reason"], "COMPLETE"),
             _ => assert_eq!(body["choices"][0]["finish_reason"], "content_filter"),
         }
     }

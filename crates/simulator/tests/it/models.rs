@@ -72,7 +72,7 @@ fn with_picture(kind: Kind, kind_of_data: &str, data: &str) -> Value {
 }
 
 /// For each provider a model with eyes, and one without where it has such.
-const EYES: [(Kind, &str, Option<&str>); 8] = [
+const EYES: [(Kind, &str, Option<&str>); 9] = [
     (Kind::OpenAi, "gpt-4o", Some("gpt-3.5-turbo")),
     (Kind::Anthropic, "claude-haiku-4-5", None),
     (Kind::Gemini, "gemini-2.5-flash", None),
@@ -85,6 +85,11 @@ const EYES: [(Kind, &str, Option<&str>); 8] = [
     (Kind::Mistral, "mistral-medium-latest", None),
     (Kind::Compatible, "gemma3:27b", None),
     (Kind::DeepSeek, "", Some("deepseek-chat")),
+    (
+        Kind::Cohere,
+        "command-a-vision-07-2025",
+        Some("command-a-03-2025"),
+    ),
 ];
 
 #[tokio::test]

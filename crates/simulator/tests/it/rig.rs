@@ -17,9 +17,10 @@ pub(crate) enum Kind {
     Compatible,
     Mistral,
     DeepSeek,
+    Cohere,
 }
 
-pub(crate) const ALL: [Kind; 8] = [
+pub(crate) const ALL: [Kind; 9] = [
     Kind::OpenAi,
     Kind::Anthropic,
     Kind::Gemini,
@@ -28,6 +29,7 @@ pub(crate) const ALL: [Kind; 8] = [
     Kind::Compatible,
     Kind::Mistral,
     Kind::DeepSeek,
+    Kind::Cohere,
 ];
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Compatible => "compatible",
             Self::Mistral => "mistral",
             Self::DeepSeek => "deepseek",
+            Self::Cohere => "cohere",
         }
     }
 
@@ -53,6 +56,7 @@ impl Kind {
             Self::Compatible => "qwen3:8b",
             Self::Mistral => "mistral-small-latest",
             Self::DeepSeek => "deepseek-chat",
+            Self::Cohere => "command-a-03-2025",
         }
     }
 
@@ -70,6 +74,7 @@ impl Kind {
                 "/dashscope/compatible-mode/v1/chat/completions".to_owned()
             }
             Self::DeepSeek => "/deepseek/chat/completions".to_owned(),
+            Self::Cohere => "/cohere/v2/chat".to_owned(),
             other => format!("/{}/v1/chat/completions", other.name()),
         }
     }
@@ -116,7 +121,7 @@ impl Kind {
                 if stream {
                     body["stream"] = json!(true);
                 }
-                if stream && self != Self::Mistral {
+                if stream && !matches!(self, Self::Mistral | Self::Cohere) {
                     body["stream_options"] = json!({"include_usage": true});
                 }
                 if tool {
