@@ -42,7 +42,7 @@ pub struct Kind {
 impl Kind {
     /// Every kind there is; DashScope in both of its modes. The full models are of the generation
     /// of which each provider's ways are oldest: their budgets and their ids.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::new(
             "openai",
             "/openai/v1",
@@ -104,6 +104,15 @@ impl Kind {
             )
         }
         .with_facts("structured_output: object"),
+        Self::new(
+            "cohere",
+            "/cohere",
+            [
+                "command-r7b-12-2024",
+                "command-a-03-2025",
+                "command-a-plus-05-2026",
+            ],
+        ),
         Self {
             kind: "openai_compatible",
             ..Self::new(

@@ -1,7 +1,8 @@
 //! Cohere's chat API, version 2 (`POST /v2/chat`): one file, as `docs/adding-a-provider.md` tells it.
 //!
 //! No recordings of it were at hand. Facts are those of Cohere's own SDK (PyPI `cohere` 7.3.1) and
-//! reference. Choices: tokens are counted as they are billed (`usage.billed_units`), which leaves out
+//! reference, which also names the limits of numbers. Choices: a number beyond its limit is sent as
+//! the limit, and declared; tokens are counted as they are billed (`usage.billed_units`), which leaves out
 //! what Cohere adds to the prompt itself; the plan that a model tells before its calls is reasoning;
 //! citations have no place in the neutral form and stay behind.
 
@@ -11,9 +12,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{
-    ChatAnswer, ChatRequest, Effort, ErrorKind, Feature, FinishReason, Message, OutputFormat, Part,
-    ProviderError, ReasoningControl, Role, Source, StreamEvent, Target, ToolChoice, Usage,
-    WireFormat,
+    ChatAnswer, ChatRequest, Effort, ErrorKind, Feature, FinishReason, Message, NumberText,
+    OutputFormat, Part, ProviderError, ReasoningControl, Role, Source, StreamEvent, Target,
+    ToolChoice, Usage, WireFormat,
 };
 
 use crate::carry::{self, Words};
@@ -28,6 +29,9 @@ use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead
 
 /// Most calls in one answer. Keeps a broken stream from growing.
 const MAX_CALLS: u32 = 256;
+
+/// Most texts that may end an answer.
+const MAX_STOPS: usize = 5;
 
 /// What Cohere has words for. Log probabilities are told for pieces, not tokens; there is no second
 /// answer, no user and no tier.
@@ -76,7 +80,10 @@ impl Adapter for CohereChat {
             carry::named(request, "response_format", "output_config.format"),
             described,
         );
-        check_choice(request)?;
+        check_limits(request)?;
+        for number in numbers(request, target) {
+            lossy.add_if(number.field, number.sent().1);
+        }
         lossy.add_if(carry::thoughts_field(request), turns::has_thoughts(request));
         Ok(lossy)
     }
@@ -86,24 +93,16 @@ impl Adapter for CohereChat {
         request: &ChatRequest<'_>,
         target: &Target,
     ) -> Result<EncodedRequest, Refusal> {
-        let mut lossy = self.carries(request, target)?;
-        let sampling = carry::sampling(request, target, &mut lossy);
+        let lossy = self.carries(request, target)?;
         let mut body = Object::with_capacity(1_024);
         body.text("model", &target.upstream);
         body.raw("messages", &list(request.messages.iter().map(message)));
         if let Some(limit) = request.max_output_tokens {
             body.raw("max_tokens", &limit.to_string());
         }
-        for (name, number) in [
-            ("temperature", sampling.temperature),
-            ("p", sampling.top_p),
-            ("k", sampling.top_k),
-            ("seed", request.seed),
-            ("presence_penalty", request.presence_penalty),
-            ("frequency_penalty", request.frequency_penalty),
-        ] {
-            if let Some(number) = number {
-                body.raw(name, number.0);
+        for number in numbers(request, target) {
+            if let (Some(sent), _) = number.sent() {
+                body.raw(number.name, sent.0);
             }
         }
         if let Some(stops) = &request.stop {
@@ -150,7 +149,7 @@ impl Adapter for CohereChat {
         }
         let error = match serde_json::from_slice::<Body<'_>>(body) {
             Ok(Body { message }) => {
-                let kind = if classify::says_context_length(message.as_str()) {
+                let kind = if is_too_long(message.as_str()) {
                     ErrorKind::ContextLength
                 } else {
                     classify::kind_of_status(head.status)
@@ -165,6 +164,12 @@ impl Adapter for CohereChat {
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::<Decoder>::default()
     }
+}
+
+/// Whether the prompt is too long. What Cohere says of a limit on the answer begins alike.
+fn is_too_long(message: &str) -> bool {
+    let counted = message.starts_with("too many tokens") && !message.contains("max tokens must");
+    counted || classify::says_context_length(message)
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {
@@ -242,8 +247,20 @@ fn part(part: &Part<'_>) -> Option<String> {
     Some(out.close())
 }
 
-/// Refuses the choice of a function that is not there: nothing would be left to choose from.
-fn check_choice(request: &ChatRequest<'_>) -> Result<(), Refusal> {
+/// Refuses what Cohere would refuse, and the choice of a function that is not there: nothing would be
+/// left to choose from.
+fn check_limits(request: &ChatRequest<'_>) -> Result<(), Refusal> {
+    let stops = request.stop.as_ref().map_or(0, |stops| stops.len());
+    if stops > MAX_STOPS {
+        let field = carry::named(request, "stop", "stop_sequences");
+        let reason = format!("holds {stops} texts, and Cohere takes at most {MAX_STOPS}");
+        return Err(carry::refuse(field, reason));
+    }
+    if !request.tools.is_empty() && !matches!(request.format, OutputFormat::Text) {
+        let field = carry::named(request, "response_format", "output_config.format");
+        let reason = "is not carried to Cohere beside tools: it takes either";
+        return Err(carry::refuse(field, reason));
+    }
     match &request.tool_choice {
         Some(ToolChoice::Function(wanted))
             if !request.tools.iter().any(|tool| tool.name == *wanted) =>
@@ -252,6 +269,69 @@ fn check_choice(request: &ChatRequest<'_>) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// A number that Cohere takes within limits alone.
+struct Number<'a> {
+    /// Cohere's name of it.
+    name: &'static str,
+    /// The client's.
+    field: &'static str,
+    given: Option<NumberText<'a>>,
+    least: &'static str,
+    most: &'static str,
+}
+
+impl<'a> Number<'a> {
+    /// What is sent, the limit where the client goes beyond it, and whether that is another number.
+    fn sent(&self) -> (Option<NumberText<'a>>, bool) {
+        let beyond = |limit: &'static str, is_beyond: fn(f64, f64) -> bool| {
+            let limit = NumberText(limit);
+            let given = self.given?;
+            is_beyond(carry::value(given), carry::value(limit)).then_some(limit)
+        };
+        let limit = beyond(self.least, |given, least| given < least)
+            .or_else(|| beyond(self.most, |given, most| given > most));
+        (limit.or(self.given), limit.is_some())
+    }
+}
+
+fn numbers<'a>(request: &ChatRequest<'a>, target: &Target) -> [Number<'a>; 6] {
+    // `carry::check` has declared what a model that refuses sampling is not told.
+    let sampling = carry::sampling(request, target, &mut Losses::none());
+    [
+        (
+            "temperature",
+            "temperature",
+            sampling.temperature,
+            "0",
+            "1e9",
+        ),
+        ("p", "top_p", sampling.top_p, "0.01", "0.99"),
+        ("k", "top_k", sampling.top_k, "0", "500"),
+        ("seed", "seed", request.seed, "0", "18446744073709551615"),
+        (
+            "presence_penalty",
+            "presence_penalty",
+            request.presence_penalty,
+            "0",
+            "1",
+        ),
+        (
+            "frequency_penalty",
+            "frequency_penalty",
+            request.frequency_penalty,
+            "0",
+            "1",
+        ),
+    ]
+    .map(|(name, field, given, least, most)| Number {
+        name,
+        field,
+        given,
+        least,
+        most,
+    })
 }
 
 fn tools(request: &ChatRequest<'_>, body: &mut Object) {

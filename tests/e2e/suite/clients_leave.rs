@@ -14,7 +14,7 @@ async fn streams_do_not_mix() {
     let streams: Vec<_> = (0..STREAMS)
         .map(|number| {
             let client = stage.gateway.client.clone();
-            let kind = steelyard_e2e::Kind::ALL[number % 8].name;
+            let kind = steelyard_e2e::Kind::ALL[number % steelyard_e2e::Kind::ALL.len()].name;
             let text = (0..25)
                 .map(|word| format!("stream{number}-word{word} "))
                 .collect::<String>();

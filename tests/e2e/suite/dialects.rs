@@ -50,7 +50,7 @@ async fn known_fields_of_the_dialect_survive_to_openai() {
 #[tokio::test]
 async fn what_cannot_be_carried_is_named() {
     let stage = Stage::start().await;
-    for kind in ["anthropic", "gemini", "dashscope", "mistral"] {
+    for kind in ["anthropic", "gemini", "dashscope", "cohere", "mistral"] {
         let mut body = user(&format!("{kind}-cheap"), "hello");
         body["x_own_field"] = json!(1);
         let before = stage.sim.count().await;
@@ -92,6 +92,7 @@ async fn every_provider_gets_its_own_form() {
         ),
         ("mistral", "/mistral/v1/chat/completions"),
         ("deepseek", "/deepseek/chat/completions"),
+        ("cohere", "/cohere/v2/chat"),
         ("compatible", "/compatible/v1/chat/completions"),
     ];
     for (kind, path) in paths {

@@ -118,7 +118,14 @@ async fn what_only_the_operator_can_mend_is_not_worth_a_retry() {
 async fn codes_are_the_dialects_whoever_refuses() {
     let stage = Stage::start().await;
     let too_long = "message=prompt is too long for 200000 tokens";
-    for kind in ["openai", "anthropic", "gemini", "dashscope", "mistral"] {
+    for kind in [
+        "openai",
+        "anthropic",
+        "gemini",
+        "dashscope",
+        "cohere",
+        "mistral",
+    ] {
         let text = format!("[[fault:*:400,{too_long}]]");
         let answer = stage
             .gateway

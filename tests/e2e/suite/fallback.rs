@@ -206,6 +206,7 @@ for_each_kind! {
     faults_of_dashscope_compatible: "dashscope-compatible",
     faults_of_mistral: "mistral",
     faults_of_deepseek: "deepseek",
+    faults_of_cohere: "cohere",
     faults_of_a_compatible_server: "compatible",
 }
 

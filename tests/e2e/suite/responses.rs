@@ -10,7 +10,7 @@ const OWN: &str = "responses-full";
 fn shown(kind: &str) -> &'static str {
     match kind {
         "openai" => "tokens",
-        "mistral" | "compatible" => "thoughts",
+        "mistral" | "cohere" | "compatible" => "thoughts",
         _ => "thoughts,tokens",
     }
 }
@@ -64,6 +64,7 @@ before_each_kind! {
     before_dashscope_compatible: "dashscope-compatible",
     before_mistral: "mistral",
     before_deepseek: "deepseek",
+    before_cohere: "cohere",
     before_a_compatible_server: "compatible",
 }
 

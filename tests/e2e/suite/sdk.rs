@@ -6,11 +6,11 @@ use steelyard_e2e::{Sdk, Stage, refused};
 use crate::keys::VirtualKey;
 
 /// What a provider counts besides prompt and answer. Plain compatible servers count nothing more;
-/// Mistral does not tell reasoning from the answer.
+/// Mistral and Cohere do not tell reasoning from the answer.
 fn classes(kind: &str) -> &'static [&'static str] {
     match kind {
         "compatible" => &[],
-        "mistral" => &["cached"],
+        "mistral" | "cohere" => &["cached"],
         _ => &["cached", "reasoning"],
     }
 }
@@ -19,7 +19,7 @@ fn classes(kind: &str) -> &'static [&'static str] {
 fn shown(kind: &str) -> &'static str {
     match kind {
         "openai" => "tokens",
-        "mistral" | "compatible" => "thoughts",
+        "mistral" | "cohere" | "compatible" => "thoughts",
         _ => "thoughts,tokens",
     }
 }
@@ -113,6 +113,7 @@ for_each_kind! {
     dashscope_compatible: "dashscope-compatible",
     mistral: "mistral",
     deepseek: "deepseek",
+    cohere: "cohere",
     compatible_server: "compatible",
 }
 

@@ -83,6 +83,38 @@ fn what_it_has_no_word_for_is_refused() {
         "tools": [{"type": "function", "function": {"name": "now"}}],
         "tool_choice": {"type": "function", "function": {"name": "then"}}});
     assert_eq!(sent(&unknown).unwrap_err().field, "tool_choice");
+    let stops = json!({"model": "a", "stop": ["1", "2", "3", "4", "5", "6"],
+        "messages": [{"role": "user", "content": "Hi"}]});
+    assert_eq!(sent(&stops).unwrap_err().field, "stop");
+    let both = json!({"model": "a", "messages": [{"role": "user", "content": "Hi"}],
+        "response_format": {"type": "json_object"},
+        "tools": [{"type": "function", "function": {"name": "now"}}]});
+    assert_eq!(sent(&both).unwrap_err().field, "response_format");
+}
+
+#[test]
+fn numbers_stay_within_its_limits() {
+    let (body, lossy) = sent(
+        &json!({"model": "a", "messages": [{"role": "user", "content": "Hi"}],
+        "temperature": 1.5, "top_p": 1, "seed": -1, "presence_penalty": -0.5,
+        "frequency_penalty": 2}),
+    )
+    .unwrap();
+    let sent_as = |name: &str| body[name].clone();
+    assert_eq!(sent_as("temperature"), 1.5);
+    assert_eq!(sent_as("p"), 0.99);
+    assert_eq!(sent_as("seed"), 0);
+    assert_eq!(sent_as("presence_penalty"), 0);
+    assert_eq!(sent_as("frequency_penalty"), 1);
+    let changed = ["top_p", "seed", "presence_penalty", "frequency_penalty"];
+    assert_eq!(lossy, changed);
+    let (body, lossy) = sent(
+        &json!({"model": "a", "messages": [{"role": "user", "content": "Hi"}],
+        "top_p": 0.5, "seed": 7, "presence_penalty": 0.50}),
+    )
+    .unwrap();
+    assert_eq!((&body["p"], &body["seed"]), (&json!(0.5), &json!(7)));
+    assert!(lossy.is_empty(), "{lossy:?}");
 }
 
 #[test]
@@ -205,6 +237,22 @@ fn errors_keep_their_words_and_waits() {
     assert_eq!(error.kind, ErrorKind::RateLimited);
     assert_eq!(error.message, "slow down");
     assert_eq!(error.retry_after_ms, Some(2_000));
+    for (message, kind) in [
+        (
+            "too many tokens: size limit exceeded by 11326 tokens.",
+            ErrorKind::ContextLength,
+        ),
+        (
+            "too many tokens: max tokens must be less than or equal to 4096",
+            ErrorKind::BadRequest,
+        ),
+    ] {
+        let body = json!({ "message": message }).to_string();
+        assert_eq!(
+            CohereChat.decode_error(&head(400), body.as_bytes()).kind,
+            kind
+        );
+    }
     let page = CohereChat.decode_error(&head(502), b"<html>");
     assert_eq!(page.kind, ErrorKind::UpstreamServer);
 }
