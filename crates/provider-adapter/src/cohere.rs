@@ -100,6 +100,10 @@ impl Adapter for CohereChat {
         if let Some(limit) = request.max_output_tokens {
             body.raw("max_tokens", &limit.to_string());
         }
+        let sampling = carry::sampling(request, target, &mut Losses::none());
+        if let Some(number) = sampling.temperature {
+            body.raw("temperature", number.0);
+        }
         for number in numbers(request, target) {
             if let (Some(sent), _) = number.sent() {
                 body.raw(number.name, sent.0);
@@ -135,7 +139,7 @@ impl Adapter for CohereChat {
         let mut collected = Collected::default();
         let mut reader = Reader::default();
         let mut emit = |event: StreamEvent<'_>| collected.push(event);
-        emit(start(answer.id));
+        reader.start(answer.id, &mut emit);
         reader.said(answer.message, &mut emit)?;
         reader.end(answer.finish_reason, answer.usage.0, &mut emit)?;
         Ok(collected.answer)
@@ -296,17 +300,10 @@ impl<'a> Number<'a> {
     }
 }
 
-fn numbers<'a>(request: &ChatRequest<'a>, target: &Target) -> [Number<'a>; 6] {
+fn numbers<'a>(request: &ChatRequest<'a>, target: &Target) -> [Number<'a>; 5] {
     // `carry::check` has declared what a model that refuses sampling is not told.
     let sampling = carry::sampling(request, target, &mut Losses::none());
     [
-        (
-            "temperature",
-            "temperature",
-            sampling.temperature,
-            "0",
-            "1e9",
-        ),
         ("p", "top_p", sampling.top_p, "0.01", "0.99"),
         ("k", "top_k", sampling.top_k, "0", "500"),
         ("seed", "seed", request.seed, "0", "18446744073709551615"),
@@ -522,22 +519,27 @@ fn whole(count: Option<f64>) -> u64 {
 /// Where the events of an answer go.
 type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
 
-fn start(id: Option<Text<'_>>) -> StreamEvent<'_> {
-    StreamEvent::Start {
-        id: id.unwrap_or_default().0,
-        model: Cow::Borrowed(""),
-    }
-}
-
-/// Counts the calls of an answer, and knows whether it has ended.
+/// Counts the calls of an answer, and knows whether it has begun and ended.
 #[derive(Debug, Default)]
 struct Reader {
+    begun: bool,
     calls: u32,
     finished: bool,
 }
 
 impl Reader {
+    /// Only what comes first begins an answer.
+    fn start(&mut self, id: Option<Text<'_>>, emit: &mut Emit<'_>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            emit(StreamEvent::Start {
+                id: id.unwrap_or_default().0,
+                model: Cow::Borrowed(""),
+            });
+        }
+    }
+
     fn said(&mut self, said: Said<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        self.begun = true;
         if let Some(Text(plan)) = said.tool_plan.filter(is_said) {
             emit(StreamEvent::Reasoning(plan));
         }
@@ -560,6 +562,10 @@ impl Reader {
         let function = call.function;
         let (name, arguments) = function.map_or((None, None), |it| (it.name, it.arguments));
         if let Some(Text(name)) = name {
+            if name.is_empty() {
+                let message = "the answer has a call without a name";
+                return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
+            }
             if self.calls == MAX_CALLS {
                 let message = format!("the answer has more than {MAX_CALLS} calls");
                 return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
@@ -585,6 +591,7 @@ impl Reader {
         usage: Option<WireUsage>,
         emit: &mut Emit<'_>,
     ) -> Result<(), ProviderError> {
+        self.begun = true;
         let reason = reason.unwrap_or_default();
         let finish = match reason.as_str() {
             "ERROR" => return Err(failed(ErrorKind::UpstreamServer)),
@@ -673,7 +680,7 @@ impl Decoder {
     fn read(&mut self, data: &str, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
         let event: Event<'_> = serde_json::from_str(data).map_err(|error| invalid(&error))?;
         match (event.kind.as_str(), event.delta) {
-            ("message-start", _) => emit(start(event.id)),
+            ("message-start", _) => self.reader.start(event.id, emit),
             ("message-end", Some(delta)) => {
                 if let Some(message) = delta.error {
                     return Err(provider_error(ErrorKind::StreamError, message.as_str()));

@@ -17,10 +17,11 @@ use steelyard_provider_adapter::adapter;
 use steelyard_provider_adapter::openai::parse_chat_request;
 use steelyard_types::{FeatureSet, Target, WireFormat, WireProfile};
 
-const FOREIGN: [WireFormat; 3] = [
+const FOREIGN: [WireFormat; 4] = [
     WireFormat::AnthropicMessages,
     WireFormat::GeminiGenerateContent,
     WireFormat::DashScopeGeneration,
+    WireFormat::CohereChat,
 ];
 
 /// Words that mean something to one of the decoders, so that arbitrary values get past the first
@@ -123,6 +124,7 @@ fn known_events(wire: WireFormat) -> Vec<String> {
     let folder = match wire {
         WireFormat::AnthropicMessages => "anthropic",
         WireFormat::GeminiGenerateContent => "gemini",
+        WireFormat::CohereChat => "cohere",
         _ => "dashscope",
     };
     let folder = format!(

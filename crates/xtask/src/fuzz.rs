@@ -157,7 +157,7 @@ fn gather() -> Result<Vec<Recorded>> {
         }
         for file in files(&own.join(provider))? {
             let name = file.to_string_lossy();
-            if name.ends_with(".expected.json") {
+            if name.ends_with(".expected.json") || name.ends_with(".md") {
                 continue;
             }
             all.push(Recorded {
