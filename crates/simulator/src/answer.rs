@@ -33,6 +33,8 @@ pub(crate) struct Usage {
     pub(crate) prompt: u64,
     pub(crate) cached: u64,
     pub(crate) cache_write: u64,
+    /// What is kept for an hour of `cache_write`.
+    pub(crate) cache_write_1h: u64,
     pub(crate) output: u64,
     pub(crate) reasoning: u64,
 }
@@ -125,14 +127,13 @@ pub(crate) fn compose(ask: &Ask, draw: &mut Draw) -> Answer {
         Some(events) => tokens::fragments(&text, events),
         None => tokens::pieces(&text),
     };
+    // What was read from the cache is in it already.
+    let written = |tokens: u64| if markers.cached.is_some() { 0 } else { tokens };
     let usage = Usage {
         prompt: ask.prompt_tokens,
         cached: markers.cached.unwrap_or(0).min(ask.prompt_tokens),
-        cache_write: if markers.cached.is_some() {
-            0
-        } else {
-            ask.cache_write_tokens
-        },
+        cache_write: written(ask.cache_write_tokens),
+        cache_write_1h: written(ask.cache_write_1h_tokens),
         output: (tokens::count(&text) + called) * ask.answers.max(1) + reasoning_tokens,
         reasoning: reasoning_tokens,
     };

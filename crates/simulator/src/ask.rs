@@ -44,6 +44,11 @@ pub(crate) struct Ask {
     pub(crate) json: Option<Value>,
     /// Tokens written to the provider's cache on request (Anthropic's `cache_control`).
     pub(crate) cache_write_tokens: u64,
+    /// Those of them that are kept for an hour.
+    pub(crate) cache_write_1h_tokens: u64,
+    /// Whether it is to be told how likely the tokens were, and how many of the likeliest at each
+    /// place.
+    pub(crate) logprobs: Option<usize>,
     /// How many answers are asked for at once, at least one.
     pub(crate) answers: u64,
 }

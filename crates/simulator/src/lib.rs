@@ -66,6 +66,7 @@ mod delivery;
 mod draw;
 mod fault;
 mod json;
+mod likely;
 mod markers;
 mod pictures;
 mod providers;

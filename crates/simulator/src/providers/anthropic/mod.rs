@@ -107,8 +107,9 @@ fn fresh(usage: &Usage) -> u64 {
 
 /// The full usage of unary answers and of `message_start`.
 fn usage_node(usage: &Usage, output: u64) -> Node {
-    let writes = object! { "ephemeral_5m_input_tokens" => usage.cache_write,
-    "ephemeral_1h_input_tokens" => 0u64 };
+    let hour = usage.cache_write_1h.min(usage.cache_write);
+    let writes = object! { "ephemeral_5m_input_tokens" => usage.cache_write - hour,
+    "ephemeral_1h_input_tokens" => hour };
     object! { "input_tokens" => fresh(usage), "cache_creation_input_tokens" => usage.cache_write,
     "cache_read_input_tokens" => usage.cached, "cache_creation" => writes,
     "output_tokens" => output }

@@ -191,6 +191,10 @@ fn read_body(body: &At<'_>, counting: bool) -> Checked<Ask> {
     if body.value.to_string().contains("\"cache_control\":{") {
         let last = tokens::count(&ask.last_user);
         ask.cache_write_tokens = ask.prompt_tokens.saturating_sub(last);
+        // Marks of an hour stand before those of five minutes, which add little to what is kept.
+        if body.value.to_string().contains("\"ttl\":\"1h\"") {
+            ask.cache_write_1h_tokens = ask.cache_write_tokens;
+        }
     }
     Ok(ask)
 }

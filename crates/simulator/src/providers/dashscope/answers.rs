@@ -4,6 +4,7 @@ use crate::answer::{Answer, Finish, Usage};
 use crate::ask::{Ask, Choice};
 use crate::delivery::{Frame, Part};
 use crate::json::{Node, object};
+use crate::likely;
 use crate::tokens;
 
 pub(super) fn finish_word(answer: &Answer, ask: &Ask) -> Option<&'static str> {
@@ -32,6 +33,10 @@ pub(super) struct Form {
     pub(super) as_message: bool,
     pub(super) as_parts: bool,
     pub(super) shows_reasoning: bool,
+    /// How many of the likeliest tokens are told at each place, where that is asked for.
+    pub(super) logprobs: Option<usize>,
+    /// How many answers there are, all alike.
+    pub(super) answers: u64,
 }
 
 impl Form {
@@ -58,8 +63,17 @@ impl Form {
         if !calls.is_empty() {
             message = message.with("tool_calls", calls);
         }
-        let choice = object! { "message" => message, "finish_reason" => finish };
-        object! { "choices" => vec![choice] }
+        let likely = self.logprobs.filter(|_| !text.is_empty());
+        let likely = likely.map(|top| object! { "content" => likely::content(text, top) });
+        let choices: Vec<Node> = (0..self.answers.max(1))
+            .map(|index| {
+                let numbered = (self.answers > 1).then_some(index);
+                object! { "message" => message.clone(), "finish_reason" => finish }
+                    .with_some("index", numbered)
+                    .with_some("logprobs", likely.clone())
+            })
+            .collect();
+        object! { "choices" => choices }
     }
 }
 

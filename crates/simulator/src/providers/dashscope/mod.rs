@@ -281,6 +281,8 @@ impl Provider for DashScope {
             as_message: answers_with_message(call, &ask.model),
             as_parts: call.path == MULTIMODAL_PATH,
             shows_reasoning: !answer.reasoning.is_empty(),
+            logprobs: ask.logprobs,
+            answers: ask.answers,
         };
         let id = draw.uuid();
         let ids: Vec<String> = answer

@@ -179,10 +179,17 @@ fn read_parameters(call: &Call<'_>, parameters: &At<'_>, ask: &mut Ask) -> Check
     if let Some(penalty) = parameters.get("presence_penalty") {
         penalty.number_in(-2.0, 2.0)?;
     }
-    if let Some(number) = parameters.get("n")
-        && !(1..=4).contains(&number.integer(i64::MIN)?)
-    {
-        return Err(number.breaks("Range of n should be [1, 4]"));
+    if let Some(number) = parameters.get("n") {
+        let answers = number.integer(i64::MIN)?;
+        if !(1..=4).contains(&answers) {
+            return Err(number.breaks("Range of n should be [1, 4]"));
+        }
+        ask.answers = tokens_of(answers);
+    }
+    let top = parameters.get("top_logprobs");
+    let top = top.map_or(Ok(0), |top| top.integer_in(0, 5))?;
+    if parameters.value["logprobs"] == true {
+        ask.logprobs = Some(usize::try_from(top).unwrap_or(0));
     }
     for name in ["max_tokens", "max_completion_tokens"] {
         if let Some(length) = parameters.get(name) {

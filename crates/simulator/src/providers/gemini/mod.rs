@@ -9,6 +9,7 @@ use crate::delivery::{Frame, Part, Payload, Reply};
 use crate::draw::Draw;
 use crate::fault::StatusFault;
 use crate::json::{Node, object};
+use crate::likely::{self, Likely};
 use crate::{seal, tokens};
 
 use super::{Call, Provider, key_is_good};
@@ -195,12 +196,30 @@ fn joined(ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<Node> {
     parts
 }
 
+/// How likely the tokens of a text were, where that is asked for.
+fn likely(ask: &Ask, text: &str) -> Option<Node> {
+    let top = ask.logprobs.filter(|_| !text.is_empty())?;
+    let entry = |likely: Likely| {
+        object! { "token" => likely.token, "logProbability" => likely.logprob }
+    };
+    let (mut chosen, mut tops) = (Vec::new(), Vec::new());
+    for (one, others) in likely::of(text, top) {
+        chosen.push(entry(one));
+        let others: Vec<Node> = others.into_iter().map(entry).collect();
+        tops.push(object! { "candidates" => others });
+    }
+    let tops = (top > 0).then_some(tops);
+    Some(object! { "chosenCandidates" => chosen }.with_some("topCandidates", tops))
+}
+
+/// A body with as many candidates as are asked for, all alike.
 fn chunk(
+    ask: &Ask,
     parts: Option<Vec<Node>>,
+    text: &str,
     answer: &Answer,
     last: bool,
     usage: Node,
-    model: &str,
     id: &str,
 ) -> Node {
     let content = parts.map(|parts| object! { "parts" => parts, "role" => "model" });
@@ -209,17 +228,21 @@ fn chunk(
     let filtered = finish == Some(Finish::Filter);
     let rating = object! { "category" => "HARM_CATEGORY_DANGEROUS_CONTENT",
     "probability" => "HIGH", "blocked" => true };
-    let candidate = object! {}
-        .with_some("content", content)
-        .with_some("finishReason", finish.map(finish_word))
-        .with("index", 0u64)
-        .with_some("safetyRatings", filtered.then(|| vec![rating]))
-        .with_some(
-            "finishMessage",
-            called.then_some("Model generated function call(s)."),
-        );
-    object! { "candidates" => vec![candidate], "usageMetadata" => usage,
-    "modelVersion" => model, "responseId" => id }
+    let candidate = |index: u64| {
+        object! {}
+            .with_some("content", content.clone())
+            .with_some("finishReason", finish.map(finish_word))
+            .with("index", index)
+            .with_some("safetyRatings", filtered.then(|| vec![rating.clone()]))
+            .with_some("logprobsResult", likely(ask, text))
+            .with_some(
+                "finishMessage",
+                called.then_some("Model generated function call(s)."),
+            )
+    };
+    let candidates: Vec<Node> = (0..ask.answers.max(1)).map(candidate).collect();
+    object! { "candidates" => candidates, "usageMetadata" => usage,
+    "modelVersion" => &ask.model, "responseId" => id }
 }
 
 fn chunks(ask: &Ask, answer: &Answer, id: &str, draw: &mut Draw) -> Vec<(Part, Node)> {
@@ -228,10 +251,16 @@ fn chunks(ask: &Ask, answer: &Answer, id: &str, draw: &mut Draw) -> Vec<(Part, N
     let parts = parts(ask, answer, draw);
     let mut chunks = Vec::new();
     let count = parts.len() as u64;
+    // Thoughts come before the texts and calls after them.
+    let thoughts = tokens::pieces(&answer.reasoning).len();
     for (index, part) in parts.into_iter().enumerate() {
         let so_far = output * (index as u64 + 1) / count.max(1);
         let usage = usage_node(usage, so_far, usage.reasoning);
-        let node = chunk(Some(vec![part]), answer, false, usage, &ask.model, id);
+        let text = index
+            .checked_sub(thoughts)
+            .and_then(|at| answer.pieces.get(at));
+        let text = text.map_or("", String::as_str);
+        let node = chunk(ask, Some(vec![part]), text, answer, false, usage, id);
         chunks.push((Part::Content, node));
     }
     let usage = usage_node(usage, output, usage.reasoning);
@@ -245,10 +274,7 @@ fn chunks(ask: &Ask, answer: &Answer, id: &str, draw: &mut Draw) -> Vec<(Part, N
             signed.then(|| signature(draw)),
         )])
     };
-    chunks.push((
-        Part::Closing,
-        chunk(last, answer, true, usage, &ask.model, id),
-    ));
+    chunks.push((Part::Closing, chunk(ask, last, "", answer, true, usage, id)));
     chunks
 }
 
@@ -317,7 +343,8 @@ impl Provider for Gemini {
                 let parts = joined(ask, answer, draw);
                 let parts = (answer.finish != Some(Finish::Filter)).then_some(parts);
                 let usage = usage_node(usage, usage.output - usage.reasoning, usage.reasoning);
-                let body = chunk(parts, answer, true, usage, &ask.model, &id);
+                let text = answer.text();
+                let body = chunk(ask, parts, &text, answer, true, usage, &id);
                 reply(200, body.to_pretty() + "\n")
             }
             Form::Events => {

@@ -227,7 +227,14 @@ pub(super) fn read_config(config: &At<'_>, ask: &mut Ask) -> Checked<()> {
         }
     }
     if let Some(count) = get(config, "candidateCount") {
-        count.integer_in(1, 8)?;
+        ask.answers = tokens_of(count.integer_in(1, 8)?);
+    }
+    let top = get(config, "logprobs");
+    let top = top.map_or(Ok(0), |top| top.integer_in(0, 20))?;
+    if let Some(wanted) = get(config, "responseLogprobs")
+        && wanted.boolean()?
+    {
+        ask.logprobs = Some(usize::try_from(top).unwrap_or(0));
     }
     if let Some(length) = get(config, "maxOutputTokens") {
         ask.max_tokens = Some(tokens_of(length.integer(1)?));
