@@ -259,6 +259,29 @@ fn uses(line: &str, word: &str) -> bool {
 }
 
 #[test]
+fn a_format_of_its_own_is_one_file_and_one_line() {
+    let own = root().join("crates/provider-adapter/src/cohere");
+    let crates = ["types", "policy", "router", "provider-adapter", "gateway"];
+    let mut elsewhere = Vec::new();
+    for name in crates {
+        for source in sources_under(&root().join("crates").join(name).join("src")) {
+            if source.with_extension("") == own || source.starts_with(&own) {
+                continue;
+            }
+            let text = fs::read_to_string(&source).expect("a source can be read");
+            let named = shipped_lines(&text).map(|(_, line)| line.trim());
+            let named = named.filter(|line| line.to_lowercase().contains("cohere"));
+            elsewhere.extend(named.map(str::to_owned));
+        }
+    }
+    let page = fs::read_to_string(root().join("docs/adding-a-provider.md"));
+    let page = page.expect("the page can be read");
+    let added = page.lines().filter_map(|line| line.strip_prefix('+'));
+    let added: Vec<&str> = added.map(str::trim).collect();
+    assert_eq!(elsewhere, added, "what the page says must be added");
+}
+
+#[test]
 fn words_are_found_in_code_only() {
     assert!(uses("let now = Instant::now();", "Instant"));
     assert!(uses("use std::fs;", "std::fs"));

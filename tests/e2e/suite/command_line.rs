@@ -28,7 +28,7 @@ async fn a_valid_policy_passes() {
         assert_eq!(checked.code, Some(0), "{}", checked.stderr);
         assert!(checked.stdout.contains("valid"), "{}", checked.stdout);
         assert!(
-            checked.stdout.contains("8 providers, 24 models"),
+            checked.stdout.contains("9 providers, 27 models"),
             "{}",
             checked.stdout
         );
