@@ -7,7 +7,6 @@
     reason = "a test fails by panicking"
 )]
 
-#[allow(dead_code, reason = "there are no recordings")]
 mod foreign_support;
 
 use foreign_support as support;

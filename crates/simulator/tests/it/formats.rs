@@ -125,7 +125,7 @@ fn cohere_stream(seen: &mut Seen, got: &Got) {
                 }
             }
             "content-end" | "tool-call-end" => {
-                assert_eq!(open.take(), Some(event["index"].clone()))
+                assert_eq!(open.take(), Some(event["index"].clone()));
             }
             "message-end" => {
                 cohere_end(seen, &event["delta"]);
