@@ -113,3 +113,46 @@ fn faults() -> Vec<FaultRule> {
         fails(super::prompts::MEETS_AN_OVERLOAD, None, 503),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use steelyard_policy::Timeouts;
+
+    use super::*;
+
+    #[test]
+    fn providers_are_where_the_simulator_has_them() {
+        for (kind, region, path) in [
+            (ProviderKind::OpenAi, None, "/openai/v1"),
+            (ProviderKind::OpenAiResponses, None, "/openai/v1"),
+            (ProviderKind::Anthropic, None, "/anthropic"),
+            (ProviderKind::Gemini, None, "/gemini"),
+            (
+                ProviderKind::DashScope,
+                Some(Region::Intl),
+                "/dashscope-intl",
+            ),
+            (
+                ProviderKind::DashScopeCompatible,
+                Some(Region::Cn),
+                "/dashscope-cn/compatible-mode/v1",
+            ),
+            (ProviderKind::Cohere, None, "/cohere"),
+            (ProviderKind::Mistral, None, "/mistral/v1"),
+            (ProviderKind::DeepSeek, None, "/deepseek"),
+            (ProviderKind::OpenAiCompatible, None, "/compatible/v1"),
+        ] {
+            let provider = Provider {
+                name: "p".into(),
+                kind,
+                base_url: "https://elsewhere.example/path".to_owned(),
+                region,
+                key: None,
+                wire: kind.wire(),
+                profile: kind.profile(),
+                timeouts: Timeouts::default(),
+            };
+            assert_eq!(base_path(&provider), path, "{kind:?}");
+        }
+    }
+}
