@@ -8,6 +8,7 @@
 //! format are the same, both forward the provider's bytes and only look for what must be metered.
 
 mod adapter;
+mod arguments;
 mod assemble;
 mod carry;
 mod collect;

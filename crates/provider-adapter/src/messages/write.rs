@@ -1,16 +1,10 @@
 //! Whole answers in this dialect, written from the neutral form.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use steelyard_types::{ChatAnswer, FinishReason, Usage};
 
-use crate::ReplyContext;
-use crate::json::{self, Object};
-
-/// The member that holds the arguments of a call whose model wrote something other than a JSON
-/// object: `input` can be nothing else, and nothing is dropped.
-const UNPARSED: &str = "unparsed_arguments";
+use crate::json::Object;
+use crate::{ReplyContext, arguments};
 
 /// Writes a whole answer.
 pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes {
@@ -37,7 +31,8 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         }
     }
     for call in &answer.tool_calls {
-        push(call_block(&call.id, &call.name, &input(&call.arguments)));
+        let input = arguments::as_object(&call.arguments);
+        push(call_block(&call.id, &call.name, input.get()));
     }
     content.push(']');
     let end = Ending {
@@ -105,21 +100,6 @@ pub(super) fn call_block(id: &str, name: &str, input: &str) -> String {
     block.text("name", name);
     block.raw("input", input);
     block.close()
-}
-
-/// The arguments as an object.
-fn input(arguments: &str) -> Cow<'_, str> {
-    if arguments.trim().is_empty() {
-        return Cow::Borrowed("{}");
-    }
-    match json::object(arguments) {
-        Some(object) => Cow::Borrowed(object.get()),
-        None => {
-            let mut object = Object::with_capacity(arguments.len() + 32);
-            object.text(UNPARSED, arguments);
-            Cow::Owned(object.close())
-        }
-    }
 }
 
 /// What decides the `stop_reason`.

@@ -155,14 +155,6 @@ fn conversations_that_cannot_be_arranged_are_refused() {
             ]),
             "messages[1].tool_calls[1].id",
         ),
-        (
-            json!([user, asks(json!([call("a", "{\"cut")])), result("a")]),
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        (
-            json!([user, asks(json!([call("a", "[1]")])), result("a")]),
-            "messages[1].tool_calls[0].function.arguments",
-        ),
     ] {
         let request = json!({"model": "a", "messages": messages});
         for wire in [
@@ -239,9 +231,29 @@ fn pictures_that_cannot_be_read_are_told_why() {
     }
     assert_eq!(
         reason(anthropic, &shown("data:image/svg+xml;base64,PHN2Zz4=")),
-        "messages[1].content[1] of type image (image/svg+xml) is not carried to Anthropic"
+        "messages[1].content[1] of type image_url (image/svg+xml) is not carried to Anthropic"
     );
     let mut seeing = target(anthropic);
     seeing.features = [steelyard_types::Feature::Vision].into_iter().collect();
     assert!(try_encode(&seeing, &shown("DATA:IMAGE/PNG;BASE64,iVBORw0KGgo=")).is_ok());
+}
+
+#[test]
+fn arguments_that_are_no_object_travel_in_one() {
+    let call = json!({"id": "a", "type": "function",
+        "function": {"name": "now", "arguments": "{\"cut"}});
+    let request = json!({"model": "a", "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "not JSON"}]});
+    let wrapped = r#"{"unparsed_arguments":"{\"cut"}"#;
+    for (wire, expected) in [
+        (WireFormat::AnthropicMessages, wrapped),
+        (WireFormat::GeminiGenerateContent, wrapped),
+        (WireFormat::DashScopeGeneration, r#""arguments":"{\"cut""#),
+    ] {
+        let (encoded, _) = try_encode(&target(wire), &request).unwrap();
+        let body = std::str::from_utf8(&encoded.body).unwrap();
+        assert!(body.contains(expected), "{body}");
+    }
 }

@@ -9,11 +9,11 @@ use steelyard_types::{
 };
 
 use super::{MANNERS, is_false};
-use crate::carry::{self, refuse};
+use crate::carry::refuse;
 use crate::gemini::call_id;
 use crate::origin::{self, Origin};
 use crate::turns::{Call, CallResult, Conversation, Piece, Speaker, Turn};
-use crate::{Refusal, json};
+use crate::{Refusal, arguments, json};
 
 /// Kinds of pictures that Anthropic takes, by its reference.
 const PICTURES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
@@ -63,7 +63,7 @@ pub(super) enum Block<'r> {
     ToolUse {
         id: Cow<'r, str>,
         name: &'r str,
-        input: &'r RawValue,
+        input: Cow<'r, RawValue>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<WireMark>,
     },
@@ -186,7 +186,7 @@ pub(super) fn message<'r>(
     let pieces = turn.pieces.iter();
     blocks.extend(pieces.filter_map(|piece| block(piece, target)));
     for call in &turn.calls {
-        blocks.push(tool_use(call)?);
+        blocks.push(tool_use(call));
     }
     // Anthropic refuses thoughts that nothing is said after: an answer that was cut short.
     while let Some(Block::Thinking { .. } | Block::RedactedThinking { .. }) = blocks.last() {
@@ -278,13 +278,13 @@ fn thinking<'r>(thoughts: &'r ReasoningPart<'_>, target: &Target) -> Option<Bloc
     })
 }
 
-fn tool_use<'r>(call: &Call<'r, '_>) -> Result<Block<'r>, Refusal> {
-    Ok(Block::ToolUse {
+fn tool_use<'r>(call: &Call<'r, '_>) -> Block<'r> {
+    Block::ToolUse {
         id: id(call.call),
         name: &call.call.name,
-        input: carry::arguments(call, MANNERS.provider)?,
+        input: arguments::as_object(&call.call.arguments),
         cache_control: call.cache.map(WireMark::from),
-    })
+    }
 }
 
 fn tool_result<'r>(result: &CallResult<'r, '_>, target: &Target) -> Block<'r> {

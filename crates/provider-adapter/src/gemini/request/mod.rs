@@ -5,7 +5,7 @@ use super::call_id;
 use crate::carry::{self, Words, named, refuse};
 use crate::origin::{self, Origin};
 use crate::turns::{self, CallResult, Manners, Piece, Speaker, Turn};
-use crate::{EncodedRequest, Losses, Refusal};
+use crate::{EncodedRequest, Losses, Refusal, arguments};
 
 mod config;
 mod media;
@@ -241,7 +241,7 @@ fn content<'r>(
             function_call: Some(FunctionCall {
                 id: unpacked.id,
                 name: &call.call.name,
-                args: carry::arguments(call, MANNERS.provider)?,
+                args: arguments::as_object(&call.call.arguments),
             }),
             thought_signature: unpacked
                 .signature

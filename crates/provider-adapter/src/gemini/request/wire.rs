@@ -84,7 +84,7 @@ pub(super) enum Media<'r> {
 pub(super) struct FunctionCall<'r> {
     pub(super) id: &'r str,
     pub(super) name: &'r str,
-    pub(super) args: &'r RawValue,
+    pub(super) args: Cow<'r, RawValue>,
 }
 
 #[derive(Serialize)]

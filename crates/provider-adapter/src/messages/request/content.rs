@@ -10,6 +10,7 @@ use steelyard_types::{
 };
 
 use super::{Read, cache_mark, too_many};
+use crate::arguments;
 use crate::openai::request::trail::{Step, Trail, says_nothing};
 use crate::openai::request::{RawFields, list, object, string, typed};
 
@@ -263,7 +264,7 @@ impl<'a> Said<'a> {
             Some(input) if !input.get().starts_with('{') => {
                 return trail.wrong("input", "must be an object");
             }
-            Some(input) => Cow::Borrowed(input.get()),
+            Some(input) => arguments::as_written(input),
         };
         let position = self.message.tool_calls.len();
         self.marked_calls.extend(mark.map(|mark| (position, mark)));
