@@ -14,7 +14,7 @@ pub fn kind_of_status(status: u16) -> ErrorKind {
         401 | 403 => ErrorKind::UpstreamAuth,
         402 => ErrorKind::UpstreamQuota,
         404 => ErrorKind::UpstreamModelNotFound,
-        408 => ErrorKind::UpstreamTimeout,
+        408 | 504 => ErrorKind::UpstreamTimeout,
         413 => ErrorKind::PayloadTooLarge,
         422 => ErrorKind::Unprocessable,
         429 => ErrorKind::RateLimited,
@@ -305,6 +305,15 @@ mod tests {
         assert_eq!(wait(429, &both), Some(120));
         assert_eq!(wait(429, &both[1..]), Some(360_000));
         assert_eq!(wait(500, &both), None, "buckets say nothing about failures");
+    }
+
+    #[test]
+    fn who_gave_up_waiting_is_a_timeout_in_every_format() {
+        for status in [408, 504] {
+            assert_eq!(kind_of_status(status), ErrorKind::UpstreamTimeout);
+        }
+        assert_eq!(server_failure(Some(504)), ErrorKind::UpstreamTimeout);
+        assert_eq!(server_failure(Some(502)), ErrorKind::UpstreamServer);
     }
 
     #[test]

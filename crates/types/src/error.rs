@@ -24,9 +24,9 @@ pub enum ErrorKind {
     RateLimited,
     /// The provider is overloaded (503, 529).
     Overloaded,
-    /// The provider failed (500, 502, 504 and the rest of 5xx).
+    /// The provider failed (500, 502 and the rest of 5xx).
     UpstreamServer,
-    /// The provider gave up waiting (408).
+    /// The provider, or a proxy before it, gave up waiting (408, 504).
     UpstreamTimeout,
     /// No connection in time, or no connection at all.
     Connect,

@@ -40,7 +40,7 @@ const CASES: &[Case] = &[
     case("502,html", &["upstream_server"]),
     case("503", &["overloaded"]),
     // Google's own word for it is DEADLINE_EXCEEDED.
-    case("504", &["upstream_server", "upstream_timeout"]),
+    case("504", &["upstream_timeout"]),
     case("529", &["overloaded"]),
     case("error_event=0", IN_A_200),
     case("empty", &["empty_answer"]),

@@ -113,7 +113,7 @@ fn the_status_decides_where_the_body_does_not() {
         (500, ErrorKind::UpstreamServer),
         (502, ErrorKind::UpstreamServer),
         (503, ErrorKind::Overloaded),
-        (504, ErrorKind::UpstreamServer),
+        (504, ErrorKind::UpstreamTimeout),
         (529, ErrorKind::Overloaded),
         (302, ErrorKind::InvalidAnswer),
     ] {
