@@ -8,7 +8,7 @@ use steelyard_types::{
     Target, ToolChoice,
 };
 
-use crate::turns::Call;
+use crate::openai::request::{REASONING_FIELDS, says_nothing};
 use crate::{Losses, Refusal, json, schema};
 
 mod unfit;
@@ -128,7 +128,7 @@ pub(crate) fn check(
         match hint(field) {
             Some(hint) => lossy.add(hint),
             None if is_effort(field) => return Err(no_effort(field.as_ref())),
-            None => return Err(not_carried(field.as_ref(), words)),
+            None => return Err(unfit::unknown(request, field.as_ref(), words.provider)),
         }
     }
     check_fields(request, words, &mut lossy)?;
@@ -199,6 +199,19 @@ pub(crate) fn named(
     }
 }
 
+/// The client's field that says how much to reason: servers of OpenAI's chats have given it several.
+pub(crate) fn reasoning_field(request: &ChatRequest<'_>) -> &'static str {
+    let given = |name: &&str| {
+        let mut fields = request.fields.iter();
+        fields.any(|field| field.name == *name && !says_nothing(field.value))
+    };
+    let own = REASONING_FIELDS.into_iter().find(given);
+    match own.filter(|_| request.dialect == Dialect::OpenAiChat) {
+        Some(own) => own,
+        None => named(request, "reasoning_effort", "thinking"),
+    }
+}
+
 /// The client's name for thoughts in its history.
 pub(crate) fn thoughts_field(request: &ChatRequest<'_>) -> &'static str {
     named(request, "messages.reasoning", "messages.thinking")
@@ -238,7 +251,7 @@ fn check_fields(
         request.service_tier.is_some() && !words.service_tier,
     );
     lossy.add_if(
-        named(request, "reasoning_effort", "thinking"),
+        reasoning_field(request),
         request.reasoning.is_some() && !words.reasoning,
     );
     Ok(())
@@ -266,7 +279,8 @@ fn check_messages(
     let marked = request.cache.is_some()
         || request.tools.iter().any(|tool| tool.cache.is_some())
         || request.messages.iter().any(|one| !one.cache.is_empty());
-    lossy.add_if("cache_control", marked && !words.cache_marks);
+    let marks = named(request, "cache_control", "cache_control");
+    lossy.add_if(marks, marked && !words.cache_marks);
     for (index, message) in request.messages.iter().enumerate() {
         if let Some(field) = &message.untranslated {
             return Err(not_carried(field.as_str(), words));
@@ -281,7 +295,7 @@ fn check_messages(
                     continue;
                 }
                 _ if (words.part)(part, message.role) => continue,
-                part => unfit::described(part),
+                part => unfit::described(part, request.dialect),
             };
             return Err(refuse(
                 format!("messages[{index}].content[{position}]"),
@@ -438,22 +452,6 @@ pub(crate) fn number<'a>(
     value
         .map(|number| json::number(number.0).ok_or_else(|| refuse(field, "is not a number")))
         .transpose()
-}
-
-/// The arguments of a call in the history as a JSON object; none at all are an empty one.
-pub(crate) fn arguments<'r>(call: &Call<'r, '_>, provider: &str) -> Result<&'r RawValue, Refusal> {
-    let text: &'r str = &call.call.arguments;
-    let text = if text.trim_ascii().is_empty() {
-        "{}"
-    } else {
-        text
-    };
-    json::object(text).ok_or_else(|| {
-        refuse(
-            format!("{}.function.arguments", call.path()),
-            format!("is not a JSON object, which {provider} needs"),
-        )
-    })
 }
 
 /// The body's bytes.

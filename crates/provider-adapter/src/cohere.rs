@@ -66,7 +66,7 @@ impl Adapter for CohereChat {
             let reasons = target.features.contains(Feature::Reasoning);
             let field = match control.effort {
                 Some(_) => carry::named(request, "reasoning_effort", "output_config.effort"),
-                None => carry::named(request, "reasoning_effort", "thinking"),
+                None => carry::reasoning_field(request),
             };
             let is_told = reasons && control.effort.is_none() || is_off(control);
             lossy.add_if(field, !is_told);

@@ -35,6 +35,12 @@ pub trait ClientDialect: Send + Sync {
         openai::stream_error_frame(error)
     }
 
+    /// What says, in a stream that is otherwise silent, that it is still alive: proxies close
+    /// connections on which nothing is sent for a minute or so.
+    fn keep_alive(&self) -> Bytes {
+        Bytes::from_static(b": keep-alive\n\n")
+    }
+
     /// The id of an answer to the request of that id, where the provider's own is of another
     /// dialect.
     fn answer_id(&self, request_id: &str) -> String;

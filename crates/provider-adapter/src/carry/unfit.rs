@@ -1,20 +1,77 @@
-//! What is the matter with a part that a format has no place for.
+//! What is the matter with a part or a field that a format has no place for.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use steelyard_types::{Part, Source};
+use serde_json::value::RawValue;
+use steelyard_types::{ChatRequest, Dialect, Part, Source};
 
+use crate::Refusal;
 use crate::json::Text;
+use crate::openai::request::Fields;
 
-/// Longest media type that is named, in characters.
+/// Longest media type and longest word of a client that is named, in characters.
 const MAX_NAME: usize = 60;
 
-/// The part's type, and what of it a client can change: a picture's format, where it lies.
-pub(super) fn described<'p>(part: &'p Part<'_>) -> Cow<'p, str> {
+/// The refusal of a field that the neutral form has no word for. Where the field is the type of
+/// something, which type it is says more than that it is there.
+pub(super) fn unknown(request: &ChatRequest<'_>, field: &str, provider: &str) -> Refusal {
+    let kind = field.ends_with(".type").then(|| kind_at(request, field));
+    let reason = match kind.flatten() {
+        Some(kind) => format!("is {kind}, which is not carried to {provider}"),
+        None => format!("is not carried to {provider}"),
+    };
+    super::refuse(field, reason)
+}
+
+/// The word at a path such as `tools[0].type`, where it is written as types are.
+fn kind_at(request: &ChatRequest<'_>, path: &str) -> Option<String> {
+    let mut steps = path.split('.');
+    let (name, position) = step(steps.next()?);
+    let field = request.fields.iter().find(|field| field.name == name)?;
+    let mut value = at(field.value, position)?;
+    for step_text in steps {
+        let (name, position) = step(step_text);
+        let Fields(members) = serde_json::from_str(value.get()).ok()?;
+        let (_, found) = members.into_iter().find(|(key, _)| *key == name)?;
+        value = at(found, position)?;
+    }
+    let Text(word) = serde_json::from_str(value.get()).ok()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let fits = !word.is_empty() && word.len() <= MAX_NAME && word.chars().all(is_plain);
+    fits.then(|| word.into_owned())
+}
+
+/// `tools[0]` as its name and position.
+fn step(step: &str) -> (&str, Option<usize>) {
+    let Some((name, rest)) = step.split_once('[') else {
+        return (step, None);
+    };
+    (name, rest.trim_end_matches(']').parse().ok())
+}
+
+/// The value itself, or its entry at that position.
+fn at(value: &RawValue, position: Option<usize>) -> Option<&RawValue> {
+    let Some(position) = position else {
+        return Some(value);
+    };
+    let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+    items.get(position).copied()
+}
+
+/// The part's type as the client's dialect calls it, and what of it a client can change: a
+/// picture's format, where it lies.
+pub(super) fn described<'p>(part: &'p Part<'_>, dialect: Dialect) -> Cow<'p, str> {
+    let (image_type, document_type) = match dialect {
+        Dialect::AnthropicMessages => ("image", "document"),
+        Dialect::OpenAiResponses => ("input_image", "input_file"),
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions | Dialect::OpenAiEmbeddings => {
+            ("image_url", "file")
+        }
+    };
     match part {
-        Part::Image(image) => of_source("image", &image.source),
-        Part::Document(document) => of_source("document", &document.source),
+        Part::Image(image) => of_source(image_type, &image.source),
+        Part::Document(document) => of_source(document_type, &document.source),
         Part::Other { kind, raw } => match (kind.as_ref(), source_type(raw.get()).as_deref()) {
             // One with an address that can be read is an image.
             ("image_url", _) => {
@@ -54,4 +111,41 @@ fn source_type(raw: &str) -> Option<String> {
     }
     let block: Block<'_> = serde_json::from_str(raw).ok()?;
     Some(block.source.kind.0.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openai::parse_chat_request;
+
+    #[test]
+    fn parts_are_called_as_the_client_calls_them() {
+        let part = Part::Document(steelyard_types::Document {
+            source: Source::Url("https://x.y/z.pdf".into()),
+            name: None,
+        });
+        for (dialect, name) in [
+            (Dialect::OpenAiChat, "file with a url"),
+            (Dialect::OpenAiResponses, "input_file with a url"),
+            (Dialect::AnthropicMessages, "document with a url"),
+        ] {
+            assert_eq!(described(&part, dialect), name);
+        }
+    }
+
+    #[test]
+    fn types_are_named_and_other_values_are_not() {
+        let body = br#"{"model": "m", "messages": [{"role": "user", "content": "x"}],
+            "a": [{"type": "one"}, {"b": {"type": "web_search_2"}}], "c": {"type": "a secret"}}"#;
+        let request = parse_chat_request(body).unwrap();
+        for (field, reason) in [
+            ("a[0].type", "is one, which is not carried to P"),
+            ("a[1].b.type", "is web_search_2, which is not carried to P"),
+            ("a[2].type", "is not carried to P"),
+            ("c.type", "is not carried to P"),
+            ("model", "is not carried to P"),
+        ] {
+            assert_eq!(unknown(&request, field, "P").reason, reason, "{field}");
+        }
+    }
 }

@@ -93,8 +93,20 @@ pub(super) fn read(code: &str, message: &str, status: Option<u16>) -> ProviderEr
             None => ErrorKind::StreamError,
         },
     };
-    let mut error = provider_error(kind, message);
+    let mut error = if kind == ErrorKind::BadRequest && message.starts_with(WRONG_PATH) {
+        provider_error(kind, &format!("{message} ({PATHS})"))
+    } else {
+        provider_error(kind, message)
+    };
     error.status = status;
     error.code = (!code.is_empty()).then(|| code.to_owned());
     error
 }
+
+/// How DashScope says that a path does not serve the model, and that a picture's address is none.
+const WRONG_PATH: &str = "url error";
+
+/// What its words leave out.
+const PATHS: &str = "DashScope says this of a picture whose address it cannot read, and of a model \
+    at the other's path: `vision` must stand among the features of its multimodal models in the \
+    policy, and of no others";

@@ -1,8 +1,8 @@
 //! How much to reason, in the words of each server of this format.
 
 use steelyard_types::{
-    ChatRequest, Dialect, Effort, Feature, MaxTokensField, Message, Part, ReasoningControl,
-    ReasoningField, Target, UnknownFields, WireProfile,
+    ChatRequest, Effort, Feature, MaxTokensField, Message, Part, ReasoningControl, ReasoningField,
+    Target, UnknownFields, WireProfile,
 };
 
 use super::request::{REASONING_FIELDS, says_nothing};
@@ -80,7 +80,7 @@ impl Wish {
     }
 
     pub(super) fn declare(self, request: &ChatRequest<'_>, lossy: &mut Losses) {
-        lossy.add_if(name(request), self.inexact);
+        lossy.add_if(carry::reasoning_field(request), self.inexact);
     }
 }
 
@@ -104,19 +104,6 @@ pub(crate) fn budget_of(effort: Effort) -> Option<u64> {
         Effort::Low => Some(2_048),
         Effort::Medium => Some(8_192),
         Effort::High => Some(24_576),
-    }
-}
-
-/// The client's name for what it wished.
-fn name(request: &ChatRequest<'_>) -> &'static str {
-    let given = |name: &&str| {
-        let mut fields = request.fields.iter();
-        fields.any(|field| field.name == *name && !says_nothing(field.value))
-    };
-    let own = REASONING_FIELDS.into_iter().find(|name| given(name));
-    match own.filter(|_| request.dialect == Dialect::OpenAiChat) {
-        Some(own) => own,
-        None => carry::named(request, "reasoning_effort", "thinking"),
     }
 }
 

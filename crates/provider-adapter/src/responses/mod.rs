@@ -54,12 +54,14 @@ const REDACTED: &str = "redacted:";
 
 /// As [`crate::carry`]'s hints: fields of this dialect alone that change nothing in what is asked.
 ///
-/// `max_tool_calls` limits the calls of built-in tools, which are refused by themselves.
-pub(crate) const HINTS: [&str; 4] = [
+/// `max_tool_calls` limits the calls of built-in tools, which are refused by themselves;
+/// `top_logprobs` stands here where `include` asks for none.
+pub(crate) const HINTS: [&str; 5] = [
     "text.verbosity",
     "truncation",
     "reasoning.context",
     "max_tool_calls",
+    "top_logprobs",
 ];
 
 /// The word of this dialect for a field of OpenAI's chat completions.
@@ -74,6 +76,7 @@ pub(crate) fn named(chat: &'static str) -> &'static str {
         "messages" => "input",
         "max_tokens" | "max_completion_tokens" => "max_output_tokens",
         "image_url.detail" => "input_image.detail",
+        "cache_control" => "prompt_cache_breakpoint",
         other => other,
     }
 }

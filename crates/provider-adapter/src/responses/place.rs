@@ -14,6 +14,10 @@ pub fn placed(request: &ChatRequest<'_>, refusal: Refusal) -> Refusal {
     if request.dialect != Dialect::OpenAiResponses {
         return refusal;
     }
+    // What the client wrote under this very name is not another field.
+    if request.fields.iter().any(|one| one.name == refusal.field) {
+        return refusal;
+    }
     let field = in_input(request, &refusal.field)
         .unwrap_or_else(|| super::named_or_same(&refusal.field).to_owned());
     Refusal { field, ..refusal }
@@ -112,6 +116,10 @@ mod tests {
         ] {
             assert_eq!(placed(&request, refuse(neutral, "is x")).field, own);
         }
+        let foreign = br#"{"model": "m", "input": "hi", "max_tokens": 5}"#;
+        let foreign = parse_responses_request(foreign).unwrap();
+        let refusal = refuse("max_tokens", "is not carried");
+        assert_eq!(placed(&foreign, refusal).field, "max_tokens");
         let chat = ChatRequest::default();
         assert_eq!(
             placed(&chat, refuse("messages[0]", "is x")).field,

@@ -62,7 +62,7 @@ pub(in crate::anthropic) fn plan(
     let Some(control) = request.reasoning else {
         return plan;
     };
-    let name = carry::named(request, "reasoning_effort", "thinking");
+    let name = carry::reasoning_field(request);
     let thinks = target.features.contains(Feature::Reasoning);
     if control.effort == Some(Effort::None) {
         // A model that cannot think need not be told to leave it.

@@ -86,7 +86,7 @@ pub(super) fn thinking(
     target: &Target,
     lossy: &mut Losses,
 ) -> Result<Thinking, Refusal> {
-    let field = named(request, "reasoning_effort", "thinking");
+    let field = carry::reasoning_field(request);
     let reasons = target.features.contains(Feature::Reasoning);
     let control = match request.reasoning {
         None if goes_on(request) && reasons => return Ok((Some(false), None)),

@@ -176,7 +176,7 @@ fn thinking(
     lossy: &mut Losses,
 ) -> Option<ThinkingConfig> {
     let control = request.reasoning?;
-    let field = named(request, "reasoning_effort", "thinking");
+    let field = carry::reasoning_field(request);
     if !target.features.contains(Feature::Reasoning) {
         lossy.add_if(field, control.effort != Some(Effort::None));
         return None;

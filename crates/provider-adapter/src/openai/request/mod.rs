@@ -16,9 +16,11 @@ use crate::json::Text;
 use trail::{Step, Trail};
 
 pub(super) use message::FUNCTION_CALL_ID;
-pub(super) use rare::{REASONING_FIELDS, is_default};
+pub(crate) use rare::REASONING_FIELDS;
+pub(super) use rare::is_default;
 pub(crate) use tool::{list, object, string};
-pub(super) use trail::{message_field_says_nothing, says_nothing};
+pub(super) use trail::message_field_says_nothing;
+pub(crate) use trail::says_nothing;
 
 mod call;
 mod message;
@@ -151,7 +153,12 @@ pub(crate) fn top_level(body: &[u8]) -> Result<RawFields<'_>, RequestError> {
     match serde_json::from_str(text) {
         Ok(Fields(fields)) => Ok(fields),
         Err(error) if error.is_data() => {
-            let message = format!("the body must be a JSON object: {}", reason(&error));
+            let reason = reason(&error);
+            let message = if reason.starts_with("expected ") {
+                format!("the body must be a JSON object: {reason}")
+            } else {
+                reason
+            };
             Err(RequestError::bad(message, None))
         }
         Err(error) => Err(RequestError::bad(
@@ -378,8 +385,11 @@ fn reason(error: &serde_json::Error) -> String {
     else {
         return text;
     };
+    // Of values only numbers are repeated, between backticks there, and only where one is expected.
+    let number = found.split('`').nth(1).filter(|_| expected == "u64");
+    let number = number.map(|text| format!("the number {text}"));
     let found = match found.split([' ', ',']).next().unwrap_or_default() {
-        "integer" | "floating" | "number" => "a number",
+        "integer" | "floating" | "number" => number.as_deref().unwrap_or("a number"),
         "string" => "a string",
         "boolean" => "a boolean",
         "sequence" => "a list",
@@ -388,7 +398,7 @@ fn reason(error: &serde_json::Error) -> String {
         _ => found,
     };
     let expected = match expected {
-        "u64" => "a whole number that is not negative",
+        "u64" => "a whole number, neither negative nor with a decimal point nor in quotes",
         "bool" => "a boolean",
         "a sequence" => "a list",
         "a map" => "an object",

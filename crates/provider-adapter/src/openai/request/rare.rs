@@ -13,7 +13,7 @@ use super::{number, typed};
 
 /// The words in which clients say how much to reason: OpenAI's, OpenRouter's, Qwen's two, and
 /// DeepSeek's, which was Anthropic's.
-pub(in crate::openai) const REASONING_FIELDS: [&str; 5] = [
+pub(crate) const REASONING_FIELDS: [&str; 5] = [
     "reasoning_effort",
     "reasoning",
     "enable_thinking",

@@ -143,7 +143,7 @@ fn bodies_that_are_not_json_objects() {
     );
     assert_eq!(
         refused(r#"{"model":"a","model":"b"}"#),
-        "the body must be a JSON object: the field `model` is there twice"
+        "the field `model` is there twice"
     );
 }
 
@@ -195,11 +195,18 @@ fn wrong_fields_are_named() {
         (with(r#""top_p":[1]"#), "top_p: expected a number"),
         (
             with(r#""max_tokens":-1"#),
-            "max_tokens: expected a whole number that is not negative, found a number",
+            "max_tokens: expected a whole number, neither negative nor with a decimal point nor in quotes, \
+             found the number -1",
         ),
         (
             with(r#""max_tokens":1.5"#),
-            "max_tokens: expected a whole number that is not negative, found a number",
+            "max_tokens: expected a whole number, neither negative nor with a decimal point nor in quotes, \
+             found the number 1.5",
+        ),
+        (
+            with(r#""max_tokens":"20.0""#),
+            "max_tokens: expected a whole number, neither negative nor with a decimal point nor in quotes, \
+             found a string",
         ),
         (
             with(r#""max_tokens":1,"max_completion_tokens":1"#),
@@ -374,7 +381,7 @@ fn counts_are_bounded() {
     let fields: Vec<String> = (0..256).map(|number| format!("\"f{number}\":1")).collect();
     assert_eq!(
         refused(&with(&fields.join(","))),
-        "the body must be a JSON object: more than 256 fields in one object"
+        "more than 256 fields in one object"
     );
 }
 

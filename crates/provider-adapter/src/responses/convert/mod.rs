@@ -71,10 +71,7 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
     }
     let loosened = |tool: &Tool<'_>| is_loosened_tool(request, tool);
     lossy.add_if("tools.strict", request.tools.iter().any(loosened));
-    lossy.add_if(
-        carry::named(request, "reasoning_effort", "thinking"),
-        is_inexact(request, target),
-    );
+    lossy.add_if(carry::reasoning_field(request), is_inexact(request, target));
     let thoughts = request.messages.iter().flat_map(|one| one.content.iter());
     let lost =
         |part: &Part<'_>| matches!(part, Part::Reasoning(part) if own(part, target).is_none());

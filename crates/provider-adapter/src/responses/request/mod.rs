@@ -100,9 +100,9 @@ fn complete(request: &mut ChatRequest<'_>, fields: &RawFields<'_>) -> Result<(),
         }
         Some(_) => {}
     }
-    // Without being asked to include them, none are told.
-    if request.logprobs.is_none() {
-        request.top_logprobs = None;
+    // Without being asked to include them, none are told, and how many there would be is a hint.
+    if request.logprobs.is_none() && request.top_logprobs.take().is_some_and(|top| top > 0) {
+        request.untranslated.push("top_logprobs".into());
     }
     Ok(())
 }

@@ -87,7 +87,8 @@ fn wrong_fields_are_named() {
         ),
         (
             with(r#""max_output_tokens":-1"#),
-            "max_output_tokens: expected a whole number that is not negative, found a number",
+            "max_output_tokens: expected a whole number, neither negative nor with a decimal point nor in quotes, \
+             found the number -1",
         ),
         (
             with(r#""instructions":[]"#),
