@@ -181,11 +181,32 @@ async fn unknown_path(State(gateway): State<Arc<Gateway>>, request: Request) -> 
     let dialect = dialect_of(request.uri().path(), request.headers());
     let exchange = gateway.begin(dialect, "other", request.headers());
     let message = format!(
-        "there is no {} {}: the data plane has {ENDPOINTS}",
+        "there is no {} {}{}: the data plane has {ENDPOINTS}",
         request.method(),
-        shown_path(&request)
+        shown_path(&request),
+        hint(request.uri().path()),
     );
     exchange.refuse(Refused::new(ErrorKind::NotFound, message).with_code("unknown_url"))
+}
+
+/// What was probably meant: base URLs have too much before the path, or too little, as often as not.
+fn hint(path: &str) -> String {
+    const DOORS: [&str; 6] = [
+        "/messages/count_tokens",
+        "/chat/completions",
+        "/completions",
+        "/embeddings",
+        "/responses",
+        "/messages",
+    ];
+    if ["/metrics", "/healthz", "/readyz"].contains(&path) {
+        return " here (it is on the admin plane)".to_owned();
+    }
+    let path = path.trim_end_matches('/');
+    let meant = DOORS.into_iter().find(|door| path.ends_with(door));
+    meant.map_or_else(String::new, |door| {
+        format!(" (did you mean /v1{door}? then the client's base URL is wrong)")
+    })
 }
 
 /// The path as far as it is fit to be shown.
@@ -196,6 +217,20 @@ fn shown_path(request: &Request) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_base_url_is_recognised() {
+        for (path, meant) in [
+            ("/chat/completions", "/v1/chat/completions"),
+            ("/v1/v1/messages", "/v1/messages"),
+            ("/v1//responses/", "/v1/responses"),
+            ("/openai/v1/embeddings", "/v1/embeddings"),
+            ("/metrics", "admin plane"),
+        ] {
+            assert!(hint(path).contains(meant), "{path}: {}", hint(path));
+        }
+        assert_eq!(hint("/v1/files"), "");
+    }
 
     #[test]
     fn every_path_is_named_where_there_is_none_and_in_the_documentation() {

@@ -15,6 +15,9 @@ use crate::snapshot::{KeySource, Snapshot, SnapshotError};
 /// The largest policy or price book that is read.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
+/// Most warnings of a policy that are repeated in the log.
+const MAX_WARNINGS: usize = 5;
+
 /// Why no policy could be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -123,8 +126,18 @@ pub fn reload(gateway: &Gateway, path: &Path, keys: &dyn KeySource) -> Option<Ve
 
 /// Says what is allowed but probably not meant.
 pub fn warn(snapshot: &Snapshot) {
-    for warning in &snapshot.policy.warnings {
-        tracing::warn!("{warning}");
+    let warnings = &snapshot.policy.warnings;
+    for warning in warnings.iter().take(MAX_WARNINGS) {
+        let place = format!("{}:{}:{}", warning.file, warning.line, warning.column);
+        tracing::warn!(place, "{}", warning.message);
+    }
+    if !warnings.is_empty() {
+        let (warnings, shown) = (warnings.len(), warnings.len().min(MAX_WARNINGS));
+        tracing::warn!(
+            warnings,
+            shown,
+            "`steelyard policy check` says what each means"
+        );
     }
     for (model, provider, reason) in snapshot.unusable() {
         tracing::warn!(model, provider, reason, "this model cannot be used");

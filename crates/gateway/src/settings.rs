@@ -36,6 +36,8 @@ pub struct ServerSettings {
     pub max_in_flight: usize,
     /// How long a client may take to send a body, in milliseconds.
     pub body_timeout_ms: u64,
+    /// After how long a silence a stream to a client is told to be alive, in milliseconds.
+    pub keep_alive_ms: u64,
     /// How long requests in flight may take to finish at shutdown, in milliseconds.
     pub drain_ms: u64,
     /// What is logged: `info`, or directives such as `steelyard=debug,info`.
@@ -98,6 +100,7 @@ impl Settings {
             .set_default("server.max_answer_bytes", 64_u64 << 20)?
             .set_default("server.max_in_flight", 10_000_u64)?
             .set_default("server.body_timeout_ms", 60_000_u64)?
+            .set_default("server.keep_alive_ms", 15_000_u64)?
             .set_default("server.drain_ms", 30_000_u64)?
             .set_default("server.log_level", "info")?
             .set_default("server.log_format", "text")?
@@ -115,13 +118,14 @@ impl Settings {
 }
 
 impl ServerSettings {
-    /// Bounds of zero would refuse every request, which nobody means.
+    /// Bounds of zero would refuse every request, or fill every silence, which nobody means.
     fn check(&self) -> Result<(), ConfigError> {
         let bounds = [
             ("max_body_bytes", self.max_body_bytes == 0),
             ("max_answer_bytes", self.max_answer_bytes == 0),
             ("max_in_flight", self.max_in_flight == 0),
             ("body_timeout_ms", self.body_timeout_ms == 0),
+            ("keep_alive_ms", self.keep_alive_ms == 0),
         ];
         match bounds.iter().find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(ConfigError::Message(format!(
@@ -152,6 +156,7 @@ fn section_source(section: &ServerSection) -> Result<Config, ConfigError> {
     let numbers = [
         ("server.max_body_bytes", section.max_body_bytes),
         ("server.max_in_flight", section.max_in_flight.map(u64::from)),
+        ("server.keep_alive_ms", section.keep_alive_ms),
         ("server.drain_ms", section.drain_ms),
     ];
     for (key, value) in numbers {
@@ -220,6 +225,7 @@ mod tests {
             "MAX_ANSWER_BYTES",
             "MAX_IN_FLIGHT",
             "BODY_TIMEOUT_MS",
+            "KEEP_ALIVE_MS",
         ] {
             let variables = environment(&[(&format!("STEELYARD__SERVER__{name}"), "0")]);
             let settings =

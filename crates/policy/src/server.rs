@@ -9,6 +9,8 @@ pub struct ServerSection {
     pub max_body_bytes: Option<u64>,
     /// Most requests at the same time.
     pub max_in_flight: Option<u32>,
+    /// After how long a silence a stream to a client is told to be alive, in milliseconds.
+    pub keep_alive_ms: Option<u64>,
     /// How long requests in flight may take to finish at shutdown, in milliseconds.
     pub drain_ms: Option<u64>,
     /// What is logged: `info`, or directives such as `steelyard=debug,info`.

@@ -108,6 +108,20 @@ async fn silence_and_slowness_end_a_stream() {
 }
 
 #[tokio::test]
+async fn a_silent_stream_is_kept_alive_in_the_clients_dialect() {
+    let stage = Stage::with(|policy, _| policy.setting("keep_alive_ms: 20")).await;
+    for model in ["openai-cheap", "anthropic-cheap"] {
+        let slow = user(model, "[[events:3]] [[fault:*:delay_between=400]]");
+        let streamed = stage.gateway.client.stream(&slow).await;
+        assert!(streamed.is_done(), "{streamed:?}");
+        // Frames without data are comments.
+        let silent = streamed.frames.iter().filter(|frame| frame.is_empty());
+        assert!(silent.count() >= 2, "{model}: {streamed:?}");
+        assert!(streamed.content().starts_with("word1 "), "{streamed:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_falls_silent_is_noticed() {
     use tokio::net::TcpListener;
     // The simulator's delays lie between all events, so this one provider is a script of its own:

@@ -12,7 +12,7 @@ mod stream;
 mod weigh;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -70,7 +70,10 @@ pub(crate) async fn complete(
                 started,
                 recording,
             } = *opened;
-            let stream = ClientStream::new(open, model, exchange, timeouts, started, recording);
+            let keep_alive = Duration::from_millis(gateway.settings.server.keep_alive_ms);
+            let stream = ClientStream::new(
+                open, model, exchange, timeouts, keep_alive, started, recording,
+            );
             response(200, headers, Body::new(stream))
         }
         Err(refused) => exchange.refuse(refused),

@@ -1,7 +1,7 @@
 //! What clients are told when they get no answer.
 
 use smallvec::SmallVec;
-use steelyard_policy::ModelId;
+use steelyard_policy::{Model, ModelId};
 use steelyard_provider_adapter::Refusal;
 use steelyard_provider_adapter::openai::RequestError;
 use steelyard_router::{Exclusion, Plan, Verdict};
@@ -13,7 +13,7 @@ use crate::limits::LimitState;
 use crate::snapshot::Snapshot;
 
 /// Least similarity of a suggested name.
-const SUGGESTION_SIMILARITY: f64 = 0.6;
+const SUGGESTION_SIMILARITY: f64 = 0.75;
 
 /// OpenAI's code for a field that a model does not take.
 pub(crate) const UNSUPPORTED_PARAMETER: &str = "unsupported_parameter";
@@ -177,11 +177,19 @@ pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) ->
         );
         return Refused::new(ErrorKind::Unsupported, message).with_code("no_adequate_model");
     }
-    of_exclusions(exchange, &asked, &excluded)
+    let policy = &exchange.snapshot.policy;
+    let considered = plan.considered.iter();
+    let considered = considered.map(|one| policy.model(ModelId(one.id)));
+    of_exclusions(exchange, &asked, &excluded, considered)
 }
 
 /// Why nothing may be tried where every candidate is ruled out.
-fn of_exclusions(exchange: &Exchange, asked: &Asked<'_>, excluded: &[Exclusion]) -> Refused {
+fn of_exclusions<'a>(
+    exchange: &Exchange,
+    asked: &Asked<'_>,
+    excluded: &[Exclusion],
+    considered: impl Iterator<Item = &'a Model>,
+) -> Refused {
     let has = |wanted: Exclusion| excluded.contains(&wanted);
     if has(Exclusion::ContextWindow) {
         let whom = if asked.pinned {
@@ -193,8 +201,18 @@ fn of_exclusions(exchange: &Exchange, asked: &Asked<'_>, excluded: &[Exclusion])
         return Refused::new(ErrorKind::ContextLength, message).with_param("messages");
     }
     if has(Exclusion::OutputLimit) {
-        let message = asked.lacks("gives answers that long", "gives no answers that long");
-        return Refused::new(ErrorKind::BadRequest, message).with_param("max_completion_tokens");
+        let most = considered.map(|model| model.target.max_output_tokens).max();
+        let message = format!(
+            "{} answers that long: at most {} tokens",
+            asked.lacks("gives", "does not give"),
+            most.unwrap_or_default()
+        );
+        let field = match exchange.dialect {
+            Dialect::OpenAiResponses => "max_output_tokens",
+            Dialect::OpenAiChat => "max_completion_tokens",
+            _ => "max_tokens",
+        };
+        return Refused::new(ErrorKind::BadRequest, message).with_param(field);
     }
     let lacked = excluded.iter().find_map(|exclusion| match exclusion {
         Exclusion::Feature(feature) => Some(*feature),
@@ -248,6 +266,7 @@ fn of_exclusions(exchange: &Exchange, asked: &Asked<'_>, excluded: &[Exclusion])
 fn field_of(feature: Feature, dialect: Dialect) -> Option<&'static str> {
     let responses = dialect == Dialect::OpenAiResponses;
     match feature {
+        Feature::Embeddings => Some("model"),
         Feature::Tools => Some("tools"),
         Feature::Streaming => Some("stream"),
         Feature::JsonSchema => Some(match dialect {
@@ -294,8 +313,11 @@ pub(crate) fn of_attempts(
     refused.detail = Some(history.join("; "));
     refused.retry_after_ms = last.retry_after_ms;
     if is_callers(last.kind) {
-        refused.param.clone_from(&last.param);
         let own = last.kind == ErrorKind::Unsupported;
+        let wire = exchange.snapshot.policy.model(*model).target.wire;
+        let same = own || exchange.dialect.as_str() == wire.as_str();
+        let param = last.param.clone();
+        refused.param = param.filter(|param| same || is_common(param));
         if own || !has_own_code(last.kind) && speaks_openai(&exchange.snapshot, *model) {
             refused.code = last.code.clone().filter(|code| is_word(code));
         }
@@ -320,9 +342,40 @@ fn speaks_openai(snapshot: &Snapshot, model: ModelId) -> bool {
     )
 }
 
+/// Whether a field is called the same in all of OpenAI's dialects. A provider that speaks another
+/// one than the client names others as they stand in what the gateway wrote, not the client.
+fn is_common(param: &str) -> bool {
+    const COMMON: [&str; 13] = [
+        "model",
+        "temperature",
+        "top_p",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "stream",
+        "metadata",
+        "user",
+        "service_tier",
+        "seed",
+        "presence_penalty",
+        "frequency_penalty",
+    ];
+    COMMON.contains(&param)
+}
+
 /// Whether a code is written as OpenAI writes its own (`invalid_value`). Servers of its format also
-/// send numbers, statuses and names of other APIs (`1500`, `InvalidParameter`).
+/// send numbers, statuses and names of other APIs (`1500`, `InvalidParameter`), and where they have no
+/// code (OpenAI too) it is the error's type that stands in its place, which the client gets as `type`.
 fn is_word(code: &str) -> bool {
+    const TYPES: [&str; 4] = [
+        "invalid_request_error",
+        "not_found_error",
+        "api_error",
+        "request_too_large",
+    ];
+    if TYPES.contains(&code) {
+        return false;
+    }
     code.starts_with(|first: char| first.is_ascii_lowercase())
         && code
             .bytes()
@@ -341,4 +394,33 @@ fn is_callers(kind: ErrorKind) -> bool {
             | ErrorKind::UpstreamModelNotFound
             | ErrorKind::Unsupported
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_codes_of_openais_kind_are_passed_on() {
+        for code in ["invalid_value", "unsupported_file", "tool_use_failed"] {
+            assert!(is_word(code), "{code}");
+        }
+        for code in [
+            "invalid_request_error",
+            "1500",
+            "InvalidParameter",
+            "INVALID_ARGUMENT",
+            "",
+        ] {
+            assert!(!is_word(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn places_in_what_the_gateway_wrote_are_not_the_clients() {
+        assert!(is_common("temperature"));
+        for param in ["messages[0].role", "max_completion_tokens", "messages"] {
+            assert!(!is_common(param), "{param}");
+        }
+    }
 }

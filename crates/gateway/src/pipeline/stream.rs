@@ -38,6 +38,8 @@ pub(crate) struct ClientStream {
     timer: Pin<Box<Sleep>>,
     last_chunk: Instant,
     idle: Duration,
+    last_sent: Instant,
+    keep_alive: Duration,
     deadline: Instant,
     recording: Option<Recording>,
     over: bool,
@@ -56,13 +58,15 @@ impl ClientStream {
         model: ModelId,
         exchange: Exchange,
         timeouts: Timeouts,
+        keep_alive: Duration,
         attempt_started: Instant,
         recording: Option<Recording>,
     ) -> Self {
         let now = exchange.runtime.clock.monotonic();
         let idle = Duration::from_millis(timeouts.idle_ms);
         let deadline = attempt_started + Duration::from_millis(timeouts.total_ms);
-        let timer = tokio::time::sleep_until((now + idle).min(deadline).into());
+        let first = (now + idle.min(keep_alive)).min(deadline);
+        let timer = tokio::time::sleep_until(first.into());
         let mut stream = Self {
             upstream: open.upstream,
             reply: open.reply,
@@ -73,6 +77,8 @@ impl ClientStream {
             timer: Box::pin(timer),
             last_chunk: now,
             idle,
+            last_sent: now,
+            keep_alive,
             deadline,
             recording,
             over: false,
@@ -185,7 +191,8 @@ impl ClientStream {
         cache.put(recording.key, answer);
     }
 
-    /// Acts on the timer: the provider is silent, the stream takes too long, or neither is so yet.
+    /// Acts on the timer: the provider is silent, the stream takes too long, the client has heard
+    /// nothing for a while, or nothing of that is so yet.
     fn on_timer(&mut self) {
         let now = self.exchange.runtime.clock.monotonic();
         if now >= self.deadline {
@@ -195,8 +202,13 @@ impl ClientStream {
             let message = "the stream was silent for idle_ms";
             self.fail(ProviderError::new(ErrorKind::BrokenStream, message));
         } else {
-            let next = (self.last_chunk + self.idle).min(self.deadline);
-            self.timer.as_mut().reset(next.into());
+            if now.saturating_duration_since(self.last_sent) >= self.keep_alive {
+                // All that was sent so far ends with a whole frame.
+                self.ready.push_back(self.exchange.client().keep_alive());
+                self.last_sent = now;
+            }
+            let next = (self.last_chunk + self.idle).min(self.last_sent + self.keep_alive);
+            self.timer.as_mut().reset(next.min(self.deadline).into());
         }
     }
 
@@ -245,6 +257,7 @@ impl Body for ClientStream {
         let this = &mut *self;
         loop {
             if let Some(bytes) = this.ready.pop_front() {
+                this.last_sent = this.exchange.runtime.clock.monotonic();
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             if this.over {

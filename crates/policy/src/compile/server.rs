@@ -20,6 +20,9 @@ pub(super) fn decode(node: &Node, report: &mut Report<'_>) -> ServerSection {
             .optional("max_in_flight")
             .and_then(|node| integer(node, 1..=1_000_000, report))
             .and_then(|number| u32::try_from(number).ok()),
+        keep_alive_ms: fields
+            .optional("keep_alive_ms")
+            .and_then(|node| duration_ms(node, report)),
         drain_ms: fields
             .optional("drain_ms")
             .and_then(|node| duration_ms(node, report)),
