@@ -1,6 +1,7 @@
 //! Every recorded answer in every dialect: as it came, put together from a stream, streamed from a
 //! whole.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,7 +11,9 @@ use steelyard_provider_adapter::{
 };
 use steelyard_types::{Dialect, ProviderError, WireFormat};
 
-use crate::{PROVIDERS, Table, chat_dialects, documented, golden, seen, support, wire};
+use crate::{
+    PROVIDERS, Table, chat_dialects, documented, golden, seen, support, wire, without_positions,
+};
 
 fn context(dialect: Dialect) -> ReplyContext {
     ReplyContext {
@@ -24,8 +27,22 @@ fn context(dialect: Dialect) -> ReplyContext {
     }
 }
 
+/// The kind, and what of the provider's own words a client may be told.
 fn failed(error: &ProviderError) -> String {
-    format!("error {}", error.kind.as_str())
+    let mut line = format!("error {}", error.kind.as_str());
+    let mut told = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let _ = write!(line, ", {name} {value}");
+        }
+    };
+    told("status", error.status.map(|status| status.to_string()));
+    told("code", error.code.clone());
+    told("param", error.param.as_deref().map(without_positions));
+    told(
+        "wait",
+        error.retry_after_ms.map(|wait| format!("{wait} ms")),
+    );
+    line
 }
 
 fn written(dialect: Dialect, reply: Result<UnaryReply, ProviderError>) -> String {

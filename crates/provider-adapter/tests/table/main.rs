@@ -71,6 +71,11 @@ fn chat_dialects() -> Vec<Dialect> {
         .collect()
 }
 
+/// `messages[2].content[0]` is `messages[].content[]`.
+fn without_positions(path: &str) -> String {
+    path.chars().filter(|each| !each.is_ascii_digit()).collect()
+}
+
 /// Sections of lines, each line with how often it came.
 #[derive(Default)]
 struct Table(BTreeMap<String, BTreeMap<String, usize>>);

@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::Value;
-use steelyard_provider_adapter::{adapter, client_dialect};
+use steelyard_provider_adapter::{adapter, client_dialect, placed};
 use steelyard_types::{FeatureSet, ModelFacts, Target, WireFormat, WireProfile};
 
-use crate::{PROVIDERS, Table, dialect, documented, golden, schema, support};
+use crate::{PROVIDERS, Table, dialect, documented, golden, schema, support, without_positions};
 
 fn target(wire: WireFormat) -> Target {
     Target {
@@ -18,11 +18,6 @@ fn target(wire: WireFormat) -> Target {
         facts: ModelFacts::default(),
         max_output_tokens: 64_000,
     }
-}
-
-/// `messages[2].content[0]` is `messages[].content[]`.
-fn without_positions(path: &str) -> String {
-    path.chars().filter(|each| !each.is_ascii_digit()).collect()
 }
 
 /// What becomes of a request, and what the provider's schema says against it.
@@ -37,7 +32,7 @@ fn outcome(
     };
     match adapter(wire).encode(&request, &target(wire)) {
         Err(refusal) => {
-            let field = without_positions(&refusal.field);
+            let field = without_positions(&placed(&request, refusal).field);
             (format!("refused: {field}"), None)
         }
         Ok(encoded) => {
