@@ -1,5 +1,6 @@
 //! A stream that breaks after its first byte is never shown as if it were complete.
 
+use serde_json::json;
 use steelyard_e2e::{Kind, Stage, Streamed, user};
 
 const CASES: &[(&str, &[&str])] = &[
@@ -119,6 +120,16 @@ async fn a_silent_stream_is_kept_alive_in_the_clients_dialect() {
         assert!(silent.count() >= 2, "{model}: {streamed:?}");
         assert!(streamed.content().starts_with("word1 "), "{streamed:?}");
     }
+    let slow = "[[events:3]] [[fault:*:delay_between=400]]";
+    let message = json!({"model": "openai-cheap", "max_tokens": 100, "stream": true,
+        "messages": [{"role": "user", "content": slow}]});
+    let request = stage.gateway.client.request("POST", "/v1/messages");
+    let answer = request.body(message.to_string()).send();
+    let answer = steelyard_e2e::soon("the head of a stream", answer).await;
+    let streamed = Streamed::read(answer.expect("an answer")).await;
+    let pings = streamed.chunks().into_iter();
+    let pings = pings.filter(|event| event["type"] == "ping").count();
+    assert!(pings >= 2, "{streamed:?}");
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
     };
     let request = client_dialect(dialect)
         .parse(&body)
-        .map_err(|error| anyhow::anyhow!("the request is not valid: {}", error.message))?;
+        .map_err(|error| not_valid(asked, dialect, &error.message))?;
     crate::transport::install_tls();
     let meter = Meter::new()?;
     let (log, _writer) = RequestLog::start(std::io::sink(), meter.lost_lines().clone())?;
@@ -132,6 +132,12 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
     })?;
     let mut demand = weigh(&request, runtime.clock.now(), Scorer::shipped());
     let decision = decide(&snapshot, selection, &request, &mut demand);
+    if asked.request.is_some() && asked.dialect.is_none() {
+        let dialect = dialect.as_str();
+        say(&format!(
+            "read as {dialect}, by its fields (--dialect says otherwise)"
+        ));
+    }
     say(&format!(
         "complexity {:.4}, about {} prompt tokens, {} answer tokens expected",
         demand.complexity, demand.prompt_tokens, demand.expected_output_tokens
@@ -155,6 +161,21 @@ pub(super) fn explain(path: &Path, asked: &Asked<'_>, with_keys: bool) -> anyhow
     }
     say(&conclusion(&snapshot, &decision));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which file could not be read as what.
+fn not_valid(asked: &Asked<'_>, dialect: Dialect, reason: &str) -> anyhow::Error {
+    let Some(file) = asked.request else {
+        return anyhow::anyhow!("the request is not valid: {reason}");
+    };
+    let (file, dialect) = (file.display(), dialect.as_str());
+    if asked.dialect.is_some() {
+        return anyhow::anyhow!("{file} is no valid request of {dialect}: {reason}");
+    }
+    anyhow::anyhow!(
+        "{file} is no valid request: {reason} (read as {dialect}, by its fields; --dialect says \
+         otherwise)"
+    )
 }
 
 /// Whether a model of that name, or one that a route of that name may use, makes embeddings.

@@ -315,9 +315,8 @@ pub(crate) fn of_attempts(
     if is_callers(last.kind) {
         let own = last.kind == ErrorKind::Unsupported;
         let wire = exchange.snapshot.policy.model(*model).target.wire;
-        let same = own || exchange.dialect.as_str() == wire.as_str();
         let param = last.param.clone();
-        refused.param = param.filter(|param| same || is_common(param));
+        refused.param = param.filter(|param| own || is_clients(param, exchange.dialect, wire));
         if own || !has_own_code(last.kind) && speaks_openai(&exchange.snapshot, *model) {
             refused.code = last.code.clone().filter(|code| is_word(code));
         }
@@ -342,9 +341,9 @@ fn speaks_openai(snapshot: &Snapshot, model: ModelId) -> bool {
     )
 }
 
-/// Whether a field is called the same in all of OpenAI's dialects. A provider that speaks another
-/// one than the client names others as they stand in what the gateway wrote, not the client.
-fn is_common(param: &str) -> bool {
+/// Whether a field that a provider names is one that the client wrote. Where the two speak different
+/// formats, places are those in what the gateway wrote.
+fn is_clients(param: &str, dialect: Dialect, wire: WireFormat) -> bool {
     const COMMON: [&str; 13] = [
         "model",
         "temperature",
@@ -360,7 +359,14 @@ fn is_common(param: &str) -> bool {
         "presence_penalty",
         "frequency_penalty",
     ];
-    COMMON.contains(&param)
+    match (dialect, wire) {
+        // Both are sent to OpenAI's servers nearly as they came.
+        (Dialect::OpenAiEmbeddings, WireFormat::OpenAiChat) => true,
+        (Dialect::OpenAiCompletions, WireFormat::OpenAiChat) => {
+            !param.starts_with("messages") && param != "max_completion_tokens"
+        }
+        _ => dialect.as_str() == wire.as_str() || COMMON.contains(&param),
+    }
 }
 
 /// Whether a code is written as OpenAI writes its own (`invalid_value`). Servers of its format also
@@ -418,9 +424,21 @@ mod tests {
 
     #[test]
     fn places_in_what_the_gateway_wrote_are_not_the_clients() {
-        assert!(is_common("temperature"));
-        for param in ["messages[0].role", "max_completion_tokens", "messages"] {
-            assert!(!is_common(param), "{param}");
+        let chat = WireFormat::OpenAiChat;
+        for (param, dialect, told) in [
+            ("messages[0].role", Dialect::OpenAiChat, true),
+            ("messages[0].role", Dialect::OpenAiResponses, false),
+            ("max_completion_tokens", Dialect::OpenAiCompletions, false),
+            ("frobnicate", Dialect::OpenAiCompletions, true),
+            ("dimensions", Dialect::OpenAiEmbeddings, true),
+            ("response_format", Dialect::OpenAiResponses, false),
+            ("temperature", Dialect::OpenAiResponses, true),
+        ] {
+            assert_eq!(
+                is_clients(param, dialect, chat),
+                told,
+                "{param}, {dialect:?}"
+            );
         }
     }
 }

@@ -60,6 +60,11 @@ impl ClientDialect for Messages {
         error_body::stream_error_frame(error)
     }
 
+    /// What Anthropic sends itself.
+    fn keep_alive(&self) -> Bytes {
+        Bytes::from_static(b"event: ping\ndata: {\"type\": \"ping\"}\n\n")
+    }
+
     fn answer_id(&self, request_id: &str) -> String {
         format!("msg_{request_id}")
     }

@@ -64,7 +64,8 @@ fn usage(usage: &Value) -> Value {
 }
 
 fn call(name: &Value, arguments: &str) -> Value {
-    let arguments: Value = serde_json::from_str(arguments).unwrap();
+    // Models have been recorded that write no JSON.
+    let arguments: Value = serde_json::from_str(arguments).unwrap_or_else(|_| json!(arguments));
     json!({"name": name, "arguments": arguments})
 }
 
@@ -74,7 +75,11 @@ pub(crate) fn unary(wire: WireFormat, headers: &Headers, body: &str) -> Value {
         Ok(reply) => reply,
         Err(error) => return failure(&error),
     };
-    let body: Value = serde_json::from_slice(&reply.body).unwrap();
+    answer(&serde_json::from_slice(&reply.body).unwrap())
+}
+
+/// What the client sees of a whole answer.
+pub(crate) fn answer(body: &Value) -> Value {
     assert_eq!(body["object"], "chat.completion");
     assert_eq!(body["created"], 1_790_000_000);
     // Several where several were asked for.
@@ -123,7 +128,11 @@ pub(crate) fn stream(wire: WireFormat, body: &str, size: usize) -> Value {
         _ => return failure(reply.error().unwrap()),
     }
     let text: Vec<u8> = out.iter().flat_map(|bytes| bytes.to_vec()).collect();
-    let text = String::from_utf8(text).unwrap();
+    frames(&String::from_utf8(text).unwrap())
+}
+
+/// What the client sees of a stream that is complete.
+pub(crate) fn frames(text: &str) -> Value {
     let mut frames: Vec<&str> = text
         .split_terminator("\n\n")
         .map(|frame| frame.strip_prefix("data: ").unwrap())

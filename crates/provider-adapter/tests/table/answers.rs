@@ -141,3 +141,61 @@ fn every_recording_in_every_dialect() {
         "{recorded} recorded answers, {streams} of them streams, are written in {dialects} dialects"
     ));
 }
+
+/// The words, calls and counts of an answer that is delivered in the other way than it came.
+fn turned_round(wire: WireFormat, recording: &support::Recording, finished: bool) -> Option<Value> {
+    let context = context(Dialect::OpenAiChat);
+    let body = Bytes::copy_from_slice(recording.body.as_bytes());
+    if recording.is_stream() {
+        let mut assembler = Assembler::new(wire);
+        assembler.push(&body);
+        assembler.end();
+        let reply = assembler.finish(&context);
+        let body = serde_json::from_slice(&reply.body).unwrap();
+        return Some(support::rendered::answer(&body));
+    }
+    // A stream that does not say how it ended has broken off.
+    if !finished {
+        return None;
+    }
+    let head = support::head(recording.status, &recording.headers);
+    let mut out = Vec::new();
+    let answer = adapter(wire).decode(&head, &body).unwrap();
+    let mut reply = StreamReply::of_answer(answer, wire, context, &mut out);
+    reply.close(None, &mut out);
+    let text = String::from_utf8(out.concat()).unwrap();
+    Some(support::rendered::frames(&text))
+}
+
+#[test]
+fn the_other_way_of_delivery_keeps_words_calls_and_counts() {
+    let mut checked = 0;
+    for provider in PROVIDERS {
+        for recording in support::recordings(provider) {
+            let Some(wire) = wire(provider, &recording).filter(|_| recording.status < 300) else {
+                continue;
+            };
+            let adapter = adapter(wire);
+            let mut decoded = if recording.is_stream() {
+                support::stream_outcome(adapter, &recording.body)
+            } else {
+                let (headers, body) = (&recording.headers, &recording.body);
+                support::unary_outcome(adapter, recording.status, headers, body)
+            };
+            if decoded.get("error").is_some() {
+                continue;
+            }
+            let finished = decoded["finish"].is_string();
+            // Several answers to one request come whole only.
+            decoded.as_object_mut().unwrap().remove("further");
+            let Some(mut seen) = turned_round(wire, &recording, finished) else {
+                continue;
+            };
+            seen.as_object_mut().unwrap().remove("further");
+            let expected = support::rendered::seen_by_client(&decoded);
+            assert_eq!(seen, expected, "{}", recording.file);
+            checked += 1;
+        }
+    }
+    println!("{checked} recordings delivered in the other way");
+}
