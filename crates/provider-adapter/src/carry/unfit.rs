@@ -17,11 +17,31 @@ const MAX_NAME: usize = 60;
 /// something, which type it is says more than that it is there.
 pub(super) fn unknown(request: &ChatRequest<'_>, field: &str, provider: &str) -> Refusal {
     let kind = field.ends_with(".type").then(|| kind_at(request, field));
-    let reason = match kind.flatten() {
-        Some(kind) => format!("is {kind}, which is not carried to {provider}"),
-        None => format!("is not carried to {provider}"),
+    let reason = match (kind.flatten(), own_word(request.dialect, field)) {
+        (Some(kind), _) => format!("is {kind}, which is not carried to {provider}"),
+        (None, Some(own)) => format!("is not a field of this API, which calls it {own}"),
+        (None, None) => format!("is not carried to {provider}"),
     };
     super::refuse(field, reason)
+}
+
+/// The dialect's own word for a field that others of the dialects have.
+fn own_word(dialect: Dialect, field: &str) -> Option<&'static str> {
+    Some(match (dialect, field) {
+        (Dialect::OpenAiResponses, "max_tokens" | "max_completion_tokens") => "max_output_tokens",
+        (Dialect::OpenAiResponses, "messages") => "input",
+        (Dialect::OpenAiResponses, "response_format") => "text.format",
+        (Dialect::OpenAiResponses, "reasoning_effort") => "reasoning.effort",
+        (Dialect::OpenAiChat, "max_output_tokens") => "max_completion_tokens",
+        (Dialect::OpenAiChat, "input") => "messages",
+        (Dialect::OpenAiChat, "stop_sequences") => "stop",
+        (Dialect::AnthropicMessages, "max_completion_tokens" | "max_output_tokens") => "max_tokens",
+        (Dialect::AnthropicMessages, "stop") => "stop_sequences",
+        (Dialect::AnthropicMessages, "response_format") => "output_config.format",
+        (Dialect::AnthropicMessages, "reasoning_effort") => "output_config.effort",
+        (Dialect::AnthropicMessages, "user") => "metadata.user_id",
+        _ => return None,
+    })
 }
 
 /// The word at a path such as `tools[0].type`, where it is written as types are.
@@ -144,6 +164,10 @@ mod tests {
             ("a[2].type", "is not carried to P"),
             ("c.type", "is not carried to P"),
             ("model", "is not carried to P"),
+            (
+                "max_output_tokens",
+                "is not a field of this API, which calls it max_completion_tokens",
+            ),
         ] {
             assert_eq!(unknown(&request, field, "P").reason, reason, "{field}");
         }

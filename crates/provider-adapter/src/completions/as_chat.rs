@@ -46,9 +46,14 @@ fn with_prompt<T>(
     carry: impl FnOnce(&ChatRequest<'_>) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     let body = chat_body(request, prompt);
-    let chat = openai::parse_chat_request(body.as_bytes()).map_err(|error| Refusal {
-        field: error.param.unwrap_or_else(|| "prompt".to_owned()),
-        reason: format!("cannot be carried as a chat completion: {}", error.message),
+    let chat = openai::parse_chat_request(body.as_bytes()).map_err(|error| {
+        let field = error.param.unwrap_or_else(|| "prompt".to_owned());
+        let named = error.message.strip_prefix(field.as_str());
+        let what = named.map_or(error.message.as_str(), |rest| rest.trim_start_matches(": "));
+        Refusal {
+            reason: format!("cannot be carried as a chat completion: {what}"),
+            field,
+        }
     })?;
     carry(&chat)
 }

@@ -110,3 +110,22 @@ const WRONG_PATH: &str = "url error";
 const PATHS: &str = "DashScope says this of a picture whose address it cannot read, and of a model \
     at the other's path: `vision` must stand among the features of its multimodal models in the \
     policy, and of no others";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_about_the_path_says_what_may_be_wrong() {
+        let error = read(
+            "InvalidParameter",
+            "url error, please check url!",
+            Some(400),
+        );
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        assert!(error.message.starts_with("url error, please check url! ("));
+        assert!(error.message.contains("`vision`"), "{}", error.message);
+        let other = read("InvalidParameter", "Range of top_p should be", Some(400));
+        assert_eq!(other.message, "Range of top_p should be");
+    }
+}

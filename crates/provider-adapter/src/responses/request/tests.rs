@@ -241,6 +241,10 @@ fn what_says_nothing_is_not_in_the_way() {
     assert_eq!(untranslated(&silent), Vec::<String>::new());
     assert!(request.reasoning.is_none() && request.service_tier.is_none());
     assert!(request.top_logprobs.is_none() && request.metadata.is_none());
+    // OpenAI tells none either where `include` does not ask for them.
+    let unasked = with(r#""top_logprobs":3"#);
+    assert_eq!(untranslated(&unasked), ["top_logprobs"]);
+    assert!(crate::carry::hint("top_logprobs").is_some());
     let echoed = saying(
         r#"[{"type":"message","id":"msg_1","status":"completed","role":"assistant","phase":null,
              "content":[{"type":"output_text","text":"x","annotations":[{"type":"url_citation"}],
