@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "every test binary uses a part")]
 #![allow(clippy::print_stdout, reason = "tests say what they skipped")]
 
+pub(crate) mod chunks;
 pub(crate) mod rendered;
 
 use std::collections::BTreeMap;

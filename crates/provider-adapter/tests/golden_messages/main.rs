@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foreign_support as support;
+use foreign_support::chunks::{arbitrary_delta, chunk};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use steelyard_provider_adapter::messages::{parse_count_request, parse_messages_request};
@@ -371,32 +372,6 @@ fn recorded_requests_are_read_and_passed_on() {
     }
     assert!((messages, counts) == (0, 0) || (messages >= 80 && counts >= 5));
     println!("anthropic: {messages} requests and {counts} counts passed on");
-}
-
-/// A chunk of OpenAI's format with one delta.
-fn chunk(delta: &Value, finish: Option<&str>) -> String {
-    let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
-    format!(
-        "data: {}\n\n",
-        json!({"id": "c", "model": "m", "choices": [choice]})
-    )
-}
-
-fn arbitrary_delta() -> impl Strategy<Value = Value> {
-    let words = prop::sample::select(vec!["a", "é\n\"", "{", "}", "\\", "🌊"]);
-    let fragment = prop::sample::select(vec!["", "{", "}", "{}", "\"x\":1", "[", "]", " ", "\""]);
-    prop_oneof![
-        words.clone().prop_map(|text| json!({"content": text})),
-        words
-            .clone()
-            .prop_map(|text| json!({"reasoning_content": text})),
-        words.prop_map(|text| json!({"refusal": text})),
-        (0_u64..3).prop_map(|index| json!({"tool_calls": [{"index": index,
-            "id": format!("id{index}"), "type": "function",
-            "function": {"name": format!("f{index}"), "arguments": ""}}]})),
-        (0_u64..3, fragment).prop_map(|(index, text)| json!({"tool_calls": [{"index": index,
-            "function": {"arguments": text}}]})),
-    ]
 }
 
 proptest! {
