@@ -1,7 +1,7 @@
 //! What clients are told when they get no answer.
 
 use smallvec::SmallVec;
-use steelyard_policy::{Model, ModelId};
+use steelyard_policy::ModelId;
 use steelyard_provider_adapter::Refusal;
 use steelyard_provider_adapter::openai::RequestError;
 use steelyard_router::{Exclusion, Plan, Verdict};
@@ -178,17 +178,23 @@ pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) ->
         return Refused::new(ErrorKind::Unsupported, message).with_code("no_adequate_model");
     }
     let policy = &exchange.snapshot.policy;
-    let considered = plan.considered.iter();
-    let considered = considered.map(|one| policy.model(ModelId(one.id)));
-    of_exclusions(exchange, &asked, &excluded, considered)
+    let too_short = plan
+        .considered
+        .iter()
+        .filter(|one| matches!(one.verdict, Verdict::Excluded(Exclusion::OutputLimit)));
+    let limits = too_short.map(|one| policy.model(ModelId(one.id)).target.max_output_tokens);
+    of_exclusions(exchange, &asked, &excluded, limits.max())
 }
 
 /// Why nothing may be tried where every candidate is ruled out.
-fn of_exclusions<'a>(
+///
+/// `longest` is the longest answer, in tokens, of those that are ruled out for giving none as long as
+/// the client wants.
+fn of_exclusions(
     exchange: &Exchange,
     asked: &Asked<'_>,
     excluded: &[Exclusion],
-    considered: impl Iterator<Item = &'a Model>,
+    longest: Option<u64>,
 ) -> Refused {
     let has = |wanted: Exclusion| excluded.contains(&wanted);
     if has(Exclusion::ContextWindow) {
@@ -201,11 +207,10 @@ fn of_exclusions<'a>(
         return Refused::new(ErrorKind::ContextLength, message).with_param("messages");
     }
     if has(Exclusion::OutputLimit) {
-        let most = considered.map(|model| model.target.max_output_tokens).max();
         let message = format!(
             "{} answers that long: at most {} tokens",
             asked.lacks("gives", "does not give"),
-            most.unwrap_or_default()
+            longest.unwrap_or_default()
         );
         let field = match exchange.dialect {
             Dialect::OpenAiResponses => "max_output_tokens",
