@@ -21,6 +21,9 @@ const NEVER: [(&str, &str, &[&str]); 5] = [
     (ANY, "cohere", &["result_images"]),
     // Its models decline in words: it has no end that says so.
     ("chat", "cohere", &["filter_code!"]),
+    // Anthropic gives one answer to a request. DeepSeek does too, without a word.
+    ("chat", "anthropic", &["several"]),
+    ("chat", "deepseek", &["several!"]),
     // DashScope can be made to call a function of a given name only.
     ("messages", "dashscope", &["forced_calls"]),
 ];

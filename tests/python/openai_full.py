@@ -216,6 +216,22 @@ def nudges():
     equal(raw.parse().choices[0].message.content, "fine", "text")
 
 
+@needs("several")
+def several_answers():
+    whole = ask("[[say:one two]]", n=2)
+    told = [(choice.index, choice.message.content) for choice in whole.choices]
+    equal(told, [(0, "one two"), (1, "one two")], "both answers")
+    usage = {"include_usage": True}
+    streamed, events = helped(user("[[say:one two]]"), n=2, stream_options=usage)
+    told = [(choice.index, choice.message.content) for choice in streamed.choices]
+    equal(told, [(0, "one two"), (1, "one two")], "both answers in a stream")
+    ends = [choice.finish_reason for choice in streamed.choices]
+    equal(ends, ["stop", "stop"], "finish reasons")
+    equal(streamed.usage.completion_tokens, whole.usage.completion_tokens, "tokens of both")
+    done = [event.content for event in events if event.type == "content.done"]
+    equal(done, ["one two", "one two"], "the ends")
+
+
 @needs("filter_code")
 def filtered():
     try:
@@ -240,6 +256,7 @@ CHECKS = [
     instructions,
     names,
     nudges,
+    several_answers,
     filtered,
 ]
 run(CHECKS, REFUSED)

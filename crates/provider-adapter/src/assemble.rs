@@ -16,7 +16,7 @@ use steelyard_types::{
 };
 
 use crate::carry::refuse;
-use crate::collect::Collected;
+use crate::collect::{Collected, of_choice};
 use crate::sse::{Frame, SseDecoder};
 use crate::stream_reply::{Seen, is_whole};
 use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter};
@@ -25,7 +25,7 @@ use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter};
 /// where it is asked for what the client wants.
 ///
 /// # Errors
-/// What an answer would lose on that way: several answers at once, sound.
+/// What an answer would lose on that way: sound.
 pub fn asks_for(request: &ChatRequest<'_>, target: &Target) -> Result<Option<bool>, Refusal> {
     let stream = match target.facts.delivery {
         Delivery::StreamOnly if !request.stream => true,
@@ -34,10 +34,6 @@ pub fn asks_for(request: &ChatRequest<'_>, target: &Target) -> Result<Option<boo
     };
     let way = if stream { "as streams" } else { "whole" };
     let upstream = &target.upstream;
-    if request.n.is_some_and(|n| n > 1) {
-        let reason = format!("is more than 1, and {upstream} hands over its answers {way} only");
-        return Err(refuse("n", reason));
-    }
     let media = |field: &&Cow<'_, str>| matches!(field.as_ref(), "modalities" | "audio");
     if let Some(field) = request.untranslated.iter().find(media) {
         let reason = format!("is not carried: {upstream} hands over its answers {way} only");
@@ -170,32 +166,46 @@ fn take(collected: &mut Collected, seen: &mut Seen, event: StreamEvent<'_>) {
     }
 }
 
-/// The events of a stream that would have given this answer, each part in one piece.
-pub(crate) fn events(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
-    let said = |text: Option<String>| text.filter(|text| !text.is_empty()).map(Cow::Owned);
+/// The events of a stream that would have given this answer, each part in one piece, one answer
+/// after the other.
+pub(crate) fn events(mut answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
     emit(StreamEvent::Start {
-        id: answer.id.into(),
-        model: answer.model.into(),
+        id: std::mem::take(&mut answer.id).into(),
+        model: std::mem::take(&mut answer.model).into(),
     });
+    let usage = answer.usage;
+    let further = std::mem::take(&mut answer.further);
+    for (choice, one) in std::iter::once(answer).chain(further).enumerate() {
+        said(one, &mut |event| emit(of_choice(choice, event)));
+    }
+    if let Some(usage) = usage {
+        emit(StreamEvent::Usage(usage));
+    }
+    emit(StreamEvent::Done);
+}
+
+/// What one answer of those says, and why it ended.
+fn said(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty()).map(Cow::Owned);
     for thought in answer.reasoning {
-        if let Some(data) = said(thought.redacted) {
+        if let Some(data) = given(thought.redacted) {
             emit(StreamEvent::RedactedReasoning(data));
             continue;
         }
-        if let Some(words) = said(Some(thought.text)) {
+        if let Some(words) = given(Some(thought.text)) {
             emit(StreamEvent::Reasoning(words));
         }
-        if let Some(signature) = said(thought.signature) {
+        if let Some(signature) = given(thought.signature) {
             emit(StreamEvent::ReasoningSignature(signature));
         }
     }
-    if let Some(text) = said(answer.text) {
+    if let Some(text) = given(answer.text) {
         emit(StreamEvent::Text(text));
     }
-    if let Some(list) = said(answer.logprobs) {
+    if let Some(list) = given(answer.logprobs) {
         emit(StreamEvent::Logprobs(list));
     }
-    if let Some(refusal) = said(answer.refusal) {
+    if let Some(refusal) = given(answer.refusal) {
         emit(StreamEvent::Refusal(refusal));
     }
     for (index, call) in (0..).zip(answer.tool_calls) {
@@ -204,17 +214,13 @@ pub(crate) fn events(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) 
             id: call.id.into(),
             name: call.name.into(),
         });
-        if let Some(fragment) = said(Some(call.arguments)) {
+        if let Some(fragment) = given(Some(call.arguments)) {
             emit(StreamEvent::ToolCallArguments { index, fragment });
         }
-    }
-    if let Some(usage) = answer.usage {
-        emit(StreamEvent::Usage(usage));
     }
     if let Some(finish) = answer.finish {
         emit(StreamEvent::Finish(finish));
     }
-    emit(StreamEvent::Done);
 }
 
 #[cfg(test)]

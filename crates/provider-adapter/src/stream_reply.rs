@@ -64,6 +64,9 @@ impl Seen {
                 self.content = true;
                 self.answer = true;
             }
+            // Why a further answer ended is not why the stream does.
+            StreamEvent::Further { event, .. } if matches!(**event, StreamEvent::Finish(_)) => {}
+            StreamEvent::Further { event, .. } => self.event(event),
             StreamEvent::Finish(reason) => self.finish = Some(*reason),
             StreamEvent::Usage(usage) => self.usage = Some(*usage),
             StreamEvent::Error(error) => self.fail(error.clone()),

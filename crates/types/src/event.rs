@@ -44,6 +44,15 @@ pub enum StreamEvent<'a> {
         /// The next characters of the JSON text.
         fragment: Cow<'a, str>,
     },
+    /// Something of a further answer to the same request, where several were asked for (`n`): a
+    /// piece of it, or why it ended. What the first answer says is not wrapped, and the beginning,
+    /// usage, errors and the end are the whole stream's.
+    Further {
+        /// The answer's place among them, from 1.
+        choice: u32,
+        /// What happened in it.
+        event: Box<StreamEvent<'a>>,
+    },
     /// Why the answer ended. At most once.
     Finish(FinishReason),
     /// Tokens used so far. Replaces what an earlier event said, never adds to it.

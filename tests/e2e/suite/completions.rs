@@ -136,6 +136,40 @@ async fn routes_fall_back_and_caches_keep_the_doors_apart() {
 }
 
 #[tokio::test]
+async fn several_continuations_are_several_choices() {
+    let mut stage = Stage::start().await;
+    for model in ["openai-cheap", "gemini-cheap", "dashscope-cheap"] {
+        let mut body =
+            json!({ "model": model, "prompt": "[[say:one two]]", "max_tokens": 50, "n": 2 });
+        let answer = send(&stage, body.to_string()).await;
+        let choice = |index: u64| {
+            json!({ "text": "one two", "index": index, "logprobs": null,
+            "finish_reason": "stop" })
+        };
+        assert_eq!(
+            answer.body["choices"],
+            json!([choice(0), choice(1)]),
+            "{model}"
+        );
+        body["stream"] = json!(true);
+        let streamed = stream(&stage, &body).await;
+        let chunks = streamed.chunks();
+        let choices = || {
+            chunks
+                .iter()
+                .flat_map(|chunk| chunk["choices"].as_array())
+                .flatten()
+        };
+        for index in 0..2 {
+            let of = choices().filter(|one| one["index"] == index);
+            let said: String = of.filter_map(|one| one["text"].as_str()).collect();
+            assert_eq!(said, "one two", "{model}: {chunks:?}");
+        }
+    }
+    stage.gateway.sound();
+}
+
+#[tokio::test]
 async fn what_no_chat_model_can_do_is_refused_by_name() {
     let mut stage = Stage::start().await;
     for (field, value) in [
@@ -143,7 +177,6 @@ async fn what_no_chat_model_can_do_is_refused_by_name() {
         ("echo", json!(true)),
         ("best_of", json!(3)),
         ("logprobs", json!(2)),
-        ("n", json!(2)),
         ("prompt", json!([1, 2, 3])),
         ("prompt", json!(["one", "two"])),
     ] {

@@ -103,6 +103,63 @@ async fn whole_answers_are_put_together_from_streams() {
     stage.gateway.sound();
 }
 
+/// Whether a provider gives several answers to one request. Anthropic has no word for it, and
+/// DeepSeek does not know the one there is.
+fn gives_several(kind: &str) -> bool {
+    !matches!(kind, "anthropic" | "deepseek")
+}
+
+#[tokio::test]
+async fn several_answers_come_either_way_from_either() {
+    let mut stage = Stage::with(with_odd_models).await;
+    for kind in steelyard_e2e::Kind::ALL {
+        if !gives_several(kind.name) {
+            continue;
+        }
+        for way in ["streams", "whole", "cheap"] {
+            let model = format!("{}-{way}", kind.name);
+            let mut body = user(&model, "[[say:one two]]");
+            body["n"] = json!(2);
+            let whole = stage.gateway.client.chat(&body).await;
+            assert_eq!(whole.status, 200, "{model}: {}", whole.text);
+            let choices = whole.body["choices"].as_array().expect("choices");
+            let said: Vec<_> = choices
+                .iter()
+                .map(|one| &one["message"]["content"])
+                .collect();
+            assert_eq!(said, ["one two", "one two"], "{model}");
+            body["stream_options"] = json!({ "include_usage": true });
+            let stream = stage.gateway.client.stream(&body).await;
+            let chunks = stream.chunks();
+            let choices = || {
+                chunks
+                    .iter()
+                    .flat_map(|chunk| chunk["choices"].as_array())
+                    .flatten()
+            };
+            for index in 0..2 {
+                let of = || choices().filter(|one| one["index"] == index);
+                let said: String = of()
+                    .filter_map(|one| one["delta"]["content"].as_str())
+                    .collect();
+                assert_eq!(said, "one two", "{model}: {chunks:?}");
+                let ends: Vec<_> = of()
+                    .filter_map(|one| one["finish_reason"].as_str())
+                    .collect();
+                assert_eq!(ends, ["stop"], "{model}");
+            }
+            if kind.name != "compatible" {
+                let usage = stream.usage_chunk().expect("usage");
+                assert_eq!(
+                    usage["usage"]["completion_tokens"], whole.body["usage"]["completion_tokens"],
+                    "{model}"
+                );
+            }
+        }
+    }
+    stage.gateway.sound();
+}
+
 #[tokio::test]
 async fn streams_are_written_from_whole_answers() {
     let mut stage = Stage::with(with_odd_models).await;

@@ -81,6 +81,105 @@ fn events_of_an_answer_collect_to_the_answer() {
     assert_eq!(collected.answer, answer());
 }
 
+/// Two answers to one request.
+fn answers() -> ChatAnswer {
+    let further = ChatAnswer {
+        id: String::new(),
+        model: String::new(),
+        text: Some("Or so.".to_owned()),
+        usage: None,
+        finish: Some(FinishReason::Length),
+        ..answer()
+    };
+    ChatAnswer {
+        further: vec![further],
+        ..answer()
+    }
+}
+
+#[test]
+fn events_of_several_answers_collect_to_all_of_them() {
+    let mut collected = Collected::default();
+    events(answers(), &mut |event| collected.push(event));
+    assert_eq!(collected.answer, answers());
+}
+
+#[test]
+fn several_whole_answers_become_one_stream() {
+    for (dialect, place) in [
+        (Dialect::OpenAiChat, "/delta/content"),
+        (Dialect::OpenAiCompletions, "/text"),
+    ] {
+        let mut out = Vec::new();
+        let wire = WireFormat::GeminiGenerateContent;
+        let mut reply = StreamReply::of_answer(answers(), wire, context(dialect), &mut out);
+        assert_eq!(reply.progress(), Progress::Complete, "{dialect:?}");
+        reply.close(None, &mut out);
+        let text = String::from_utf8(out.concat()).expect("text");
+        let chunks = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let choices: Vec<Value> = chunks
+            .filter_map(|chunk| serde_json::from_str::<Value>(chunk).ok())
+            .flat_map(|chunk| chunk["choices"].as_array().cloned().unwrap_or_default())
+            .collect();
+        let of = |index: u64| choices.iter().filter(move |one| one["index"] == index);
+        let said = |index| -> String {
+            of(index)
+                .filter_map(|one| one.pointer(place)?.as_str())
+                .collect()
+        };
+        assert!(said(0).starts_with("It is \"so\"."), "{text}");
+        assert!(said(1).starts_with("Or so."), "{text}");
+        let ends = |index| -> Vec<&str> {
+            of(index)
+                .filter_map(|one| one["finish_reason"].as_str())
+                .collect()
+        };
+        assert_eq!(ends(1), ["length"], "{text}");
+        assert_eq!(ends(0).len(), 1, "{text}");
+        if dialect == Dialect::OpenAiChat {
+            let roles = of(1).filter(|one| one["delta"]["role"] == "assistant");
+            assert_eq!(roles.count(), 1, "{text}");
+            let proofs = of(1).filter(|one| !one["delta"]["reasoning_details"].is_null());
+            assert_ne!(proofs.count(), 0, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_of_several_answers_becomes_all_of_them() {
+    let frame = |index: u32, delta: Value, finish: Option<&str>| {
+        json!({"id": "c", "model": "m",
+        "choices": [{"index": index, "delta": delta, "finish_reason": finish}]})
+    };
+    let call = json!({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]});
+    let frames = [
+        frame(0, json!({"content": "a"}), None),
+        frame(1, json!({"content": "b"}), None),
+        frame(1, call.clone(), None),
+        frame(0, call, None),
+        frame(1, json!({}), Some("tool_calls")),
+        frame(0, json!({"content": "c"}), Some("stop")),
+    ];
+    let (assembler, progress) = assembled(&frames, 7, true);
+    assert_eq!(progress, Progress::Complete);
+    let reply = assembler.finish(&context(Dialect::OpenAiChat));
+    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let [first, second] = body["choices"].as_array().expect("choices").as_slice() else {
+        panic!("two choices: {body}");
+    };
+    assert_eq!(first["message"]["content"], "ac");
+    assert_eq!(first["finish_reason"], "stop");
+    assert_eq!(second["message"]["content"], "b");
+    assert_eq!(second["finish_reason"], "tool_calls");
+    assert_ne!(
+        first["message"]["tool_calls"][0]["id"],
+        second["message"]["tool_calls"][0]["id"]
+    );
+    // One that never ended makes the answer incomplete.
+    let (_, progress) = assembled(&[&frames[..4], &frames[5..]].concat(), 7, false);
+    assert_eq!(progress, Progress::Failed);
+}
+
 #[test]
 fn a_whole_answer_becomes_a_whole_stream() {
     for dialect in [
@@ -241,14 +340,11 @@ fn only_what_a_model_cannot_deliver_is_asked_for_the_other_way() {
         let found = asks_for(&request, &target(delivery));
         assert_eq!(found, Ok(expected), "{stream} {delivery:?}");
     }
-    let several = r#"{"model":"a","n":2,"messages":[{"role":"user","content":"b"}]}"#;
     let sound = r#"{"model":"a","modalities":["text","audio"],"audio":{"voice":"x"},
         "messages":[{"role":"user","content":"b"}]}"#;
-    for (body, field) in [(several, "n"), (sound, "modalities")] {
-        let refused = asks_for(&parse(body), &target(Delivery::StreamOnly));
-        assert_eq!(refused.expect_err("refused").field, field);
-        assert_eq!(asks_for(&parse(body), &target(Delivery::Both)), Ok(None));
-    }
+    let refused = asks_for(&parse(sound), &target(Delivery::StreamOnly));
+    assert_eq!(refused.expect_err("refused").field, "modalities");
+    assert_eq!(asks_for(&parse(sound), &target(Delivery::Both)), Ok(None));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //!
 //! Every model behind the gateway is a chat model, so the prompt travels as one user message, and
 //! the answer's text comes back as `text`. What only a model of bare text can do (`suffix`, `echo`,
-//! `best_of`, log probabilities in this dialect's form, several prompts or answers at once, prompts
-//! as tokens) is refused by name. Thoughts have no place in this dialect and are not shown; their
-//! tokens are counted in `usage`.
+//! `best_of`, log probabilities in this dialect's form, several prompts at once, prompts as tokens)
+//! is refused by name. Thoughts have no place in this dialect and are not shown; their tokens are
+//! counted in `usage`.
 
 use steelyard_types::{ChatRequest, Dialect};
 

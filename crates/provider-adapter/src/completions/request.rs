@@ -50,17 +50,16 @@ pub fn parse_completion_request(body: &[u8]) -> Result<ChatRequest<'_>, RequestE
 
 /// Refuses what only a model of bare text can do.
 fn refuse_bare_text(fields: &RawFields<'_>) -> Result<(), RequestError> {
-    const REFUSED: [(&str, &[&str]); 5] = [
+    const REFUSED: [(&str, &[&str]); 4] = [
         ("suffix", &["null", "\"\""]),
         ("echo", &["null", "false"]),
         ("best_of", &["null", "1"]),
         ("logprobs", &["null"]),
-        ("n", &["null", "1"]),
     ];
     for (name, value) in fields {
         let known = REFUSED.iter().find(|(refused, _)| refused == name);
         if known.is_some_and(|(_, nothing)| !nothing.contains(&value.get())) {
-            let what = "is not carried: completions are answered by chat models, once each";
+            let what = "is not carried: completions are answered by chat models";
             let mut error = RequestError::field(name.as_ref(), what);
             error.code = Some("unsupported_parameter");
             return Err(error);
@@ -88,7 +87,8 @@ fn field<'a>(
             let read = || typed::<Text<'a>>(value);
             request.model = trail.within(place("model"), read)?.0;
         }
-        "prompt" | "suffix" | "echo" | "best_of" | "logprobs" | "n" => {}
+        "prompt" | "suffix" | "echo" | "best_of" | "logprobs" => {}
+        "n" => request.n = Some(trail.within(place("n"), || typed(value))?),
         "stream" => request.stream = trail.within(place("stream"), || typed(value))?,
         "stream_options" => {
             let read = || typed::<StreamOptions>(value);

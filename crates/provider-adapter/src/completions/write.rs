@@ -4,18 +4,25 @@ use bytes::{Bytes, BytesMut};
 use steelyard_types::{ChatAnswer, FinishReason, StreamEvent};
 
 use crate::ReplyContext;
+use crate::collect::MAX_CHOICES;
 use crate::json::{Object, push_text};
 use crate::openai::usage_json;
 
 /// Writes a whole answer.
 pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes {
-    // A refusal is what the model said.
-    let texts = [answer.text.as_deref(), answer.refusal.as_deref()];
-    let text: String = texts.into_iter().flatten().collect();
-    let mut body = Object::with_capacity(text.len() + 384);
+    let mut choices = String::from("[");
+    for (index, one) in std::iter::once(answer).chain(&answer.further).enumerate() {
+        if index > 0 {
+            choices.push(',');
+        }
+        // A refusal is what the model said.
+        let texts = [one.text.as_deref(), one.refusal.as_deref()];
+        let text: String = texts.into_iter().flatten().collect();
+        push_choice(&mut choices, index, &text, one.finish);
+    }
+    choices.push(']');
+    let mut body = Object::with_capacity(choices.len() + 256);
     envelope(&mut body, &answer.model, context);
-    let mut choices = String::with_capacity(text.len() + 96);
-    push_choice(&mut choices, &text, answer.finish);
     body.raw("choices", &choices);
     if let Some(usage) = &answer.usage {
         body.raw("usage", &usage_json(usage));
@@ -32,17 +39,19 @@ fn envelope(body: &mut Object, model: &str, context: &ReplyContext) {
     body.text("model", named.unwrap_or(&context.upstream_model));
 }
 
-fn push_choice(out: &mut String, text: &str, finish: Option<FinishReason>) {
-    out.push_str("[{\"text\":");
+fn push_choice(out: &mut String, index: usize, text: &str, finish: Option<FinishReason>) {
+    out.push_str("{\"text\":");
     push_text(out, text);
-    out.push_str(",\"index\":0,\"logprobs\":null,\"finish_reason\":");
+    out.push_str(",\"index\":");
+    out.push_str(&index.to_string());
+    out.push_str(",\"logprobs\":null,\"finish_reason\":");
     match finish {
         // There are no tools in this dialect that could be called.
         Some(FinishReason::ToolCalls) => out.push_str("\"stop\""),
         Some(reason) => push_text(out, reason.as_openai()),
         None => out.push_str("null"),
     }
-    out.push_str("}]");
+    out.push('}');
 }
 
 /// Writes the events of a stream as chunks.
@@ -53,7 +62,8 @@ pub(crate) struct TextWriter {
     head: String,
     buffer: BytesMut,
     scratch: String,
-    finished: bool,
+    /// Which of the answers have ended.
+    finished: Vec<bool>,
 }
 
 impl TextWriter {
@@ -63,7 +73,7 @@ impl TextWriter {
             head: String::new(),
             buffer: BytesMut::new(),
             scratch: String::new(),
-            finished: false,
+            finished: Vec::new(),
         }
     }
 
@@ -71,11 +81,28 @@ impl TextWriter {
     pub(crate) fn event(&mut self, event: &StreamEvent<'_>) {
         match event {
             StreamEvent::Start { model, .. } => self.name_model(model),
-            StreamEvent::Text(text) | StreamEvent::Refusal(text) => self.chunk(text, None),
-            // One finish reason to an answer, whatever a decoder says.
-            StreamEvent::Finish(reason) if !self.finished => {
-                self.finished = true;
-                self.chunk("", Some(*reason));
+            StreamEvent::Further { choice, event } => {
+                let choice = usize::try_from(*choice).unwrap_or(usize::MAX);
+                if choice < MAX_CHOICES {
+                    self.piece(choice, event);
+                }
+            }
+            event => self.piece(0, event),
+        }
+    }
+
+    /// Writes a piece of the answer at that place.
+    fn piece(&mut self, choice: usize, event: &StreamEvent<'_>) {
+        match event {
+            StreamEvent::Text(text) | StreamEvent::Refusal(text) => self.chunk(choice, text, None),
+            StreamEvent::Finish(reason) => {
+                if self.finished.len() <= choice {
+                    self.finished.resize(choice + 1, false);
+                }
+                // One finish reason to an answer, whatever a decoder says.
+                if !std::mem::replace(&mut self.finished[choice], true) {
+                    self.chunk(choice, "", Some(*reason));
+                }
             }
             _ => {}
         }
@@ -101,11 +128,11 @@ impl TextWriter {
         }
     }
 
-    fn chunk(&mut self, text: &str, finish: Option<FinishReason>) {
+    fn chunk(&mut self, index: usize, text: &str, finish: Option<FinishReason>) {
         self.name_model("");
         let choice = &mut self.scratch;
         choice.clear();
-        push_choice(choice, text, finish);
+        push_choice(choice, index, text, finish);
         let usage = if self.context.include_usage {
             ",\"usage\":null"
         } else {
@@ -114,8 +141,9 @@ impl TextWriter {
         for piece in [
             "data: ",
             &self.head,
-            ",\"choices\":",
+            ",\"choices\":[",
             choice,
+            "]",
             usage,
             "}\n\n",
         ] {

@@ -9,8 +9,8 @@
 //! Pictures of a tool's result follow in a message of the user's. Where a JSON object is asked for,
 //! an instruction says so if nobody else does, because DashScope insists on the word; a schema that
 //! the model does not take is told in an instruction too. Words that the answer is to go on from are
-//! marked `partial`, without thinking. Several answers (`n`) are asked for without streaming only.
-//! Of an answer's content the text is read; what special models put beside it (`ocr_result`) and
+//! marked `partial`, without thinking. Several answers (`n`) stream one event
+//! for one of them each. Of an answer's content the text is read; what special models put beside it (`ocr_result`) and
 //! reports of DashScope's own searches and tools (`search_info`, `tool_info`) are left out.
 
 mod error;

@@ -3,12 +3,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent};
+use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
 
 use super::error;
 use super::usage::WireUsage;
 use crate::ResponseHead;
-use crate::collect::Collected;
+use crate::collect::{Collected, of_choice};
 use crate::json::{self, Lenient, Text};
 
 /// Most calls in one answer. Keeps a broken stream from growing.
@@ -150,9 +150,8 @@ const MAX_CHOICES: usize = 16;
 pub(super) struct Reader {
     started: bool,
     answer: String,
-    first: Answer,
-    /// Answers beside the first, by their place after it; `None` where nobody asked for them.
-    further: Option<Vec<(Answer, Collected)>>,
+    /// The answers that have begun, by their place.
+    choices: Vec<Answer>,
 }
 
 /// One answer of those to a request.
@@ -161,6 +160,8 @@ struct Answer {
     /// Calls in order of opening.
     calls: Vec<OpenCall>,
     finished: bool,
+    /// What it used, where an event speaks of it alone.
+    usage: Option<Usage>,
 }
 
 struct OpenCall {
@@ -172,8 +173,9 @@ struct OpenCall {
 type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
 
 impl Reader {
+    /// Whether all answers have ended.
     pub(super) fn is_finished(&self) -> bool {
-        self.first.finished
+        !self.choices.is_empty() && self.choices.iter().all(|one| one.finished)
     }
 
     pub(super) fn read(
@@ -195,35 +197,56 @@ impl Reader {
             let model = output.model_name.unwrap_or_default().0;
             emit(StreamEvent::Start { id, model });
         }
-        if let Some(usage) = chunk.usage.0.and_then(|usage| usage.classes()) {
-            emit(StreamEvent::Usage(usage));
-        }
+        let usage = chunk.usage.0.and_then(|usage| usage.classes());
         let Some(choices) = output.choices else {
             say(output.text, StreamEvent::Text, emit);
-            self.first.finish(output.finish_reason, emit);
+            self.choice(0)?.finish(output.finish_reason, emit);
+            if let Some(usage) = usage {
+                emit(StreamEvent::Usage(usage));
+            }
             return Ok(());
         };
+        let is_alone = choices.len() == 1;
         for (position, choice) in choices.into_iter().enumerate() {
             let index = choice.index.0.unwrap_or(position);
-            let Some(beside) = index.checked_sub(1) else {
-                self.first.choice(choice, &self.answer, emit)?;
-                continue;
+            let id = match index {
+                0 => self.answer.clone(),
+                further => format!("{}/{further}", self.answer),
             };
-            let Some(further) = &mut self.further else {
-                continue;
-            };
-            if index >= MAX_CHOICES {
-                return Err(invalid("it has too many answers"));
-            }
-            if further.len() <= beside {
-                further.resize_with(index, Default::default);
-            }
-            if let Some((answer, collected)) = further.get_mut(beside) {
-                let id = format!("{}/{index}", self.answer);
-                answer.choice(choice, &id, &mut |event| collected.push(event))?;
-            }
+            let answer = self.choice(index)?;
+            answer.usage = usage.filter(|_| is_alone).or(answer.usage);
+            answer.choice(choice, &id, &mut |event| emit(of_choice(index, event)))?;
+        }
+        if let Some(usage) = usage {
+            let all = if is_alone { self.used() } else { None };
+            emit(StreamEvent::Usage(all.unwrap_or(usage)));
         }
         Ok(())
+    }
+
+    /// The answer at that place.
+    fn choice(&mut self, index: usize) -> Result<&mut Answer, ProviderError> {
+        if index >= MAX_CHOICES {
+            return Err(invalid("it has too many answers"));
+        }
+        if self.choices.len() <= index {
+            self.choices.resize_with(index + 1, Answer::default);
+        }
+        Ok(&mut self.choices[index])
+    }
+
+    /// What all answers used. In a stream of several, every event counts the prompt and the answer
+    /// that it is a piece of: the provider's own library adds up the outputs and takes the prompt
+    /// once.
+    fn used(&self) -> Option<Usage> {
+        let mut each = self.choices.iter().filter_map(|one| one.usage);
+        let first = each.next()?;
+        Some(each.fold(first, |sum, one| Usage {
+            output: sum.output.saturating_add(one.output),
+            reasoning: sum.reasoning.saturating_add(one.reasoning),
+            disagrees: sum.disagrees || one.disagrees,
+            ..sum
+        }))
     }
 }
 
@@ -344,20 +367,14 @@ fn say<'a>(
 pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let chunk = serde_json::from_slice(body).map_err(|error| invalid(&error.to_string()))?;
     let mut collected = Collected::default();
-    let mut reader = Reader {
-        further: Some(Vec::new()),
-        ..Reader::default()
-    };
+    let mut reader = Reader::default();
     reader
         .read(chunk, &mut |event| collected.push(event))
         .map_err(|mut error| {
             error.status = Some(head.status);
             error
         })?;
-    let mut answer = collected.answer;
-    let further = reader.further.into_iter().flatten();
-    answer.further.extend(further.map(|(_, one)| one.answer));
-    Ok(answer)
+    Ok(collected.answer)
 }
 
 pub(super) fn invalid(reason: &str) -> ProviderError {

@@ -9,7 +9,7 @@ use super::partial_arguments::{self, Piece};
 use super::usage::WireUsage;
 use super::{call_id, error, logprobs};
 use crate::ResponseHead;
-use crate::collect::Collected;
+use crate::collect::{Collected, of_choice};
 use crate::json::{Lenient, Text};
 
 /// A `GenerateContentResponse`: a whole answer, or one piece of a streamed one.
@@ -115,10 +115,8 @@ fn ending(reason: &str, has_calls: bool) -> Ending {
 pub(super) struct Reader {
     /// What tells this answer from others, known from its first piece.
     answer: Option<String>,
-    has_candidate: bool,
-    first: Choice,
-    /// Answers beside the first, by their place after it; `None` where nobody asked for them.
-    further: Option<Vec<(Choice, Collected)>>,
+    /// The answers that have begun, by their place.
+    choices: Vec<Choice>,
 }
 
 /// Most answers to one request. Gemini gives eight.
@@ -180,35 +178,36 @@ impl Reader {
                 .and_then(|feedback| feedback.block_reason)
                 .map_or(Ok(()), |reason| Err(blocked(reason.as_str())));
         }
-        self.has_candidate = true;
         let answer = self.answer.as_deref().unwrap_or_default();
         for (position, candidate) in candidates.enumerate() {
             // Vertex gives the only candidate no index, and a list gives its own.
             let index = candidate.index.0.unwrap_or(position);
-            let Some(beside) = index.checked_sub(1) else {
-                self.first.read(candidate, answer, emit)?;
-                continue;
-            };
-            let Some(further) = &mut self.further else {
-                continue;
-            };
             if index >= MAX_CHOICES {
                 return Err(invalid("holds more answers than Gemini gives"));
             }
-            if further.len() <= beside {
-                further.resize_with(index, Default::default);
+            if self.choices.len() <= index {
+                self.choices.resize_with(index + 1, Choice::default);
             }
-            if let Some((choice, collected)) = further.get_mut(beside) {
+            let choice = &mut self.choices[index];
+            if index == 0 {
+                choice.read(candidate, answer, emit)?;
+            } else {
                 let answer = format!("{answer}/{index}");
-                choice.read(candidate, &answer, &mut |event| collected.push(event))?;
+                let mut emit = |event: StreamEvent<'_>| emit(of_choice(index, event));
+                choice.read(candidate, &answer, &mut emit)?;
             }
         }
         Ok(())
     }
 
-    /// Nothing follows: gives out what was held back, and says why the answer ended if it is known.
+    /// Nothing follows: gives out what was held back, and says why the answers ended. Whether all of
+    /// them have.
     pub(super) fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
-        self.first.finish(emit)
+        let mut all = !self.choices.is_empty();
+        for (index, choice) in self.choices.iter_mut().enumerate() {
+            all &= choice.finish(&mut |event| emit(of_choice(index, event)));
+        }
+        all
     }
 }
 
@@ -330,10 +329,7 @@ impl Choice {
 pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let body = std::str::from_utf8(body)
         .map_err(|_| ProviderError::new(ErrorKind::InvalidAnswer, "the answer is not UTF-8"))?;
-    let mut reader = Reader {
-        further: Some(Vec::new()),
-        ..Reader::default()
-    };
+    let mut reader = Reader::default();
     let mut collected = Collected::default();
     let mut emit = |event: StreamEvent<'_>| collected.push(event);
     reader.read(body, &mut emit).map_err(|mut error| {
@@ -341,15 +337,10 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer,
         error
     })?;
     reader.finish(&mut emit);
-    if !reader.has_candidate {
+    if reader.choices.is_empty() {
         return Err(invalid("has no candidates"));
     }
-    let mut answer = collected.answer;
-    for (mut choice, mut collected) in reader.further.into_iter().flatten() {
-        choice.finish(&mut |event| collected.push(event));
-        answer.further.push(collected.answer);
-    }
-    Ok(answer)
+    Ok(collected.answer)
 }
 
 fn invalid(what: &str) -> ProviderError {

@@ -113,7 +113,10 @@ impl EventWriter {
             StreamEvent::ReasoningSignature(signature) => self.sign(signature)?,
             StreamEvent::RedactedReasoning(data) => self.say(Kind::Redacted, None, data)?,
             // Asking for them is refused where this dialect's clients ask at all.
-            StreamEvent::Logprobs(_) | StreamEvent::Error(_) | StreamEvent::Done => {}
+            StreamEvent::Logprobs(_)
+            | StreamEvent::Further { .. }
+            | StreamEvent::Error(_)
+            | StreamEvent::Done => {}
         }
         Ok(())
     }

@@ -5,19 +5,18 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
 
-use super::answer::{finish_reason, is_failure, made_up_id, reasoning, says_something};
+use super::answer::{finish_reason, is_failure, made_up_id, reasoning};
 use super::failure;
 use super::proofs;
 use super::shape::{Body, Choice, Said};
 use super::usage::Count;
 use crate::FrameDecoder;
+use crate::collect::{MAX_CHOICES, of_choice};
 use crate::masked::provider_error;
 use crate::sse::Frame;
 
 /// Most tool calls of one answer.
 const MAX_TOOL_CALLS: usize = 1_024;
-/// Most choices of one answer. OpenAI takes an `n` of up to 128.
-const MAX_CHOICES: usize = 1_024;
 
 /// What a frame holds beside its events, for those who pass it on as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,10 +25,8 @@ pub(crate) struct Look {
     pub(crate) usage: bool,
     /// There is at least one choice.
     pub(crate) choices: bool,
-    /// There is an answer that has no event: a further choice's, audio, an image.
-    pub(crate) other_answer: bool,
-    /// There is reasoning of a further choice, which has no event either.
-    pub(crate) other_reasoning: bool,
+    /// There is an answer that has no event: audio, an image.
+    pub(crate) media: bool,
     /// Some content is a list, which clients do not expect.
     pub(crate) listed: bool,
     /// There is an error, a choice ended, or usage is somewhere else than at the top level.
@@ -47,13 +44,18 @@ impl Look {
 #[derive(Debug, Default)]
 pub(crate) struct ChunkDecoder {
     started: bool,
-    finished: bool,
     closed: bool,
     answer_id: String,
+    first: OpenChoice,
+    /// Choices behind the first (`n` above 1) with their places.
+    further: Vec<(usize, OpenChoice)>,
+}
+
+/// A choice that has begun.
+#[derive(Debug, Default)]
+struct OpenChoice {
+    finished: bool,
     calls: Vec<OpenCall>,
-    /// Choices behind the first (`n` above 1), and whether each has ended. They have no events, but
-    /// the answer is not complete without them.
-    further: Vec<(u64, bool)>,
 }
 
 /// A tool call that has begun.
@@ -79,7 +81,8 @@ impl FrameDecoder for ChunkDecoder {
         }
         self.closed = true;
         // Some servers forget `[DONE]`; with a finish reason the answer is complete all the same.
-        if self.finished && self.further.iter().all(|(_, ended)| *ended) {
+        let all = self.further.iter().all(|(_, choice)| choice.finished);
+        if self.first.finished && all {
             emit(StreamEvent::Done);
         } else {
             let message = "the stream ended before the answer was complete";
@@ -145,11 +148,8 @@ impl ChunkDecoder {
                 model: Cow::Borrowed(body.model.as_str()),
             });
         }
-        if let Some(choice) = body.first_choice() {
-            self.choice(choice, emit);
-        }
-        for choice in choices.iter().filter(|choice| is_further(choice)) {
-            self.further_choice(choice, emit);
+        if let Err(error) = self.choices(body, emit) {
+            self.fail(error, emit);
         }
         if let Some(usage) = body.usage().filter(|_| !self.closed) {
             emit(StreamEvent::Usage(usage));
@@ -165,54 +165,79 @@ impl ChunkDecoder {
                 .filter_map(said)
                 .any(|said| said.content.listed),
             ending: self.closed || body.usage().is_some() || choices.iter().any(has_ended),
-            other_answer: choices.iter().any(has_other_answer),
-            other_reasoning: choices
-                .iter()
-                .filter(|choice| is_further(choice))
-                .filter_map(said)
-                .any(|said| !reasoning(said).is_empty()),
+            media: choices.iter().filter_map(said).any(Said::has_media),
         }
     }
 
-    fn further_choice(&mut self, choice: &Choice<'_>, emit: &mut Emit<'_>) {
-        let number = choice.index.get();
-        let ended = has_ended(choice);
-        let known = self.further.iter_mut().find(|(known, _)| *known == number);
-        if let Some((_, known)) = known {
-            *known |= ended;
-        } else if self.further.len() < MAX_CHOICES {
-            self.further.push((number, ended));
-        } else if !self.closed {
-            let message = format!("the answer has more than {MAX_CHOICES} choices");
-            self.fail(ProviderError::new(ErrorKind::InvalidAnswer, message), emit);
+    fn choices(&mut self, body: &Body<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        if let Some(choice) = body.first_choice() {
+            self.first.read(choice, &self.answer_id, emit)?;
         }
+        let choices = body.choices.as_deref().unwrap_or_default();
+        for choice in choices.iter().filter(|choice| choice.index.get() != 0) {
+            let place = usize::try_from(choice.index.get()).unwrap_or(usize::MAX);
+            if place >= MAX_CHOICES {
+                let message = format!("the answer has more than {MAX_CHOICES} choices");
+                return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
+            }
+            let known = self.further.iter().position(|(known, _)| *known == place);
+            let position = known.unwrap_or_else(|| {
+                self.further.push((place, OpenChoice::default()));
+                self.further.len() - 1
+            });
+            let answer_id = format!("{}/{place}", self.answer_id);
+            let mut emit = |event: StreamEvent<'_>| emit(of_choice(place, event));
+            let (_, open) = &mut self.further[position];
+            open.read(choice, &answer_id, &mut emit)?;
+        }
+        Ok(())
     }
 
-    fn choice(&mut self, choice: &Choice<'_>, emit: &mut Emit<'_>) {
+    fn fail(&mut self, error: ProviderError, emit: &mut Emit<'_>) {
+        self.closed = true;
+        emit(StreamEvent::Error(error));
+    }
+}
+
+impl OpenChoice {
+    /// Reads a piece of it.
+    fn read(
+        &mut self,
+        choice: &Choice<'_>,
+        answer_id: &str,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
         // Servers that do not stream some answers send the whole message in one chunk.
         if let Some(said) = said(choice) {
-            self.said(said, emit);
+            self.said(said, answer_id, emit)?;
         }
         if let Some(list) = choice.logprobs() {
             emit(StreamEvent::Logprobs(Cow::Borrowed(list)));
         }
         let word = choice.finish_reason.as_str();
-        if word.is_empty() || self.finished || self.closed {
-            return;
+        if word.is_empty() || self.finished {
+            return Ok(());
         }
         if is_failure(word) {
             let message = format!("the provider ended the answer with `{word}`");
-            self.fail(ProviderError::new(ErrorKind::StreamError, message), emit);
-        } else if word != "null" {
+            return Err(ProviderError::new(ErrorKind::StreamError, message));
+        }
+        if word != "null" {
             self.finished = true;
             // A word that nobody documents still ends the answer.
             emit(StreamEvent::Finish(
                 finish_reason(word).unwrap_or(steelyard_types::FinishReason::Stop),
             ));
         }
+        Ok(())
     }
 
-    fn said(&mut self, said: &Said<'_>, emit: &mut Emit<'_>) {
+    fn said(
+        &mut self,
+        said: &Said<'_>,
+        answer_id: &str,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
         let thought = reasoning(said);
         let is_told = !thought.is_empty();
         if is_told {
@@ -228,56 +253,56 @@ impl ChunkDecoder {
             emit(StreamEvent::Refusal(Cow::Borrowed(said.refusal.as_str())));
         }
         for call in said.tool_calls.iter().flatten() {
-            self.call(
-                call.index,
-                call.id.as_str(),
-                call.name(),
-                call.arguments(),
-                emit,
-            );
+            let piece = Piece {
+                number: call.index,
+                id: call.id.as_str(),
+                name: call.name(),
+                arguments: call.arguments(),
+            };
+            self.call(&piece, answer_id, emit);
         }
         if let Some(function) = &said.function_call {
-            let (name, arguments) = (function.name.as_str(), function.arguments.as_str());
             // The deprecated form has one call and no numbers; it never meets the newer one.
-            self.call(None, "", name, arguments, emit);
+            let piece = Piece {
+                number: None,
+                id: "",
+                name: function.name.as_str(),
+                arguments: function.arguments.as_str(),
+            };
+            self.call(&piece, answer_id, emit);
         }
         if self.calls.len() > MAX_TOOL_CALLS {
             let message = format!("the answer has more than {MAX_TOOL_CALLS} tool calls");
-            self.fail(ProviderError::new(ErrorKind::InvalidAnswer, message), emit);
+            return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
         }
+        Ok(())
     }
 
     /// A call's beginning or its continuation.
-    fn call(
-        &mut self,
-        number: Option<Count>,
-        id: &str,
-        name: &str,
-        arguments: &str,
-        emit: &mut Emit<'_>,
-    ) {
-        let position = self.open_call(number, id, name).unwrap_or_else(|| {
+    fn call(&mut self, piece: &Piece<'_>, answer_id: &str, emit: &mut Emit<'_>) {
+        let Piece { number, id, .. } = *piece;
+        let position = self.open_call(number, id, piece.name).unwrap_or_else(|| {
             let position = self.calls.len();
             self.calls.push(OpenCall {
                 number,
                 id: id.to_owned(),
             });
             let id = if id.is_empty() {
-                Cow::Owned(made_up_id(&self.answer_id, position))
+                Cow::Owned(made_up_id(answer_id, position))
             } else {
                 Cow::Borrowed(id)
             };
             emit(StreamEvent::ToolCallStart {
                 index: index(position),
                 id,
-                name: name.into(),
+                name: piece.name.into(),
             });
             position
         });
-        if !arguments.is_empty() {
+        if !piece.arguments.is_empty() {
             emit(StreamEvent::ToolCallArguments {
                 index: index(position),
-                fragment: Cow::Borrowed(arguments),
+                fragment: Cow::Borrowed(piece.arguments),
             });
         }
     }
@@ -299,11 +324,14 @@ impl ChunkDecoder {
         let opens_another = !name.is_empty() && number.is_none();
         (!opens_another).then_some(position)
     }
+}
 
-    fn fail(&mut self, error: ProviderError, emit: &mut Emit<'_>) {
-        self.closed = true;
-        emit(StreamEvent::Error(error));
-    }
+/// A piece of a tool call.
+struct Piece<'a> {
+    number: Option<Count>,
+    id: &'a str,
+    name: &'a str,
+    arguments: &'a str,
 }
 
 /// Emits what proves the thoughts before it, and the thoughts too if they were not told in words.
@@ -337,15 +365,6 @@ fn said<'c>(choice: &'c Choice<'c>) -> Option<&'c Said<'c>> {
 
 fn has_ended(choice: &Choice<'_>) -> bool {
     !matches!(choice.finish_reason.as_str(), "" | "null")
-}
-
-fn is_further(choice: &Choice<'_>) -> bool {
-    choice.index.get() != 0
-}
-
-/// An answer that has no event in the neutral form.
-fn has_other_answer(choice: &Choice<'_>) -> bool {
-    said(choice).is_some_and(|said| said.has_media() || is_further(choice) && says_something(said))
 }
 
 /// Bounded by [`MAX_TOOL_CALLS`] long before it could not fit.

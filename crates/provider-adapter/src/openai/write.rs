@@ -5,6 +5,7 @@ use steelyard_types::{ChatAnswer, FinishReason, StreamEvent, Usage};
 
 use super::details::Details;
 use crate::ReplyContext;
+use crate::collect::MAX_CHOICES;
 use crate::json::{Object, push_text};
 
 /// The end of every stream of this dialect.
@@ -184,6 +185,12 @@ pub(crate) struct ChunkWriter {
     head: String,
     buffer: BytesMut,
     scratch: String,
+    choices: Vec<Written>,
+}
+
+/// What was written of one of the answers.
+#[derive(Debug, Default)]
+struct Written {
     details: Details,
     began: bool,
     finished: bool,
@@ -196,37 +203,50 @@ impl ChunkWriter {
             head: String::new(),
             buffer: BytesMut::new(),
             scratch: String::new(),
-            details: Details::default(),
-            began: false,
-            finished: false,
+            choices: Vec::new(),
         }
     }
 
     /// Writes one event. Usage, errors and the end are the stream's, not a chunk's.
     pub(crate) fn event(&mut self, event: &StreamEvent<'_>) {
-        if let StreamEvent::Start { model, .. } = event {
-            self.begin(model);
-            return;
+        match event {
+            StreamEvent::Start { model, .. } => {
+                self.name_model(model);
+                self.begin(0);
+            }
+            StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::Done => {}
+            StreamEvent::Further { choice, event } => {
+                let choice = usize::try_from(*choice).unwrap_or(usize::MAX);
+                if choice < MAX_CHOICES {
+                    self.piece(choice, event);
+                }
+            }
+            event => self.piece(0, event),
         }
-        if matches!(
-            event,
-            StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::Done
-        ) {
-            return;
-        }
-        self.begin("");
+    }
+
+    /// Writes a piece of the answer at that place.
+    fn piece(&mut self, choice: usize, event: &StreamEvent<'_>) {
+        let written = self.begin(choice);
         if let StreamEvent::Logprobs(list) = event {
-            self.chunk("{}", Some(&logprobs(list)), None);
+            self.chunk(choice, "{}", Some(&logprobs(list)), None);
             return;
         }
-        let details = self.details.event(event);
+        let details = written.details.event(event);
+        let finish = match event {
+            StreamEvent::Finish(reason) => Some(*reason),
+            _ => None,
+        };
+        // One finish reason to an answer, whatever a decoder says.
+        let is_over = finish.is_some() && std::mem::replace(&mut written.finished, true);
         if !details.is_empty() {
-            self.chunk(&details, None, None);
+            self.chunk(choice, &details, None, None);
         }
-        if matches!(
+        let is_proof = matches!(
             event,
             StreamEvent::ReasoningSignature(_) | StreamEvent::RedactedReasoning(_)
-        ) {
+        );
+        if is_proof || is_over {
             return;
         }
         let mut delta = std::mem::take(&mut self.scratch);
@@ -234,15 +254,7 @@ impl ChunkWriter {
         delta.push('{');
         self.said(event, &mut delta);
         delta.push('}');
-        let finish = match event {
-            StreamEvent::Finish(reason) => Some(*reason),
-            _ => None,
-        };
-        // One finish reason to an answer, whatever a decoder says.
-        if finish.is_none() || !self.finished {
-            self.finished |= finish.is_some();
-            self.chunk(&delta, None, finish);
-        }
+        self.chunk(choice, &delta, None, finish);
         self.scratch = delta;
     }
 
@@ -280,6 +292,7 @@ impl ChunkWriter {
             | StreamEvent::ReasoningSignature(_)
             | StreamEvent::RedactedReasoning(_)
             | StreamEvent::Logprobs(_)
+            | StreamEvent::Further { .. }
             | StreamEvent::Finish(_)
             | StreamEvent::Usage(_)
             | StreamEvent::Error(_)
@@ -309,19 +322,35 @@ impl ChunkWriter {
         }
     }
 
-    fn begin(&mut self, model: &str) {
-        self.name_model(model);
-        if !self.began {
-            self.began = true;
-            self.chunk("{\"role\":\"assistant\",\"content\":\"\"}", None, None);
+    /// Writes whose answer it is before its first piece.
+    fn begin(&mut self, choice: usize) -> &mut Written {
+        self.name_model("");
+        if self.choices.len() <= choice {
+            self.choices.resize_with(choice + 1, Written::default);
         }
+        if !std::mem::replace(&mut self.choices[choice].began, true) {
+            let opening = "{\"role\":\"assistant\",\"content\":\"\"}";
+            self.chunk(choice, opening, None, None);
+        }
+        &mut self.choices[choice]
     }
 
-    fn chunk(&mut self, delta: &str, logprobs: Option<&str>, finish: Option<FinishReason>) {
+    fn chunk(
+        &mut self,
+        choice: usize,
+        delta: &str,
+        logprobs: Option<&str>,
+        finish: Option<FinishReason>,
+    ) {
         let out = &mut self.buffer;
         out.extend_from_slice(b"data: ");
         out.extend_from_slice(self.head.as_bytes());
-        out.extend_from_slice(b",\"choices\":[{\"index\":0,\"delta\":");
+        out.extend_from_slice(b",\"choices\":[{\"index\":");
+        match choice {
+            0 => out.extend_from_slice(b"0"),
+            further => out.extend_from_slice(further.to_string().as_bytes()),
+        }
+        out.extend_from_slice(b",\"delta\":");
         out.extend_from_slice(delta.as_bytes());
         out.extend_from_slice(b",\"logprobs\":");
         out.extend_from_slice(logprobs.unwrap_or("null").as_bytes());

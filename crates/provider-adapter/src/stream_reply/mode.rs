@@ -65,6 +65,8 @@ impl Writer {
         match self {
             Self::Chunks(writer) => writer.event(event),
             Self::Texts(writer) => writer.event(event),
+            // One answer is all that these dialects can ask for.
+            Self::Events(_) | Self::Items(_) if matches!(event, StreamEvent::Further { .. }) => {}
             Self::Events(writer) => return writer.event(event),
             Self::Items(writer) => return writer.event(event),
         }
@@ -125,8 +127,8 @@ impl Mode {
                     return;
                 }
                 let look = decoder.read(frame, &mut |event| seen.event(&event));
-                seen.content |= look.other_answer || look.other_reasoning;
-                seen.answer |= look.other_answer;
+                seen.content |= look.media;
+                seen.answer |= look.media;
                 if look.is_plain() {
                     known.remember(frame.data);
                 }
@@ -226,7 +228,16 @@ pub(super) fn write(writer: &mut Writer, mark: &str, seen: &mut Seen, event: Str
     if seen.is_over() {
         return;
     }
-    let event = match event {
+    let event = sealed(event, mark);
+    seen.event(&event);
+    if let Err(error) = writer.event(&event) {
+        seen.fail(error);
+    }
+}
+
+/// The event with the model's mark on its proofs.
+fn sealed<'a>(event: StreamEvent<'a>, mark: &str) -> StreamEvent<'a> {
+    match event {
         StreamEvent::ReasoningSignature(signature) => {
             StreamEvent::ReasoningSignature(Cow::Owned([mark, &signature].concat()))
         }
@@ -241,10 +252,10 @@ pub(super) fn write(writer: &mut Writer, mark: &str, seen: &mut Seen, event: Str
             },
             name,
         },
+        StreamEvent::Further { choice, event } => StreamEvent::Further {
+            choice,
+            event: Box::new(sealed(*event, mark)),
+        },
         other => other,
-    };
-    seen.event(&event);
-    if let Err(error) = writer.event(&event) {
-        seen.fail(error);
     }
 }

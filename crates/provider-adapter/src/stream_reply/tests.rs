@@ -167,6 +167,103 @@ fn every_choice_counts() {
     assert_eq!(said.last(), Some(&Complete));
 }
 
+/// What a client of OpenAI's is sent of a provider's events: every choice's index, text and finish
+/// reason, and the usage that was counted.
+fn converted(
+    wire: WireFormat,
+    events: &[Value],
+) -> (Vec<(u64, String, String)>, Progress, StreamReply) {
+    let mut reply = reply(wire, true);
+    let mut out = Vec::new();
+    for event in events {
+        reply.push(&Bytes::from(format!("data: {event}\n\n")), &mut out);
+    }
+    let progress = reply.end(&mut out);
+    reply.close(None, &mut out);
+    let text = String::from_utf8(out.concat()).unwrap();
+    let words = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let chunks = text.lines().filter_map(|line| line.strip_prefix("data: {"));
+    let choices = chunks.flat_map(|chunk| {
+        let chunk: Value = serde_json::from_str(&format!("{{{chunk}")).unwrap();
+        chunk["choices"].as_array().cloned().unwrap_or_default()
+    });
+    let seen = choices.map(|choice| {
+        let index = choice["index"].as_u64().unwrap();
+        (
+            index,
+            words(&choice["delta"]["content"]),
+            words(&choice["finish_reason"]),
+        )
+    });
+    (seen.collect(), progress, reply)
+}
+
+#[test]
+fn candidates_of_one_stream_keep_their_places() {
+    let part = |index: u64, text: &str, finish: Option<&str>| {
+        json!({"index": index,
+        "content": {"parts": [{"text": text}]}, "finishReason": finish})
+    };
+    let event = |candidates: Vec<Value>| {
+        json!({"responseId": "r", "modelVersion": "m",
+        "candidates": candidates, "usageMetadata": {"promptTokenCount": 1,
+            "candidatesTokenCount": 4, "totalTokenCount": 5}})
+    };
+    let events = [
+        event(vec![part(1, "b", None)]),
+        event(vec![part(0, "a", None), part(1, "c", Some("MAX_TOKENS"))]),
+        event(vec![part(0, "d", Some("STOP"))]),
+    ];
+    let (seen, progress, reply) = converted(WireFormat::GeminiGenerateContent, &events);
+    let said = |index: u64| -> String {
+        let of = seen.iter().filter(|(at, _, _)| *at == index);
+        of.map(|(_, text, _)| text.as_str()).collect()
+    };
+    assert_eq!((said(0), said(1)), ("ad".to_owned(), "bc".to_owned()));
+    let ends: Vec<_> = seen
+        .iter()
+        .filter(|(_, _, finish)| !finish.is_empty())
+        .collect();
+    let end = |index: u64, finish: &str| (index, String::new(), finish.to_owned());
+    assert_eq!(ends, [&end(0, "stop"), &end(1, "length")]);
+    assert_eq!(progress, Progress::Complete);
+    assert_eq!(reply.finish(), Some(FinishReason::Stop));
+    // Without the second one's end the answer is not whole.
+    let cut = [event(vec![part(1, "b", None), part(0, "a", Some("STOP"))])];
+    let (_, progress, _) = converted(WireFormat::GeminiGenerateContent, &cut);
+    assert_eq!(progress, Progress::Failed);
+    let many = [event(vec![part(16, "b", None)])];
+    let (_, progress, _) = converted(WireFormat::GeminiGenerateContent, &many);
+    assert_eq!(progress, Progress::Failed);
+}
+
+#[test]
+fn answers_of_one_stream_are_counted_together() {
+    let event = |index: u64, text: &str, finish: &str, output: u64| {
+        json!({"request_id": "r",
+        "output": {"choices": [{"index": index, "finish_reason": finish,
+            "message": {"role": "assistant", "content": text}}]},
+        "usage": {"input_tokens": 10, "output_tokens": output, "total_tokens": 10 + output}})
+    };
+    let events = [
+        event(0, "a", "null", 1),
+        event(1, "b", "null", 1),
+        event(1, "c", "stop", 2),
+        event(0, "", "stop", 3),
+    ];
+    let (seen, progress, reply) = converted(WireFormat::DashScopeGeneration, &events);
+    let said = |index: u64| -> String {
+        let of = seen.iter().filter(|(at, _, _)| *at == index);
+        of.map(|(_, text, _)| text.as_str()).collect()
+    };
+    assert_eq!((said(0), said(1)), ("a".to_owned(), "bc".to_owned()));
+    assert_eq!(progress, Progress::Complete);
+    let usage = reply.usage().unwrap();
+    assert_eq!((usage.prompt_tokens(), usage.completion_tokens()), (10, 5));
+    let (_, progress, _) = converted(WireFormat::DashScopeGeneration, &events[..3]);
+    assert_eq!(progress, Progress::Failed);
+}
+
 #[test]
 fn streams_that_forget_their_last_line_are_complete() {
     for last in ["", "data: [DONE]", "data: [DONE]\n"] {

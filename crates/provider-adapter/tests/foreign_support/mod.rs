@@ -143,43 +143,54 @@ pub(crate) fn stream_outcome(adapter: &dyn Adapter, body: &str) -> Value {
     check_order(&events);
     let mut answer = ChatAnswer::default();
     for event in events {
-        match event {
-            StreamEvent::Error(error) => return failure(&error),
-            StreamEvent::Start { id, model } => {
-                answer.id = id.into_owned();
-                answer.model = model.into_owned();
-            }
-            StreamEvent::Text(text) => answer.text.get_or_insert_default().push_str(&text),
-            StreamEvent::Reasoning(text) => {
-                answer.push_reasoning(&text);
-            }
-            StreamEvent::ReasoningSignature(text) => answer.sign_reasoning(&text),
-            StreamEvent::RedactedReasoning(data) => {
-                answer.reasoning.push(steelyard_types::Thought {
-                    redacted: Some(data.into_owned()),
-                    ..Default::default()
-                });
-            }
-            StreamEvent::Logprobs(list) => answer.logprobs = Some(list.into_owned()),
-            StreamEvent::Refusal(text) => answer.refusal.get_or_insert_default().push_str(&text),
-            StreamEvent::ToolCallStart { id, name, .. } => {
-                answer.tool_calls.push(steelyard_types::AnswerToolCall {
-                    id: id.into_owned(),
-                    name: name.into_owned(),
-                    arguments: String::new(),
-                });
-            }
-            StreamEvent::ToolCallArguments { index, fragment } => {
-                answer.tool_calls[index as usize]
-                    .arguments
-                    .push_str(&fragment);
-            }
-            StreamEvent::Finish(reason) => answer.finish = Some(reason),
-            StreamEvent::Usage(usage) => answer.usage = Some(usage),
-            StreamEvent::Done => {}
+        if let StreamEvent::Error(error) = event {
+            return failure(&error);
         }
+        collect(&mut answer, event);
     }
     outcome(&answer)
+}
+
+fn collect(answer: &mut ChatAnswer, event: StreamEvent<'_>) {
+    match event {
+        StreamEvent::Further { choice, event } => {
+            let further = &mut answer.further;
+            further.resize_with(further.len().max(choice as usize), ChatAnswer::default);
+            collect(&mut further[choice as usize - 1], *event);
+        }
+        StreamEvent::Start { id, model } => {
+            answer.id = id.into_owned();
+            answer.model = model.into_owned();
+        }
+        StreamEvent::Text(text) => answer.text.get_or_insert_default().push_str(&text),
+        StreamEvent::Reasoning(text) => {
+            answer.push_reasoning(&text);
+        }
+        StreamEvent::ReasoningSignature(text) => answer.sign_reasoning(&text),
+        StreamEvent::RedactedReasoning(data) => {
+            answer.reasoning.push(steelyard_types::Thought {
+                redacted: Some(data.into_owned()),
+                ..Default::default()
+            });
+        }
+        StreamEvent::Logprobs(list) => answer.logprobs = Some(list.into_owned()),
+        StreamEvent::Refusal(text) => answer.refusal.get_or_insert_default().push_str(&text),
+        StreamEvent::ToolCallStart { id, name, .. } => {
+            answer.tool_calls.push(steelyard_types::AnswerToolCall {
+                id: id.into_owned(),
+                name: name.into_owned(),
+                arguments: String::new(),
+            });
+        }
+        StreamEvent::ToolCallArguments { index, fragment } => {
+            answer.tool_calls[index as usize]
+                .arguments
+                .push_str(&fragment);
+        }
+        StreamEvent::Finish(reason) => answer.finish = Some(reason),
+        StreamEvent::Usage(usage) => answer.usage = Some(usage),
+        StreamEvent::Error(_) | StreamEvent::Done => {}
+    }
 }
 
 /// The last usage that a recorded answer of status 200 tells, if it tells any.
@@ -239,6 +250,10 @@ fn own(event: StreamEvent<'_>) -> StreamEvent<'static> {
             index,
             fragment: own(fragment),
         },
+        StreamEvent::Further { choice, event } => StreamEvent::Further {
+            choice,
+            event: Box::new(self::own(*event)),
+        },
         StreamEvent::Finish(reason) => StreamEvent::Finish(reason),
         StreamEvent::Usage(usage) => StreamEvent::Usage(usage),
         StreamEvent::Error(error) => StreamEvent::Error(error),
@@ -267,6 +282,17 @@ pub(crate) fn check_order(events: &[StreamEvent<'_>]) {
             StreamEvent::Finish(_) => finishes += 1,
             StreamEvent::Error(_) | StreamEvent::Done => {
                 assert_eq!(position + 1, events.len(), "goes on after the end");
+            }
+            StreamEvent::Further { choice, event } => {
+                assert!(*choice > 0);
+                assert!(!matches!(
+                    **event,
+                    StreamEvent::Start { .. }
+                        | StreamEvent::Usage(_)
+                        | StreamEvent::Error(_)
+                        | StreamEvent::Done
+                        | StreamEvent::Further { .. }
+                ));
             }
             StreamEvent::Refusal(_) | StreamEvent::Usage(_) => {}
         }

@@ -62,13 +62,6 @@ fn more_than_can_be_given_is_refused() {
     assert_eq!(refused(|request| request.n = Some(5)), "n");
     assert_eq!(refused(|request| request.n = Some(0)), "n");
     assert_eq!(
-        refused(|request| {
-            request.n = Some(2);
-            request.stream = true;
-        }),
-        "n"
-    );
-    assert_eq!(
         refused(|request| request.top_logprobs = Some(6)),
         "top_logprobs"
     );

@@ -54,13 +54,6 @@ fn more_answers_than_can_be_given_are_refused() {
     assert_eq!(refused(|request| request.n = Some(9)), "n");
     assert_eq!(refused(|request| request.n = Some(0)), "n");
     assert_eq!(
-        refused(|request| {
-            request.n = Some(2);
-            request.stream = true;
-        }),
-        "n"
-    );
-    assert_eq!(
         refused(|request| request.top_logprobs = Some(21)),
         "top_logprobs"
     );

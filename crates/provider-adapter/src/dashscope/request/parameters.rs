@@ -48,10 +48,6 @@ pub(super) fn check_limits(
             let reason = format!("is {n}, and DashScope gives 1 to {MAX_ANSWERS} answers");
             Err(refuse("n", reason))
         }
-        Some(_) if request.stream => {
-            let reason = "is more than 1, which is carried to DashScope only without streaming";
-            Err(refuse("n", reason))
-        }
         Some(_) if !request.tools.is_empty() => {
             let reason = "is more than 1 beside tools, which DashScope does not take";
             Err(refuse("n", reason))

@@ -89,10 +89,6 @@ fn check_limits(request: &ChatRequest<'_>) -> Result<(), Refusal> {
             let reason = format!("is {n}, and Gemini gives 1 to {MAX_CANDIDATES} answers");
             return Err(refuse("n", reason));
         }
-        if n > 1 && request.stream {
-            let reason = "is more than 1, which is carried to Gemini only without streaming";
-            return Err(refuse("n", reason));
-        }
     }
     match request.top_logprobs {
         Some(top) if top > MAX_LOGPROBS => Err(refuse(

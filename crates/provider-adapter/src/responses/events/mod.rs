@@ -143,7 +143,10 @@ impl ItemWriter {
                 self.arguments(*index, fragment)?;
             }
             StreamEvent::Finish(reason) => self.finish = Some(*reason),
-            StreamEvent::Usage(_) | StreamEvent::Error(_) | StreamEvent::Done => {}
+            StreamEvent::Further { .. }
+            | StreamEvent::Usage(_)
+            | StreamEvent::Error(_)
+            | StreamEvent::Done => {}
         }
         Ok(())
     }

@@ -35,14 +35,16 @@ pub(super) struct Form {
     pub(super) shows_reasoning: bool,
     /// How many of the likeliest tokens are told at each place, where that is asked for.
     pub(super) logprobs: Option<usize>,
-    /// How many answers there are, all alike.
+    /// How many answers there are; one alone has no index.
     pub(super) answers: u64,
 }
 
 impl Form {
-    /// `output` with what is given; the finish reason is the string "null" while unfinished.
+    /// `output` with what is given, said by the answers at these places; the finish reason is the
+    /// string "null" while unfinished.
     pub(super) fn output(
         &self,
+        places: std::ops::Range<u64>,
         text: &str,
         reasoning: &str,
         calls: Vec<Node>,
@@ -65,15 +67,25 @@ impl Form {
         }
         let likely = self.logprobs.filter(|_| !text.is_empty());
         let likely = likely.map(|top| object! { "content" => likely::content(text, top) });
-        let choices: Vec<Node> = (0..self.answers.max(1))
-            .map(|index| {
-                let numbered = (self.answers > 1).then_some(index);
-                object! { "message" => message.clone(), "finish_reason" => finish }
-                    .with_some("index", numbered)
-                    .with_some("logprobs", likely.clone())
-            })
-            .collect();
-        object! { "choices" => choices }
+        let choice = object! { "message" => message, "finish_reason" => finish }
+            .with_some("logprobs", likely);
+        let several = self.answers > 1;
+        let choices = places.map(|at| choice.clone().with_some("index", several.then_some(at)));
+        object! { "choices" => choices.collect::<Vec<_>>() }
+    }
+}
+
+/// What one of several answers used: the events of each count it alone.
+fn usage_of(answer: &Answer, answers: u64, place: u64) -> Usage {
+    let usage = &answer.usage;
+    if answers < 2 {
+        return usage.clone();
+    }
+    let reasoning = if place == 0 { usage.reasoning } else { 0 };
+    Usage {
+        output: (usage.output - usage.reasoning) / answers + reasoning,
+        reasoning,
+        ..usage.clone()
     }
 }
 
@@ -147,48 +159,49 @@ pub(super) fn stream(
         .map(|(at, call)| call_node(at, &ids[at], Some(&call.name), &call.arguments.to_string()))
         .collect();
     let mut frames = Vec::new();
-    for (number, delta) in deltas(answer, ids).into_iter().enumerate() {
-        output = (output + tokens::count(&delta.text) + tokens::count(&delta.reasoning))
-            .min(answer.usage.output);
-        if delta.last {
-            output = answer.usage.output;
-        }
+    let shares: Vec<Usage> = (0..form.answers)
+        .map(|place| usage_of(answer, form.answers, place))
+        .collect();
+    for delta in deltas(answer, ids) {
+        output += tokens::count(&delta.text) + tokens::count(&delta.reasoning);
         let finish = if delta.last {
             finish_word(answer, ask)
         } else {
             Some("null")
         };
-        let node = if incremental {
-            form.output(
-                &delta.text,
-                &delta.reasoning,
-                delta.call.into_iter().collect(),
-                finish,
-            )
-        } else {
-            text.push_str(&delta.text);
-            reasoning.push_str(&delta.reasoning);
-            let called = delta.call.is_some() || (delta.last && !whole.is_empty());
-            form.output(
-                &text,
-                &reasoning,
-                if called { whole.clone() } else { Vec::new() },
-                finish,
-            )
+        let called = delta.call.is_some() || (delta.last && !whole.is_empty());
+        let calls: Vec<Node> = match (incremental, called) {
+            (true, _) => delta.call.into_iter().collect(),
+            (false, true) => whole.clone(),
+            (false, false) => Vec::new(),
         };
-        let body = object! { "output" => node, "usage" => usage_node(&answer.usage, output),
-        "request_id" => id };
-        let part = if delta.last {
-            Part::Closing
-        } else {
-            Part::Content
-        };
-        let number = number + 1;
-        let event = format!(
-            "id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:{}\n\n",
-            body.to_text()
-        );
-        frames.push(Frame::new(part, event));
+        if incremental {
+            text.clear();
+            reasoning.clear();
+        }
+        text.push_str(&delta.text);
+        reasoning.push_str(&delta.reasoning);
+        for (place, share) in (0..).zip(&shares) {
+            let node = form.output(place..place + 1, &text, &reasoning, calls.clone(), finish);
+            let so_far = if delta.last {
+                share.output
+            } else {
+                output.min(share.output)
+            };
+            let body = object! { "output" => node, "usage" => usage_node(share, so_far),
+            "request_id" => id };
+            let part = if delta.last {
+                Part::Closing
+            } else {
+                Part::Content
+            };
+            let number = frames.len() + 1;
+            let event = format!(
+                "id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:{}\n\n",
+                body.to_text()
+            );
+            frames.push(Frame::new(part, event));
+        }
     }
     frames
 }

@@ -282,7 +282,7 @@ impl Provider for DashScope {
             as_parts: call.path == MULTIMODAL_PATH,
             shows_reasoning: !answer.reasoning.is_empty(),
             logprobs: ask.logprobs,
-            answers: ask.answers,
+            answers: ask.answers.max(1),
         };
         let id = draw.uuid();
         let ids: Vec<String> = answer
@@ -311,6 +311,7 @@ impl Provider for DashScope {
             )
         });
         let output = form.output(
+            0..form.answers,
             &answer.text(),
             &answer.reasoning,
             calls.collect(),

@@ -212,15 +212,20 @@ fn likely(ask: &Ask, text: &str) -> Option<Node> {
     Some(object! { "chosenCandidates" => chosen }.with_some("topCandidates", tops))
 }
 
-/// A body with as many candidates as are asked for, all alike.
-fn chunk(
+/// A response with these candidates.
+fn response(candidates: Vec<Node>, usage: Node, model: &str, id: &str) -> Node {
+    object! { "candidates" => candidates, "usageMetadata" => usage,
+    "modelVersion" => model, "responseId" => id }
+}
+
+/// The candidate at that place: these parts, of which `text` is what is not thought.
+fn candidate(
     ask: &Ask,
     parts: Option<Vec<Node>>,
     text: &str,
     answer: &Answer,
     last: bool,
-    usage: Node,
-    id: &str,
+    index: u64,
 ) -> Node {
     let content = parts.map(|parts| object! { "parts" => parts, "role" => "model" });
     let finish = answer.finish.filter(|_| last);
@@ -228,21 +233,16 @@ fn chunk(
     let filtered = finish == Some(Finish::Filter);
     let rating = object! { "category" => "HARM_CATEGORY_DANGEROUS_CONTENT",
     "probability" => "HIGH", "blocked" => true };
-    let candidate = |index: u64| {
-        object! {}
-            .with_some("content", content.clone())
-            .with_some("finishReason", finish.map(finish_word))
-            .with("index", index)
-            .with_some("safetyRatings", filtered.then(|| vec![rating.clone()]))
-            .with_some("logprobsResult", likely(ask, text))
-            .with_some(
-                "finishMessage",
-                called.then_some("Model generated function call(s)."),
-            )
-    };
-    let candidates: Vec<Node> = (0..ask.answers.max(1)).map(candidate).collect();
-    object! { "candidates" => candidates, "usageMetadata" => usage,
-    "modelVersion" => &ask.model, "responseId" => id }
+    object! {}
+        .with_some("content", content)
+        .with_some("finishReason", finish.map(finish_word))
+        .with("index", index)
+        .with_some("safetyRatings", filtered.then(|| vec![rating]))
+        .with_some("logprobsResult", likely(ask, text))
+        .with_some(
+            "finishMessage",
+            called.then_some("Model generated function call(s)."),
+        )
 }
 
 fn chunks(ask: &Ask, answer: &Answer, id: &str, draw: &mut Draw) -> Vec<(Part, Node)> {
@@ -255,13 +255,16 @@ fn chunks(ask: &Ask, answer: &Answer, id: &str, draw: &mut Draw) -> Vec<(Part, N
     let thoughts = tokens::pieces(&answer.reasoning).len();
     for (index, part) in parts.into_iter().enumerate() {
         let so_far = output * (index as u64 + 1) / count.max(1);
-        let usage = usage_node(usage, so_far, usage.reasoning);
         let text = index
             .checked_sub(thoughts)
             .and_then(|at| answer.pieces.get(at));
         let text = text.map_or("", String::as_str);
-        let node = chunk(ask, Some(vec![part]), text, answer, false, usage, id);
-        chunks.push((Part::Content, node));
+        for place in 0..ask.answers.max(1) {
+            let usage = usage_node(usage, so_far, usage.reasoning);
+            let one = candidate(ask, Some(vec![part.clone()]), text, answer, false, place);
+            let node = response(vec![one], usage, &ask.model, id);
+            chunks.push((Part::Content, node));
+        }
     }
     let usage = usage_node(usage, output, usage.reasoning);
     let last = if answer.finish == Some(Finish::Filter) {
@@ -274,7 +277,10 @@ fn chunks(ask: &Ask, answer: &Answer, id: &str, draw: &mut Draw) -> Vec<(Part, N
             signed.then(|| signature(draw)),
         )])
     };
-    chunks.push((Part::Closing, chunk(ask, last, "", answer, true, usage, id)));
+    let all =
+        (0..ask.answers.max(1)).map(|place| candidate(ask, last.clone(), "", answer, true, place));
+    let node = response(all.collect(), usage, &ask.model, id);
+    chunks.push((Part::Closing, node));
     chunks
 }
 
@@ -344,7 +350,10 @@ impl Provider for Gemini {
                 let parts = (answer.finish != Some(Finish::Filter)).then_some(parts);
                 let usage = usage_node(usage, usage.output - usage.reasoning, usage.reasoning);
                 let text = answer.text();
-                let body = chunk(ask, parts, &text, answer, true, usage, &id);
+                let all = 0..ask.answers.max(1);
+                let all =
+                    all.map(|place| candidate(ask, parts.clone(), &text, answer, true, place));
+                let body = response(all.collect(), usage, &ask.model, &id);
                 reply(200, body.to_pretty() + "\n")
             }
             Form::Events => {
