@@ -12,15 +12,15 @@ const DOORS: [&str; 3] = ["chat", "messages", "responses"];
 const ANY: &str = "*";
 
 /// What stays refused: door, kind, capabilities.
-const NEVER: [(&str, &str, &[&str]); 5] = [
+const NEVER: [(&str, &str, &[&str]); 7] = [
     // A conversation that the provider keeps can only be gone on with there.
     ("messages", ANY, &["threads"]),
     // DeepSeek's models have no eyes.
     (ANY, "deepseek", &["images", "result_images"]),
     // Cohere takes pictures from users only.
     (ANY, "cohere", &["result_images"]),
-    // Its models decline in words: it has no end that says so.
-    ("chat", "cohere", &["filter_code!"]),
+    // It gives one answer, and its models decline in words: it has no end that says so.
+    ("chat", "cohere", &["filter_code!", "several"]),
     // Anthropic gives one answer to a request. DeepSeek does too, without a word.
     ("chat", "anthropic", &["several"]),
     ("chat", "deepseek", &["several!"]),

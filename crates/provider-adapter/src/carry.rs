@@ -9,7 +9,8 @@ use steelyard_types::{
 };
 
 use crate::openai::request::{REASONING_FIELDS, says_nothing};
-use crate::{Losses, Refusal, json, schema};
+use crate::turns::Call;
+use crate::{Losses, Refusal, json, schema, shared};
 
 mod unfit;
 
@@ -32,6 +33,8 @@ pub(crate) struct Words {
     pub(crate) end_user: bool,
     pub(crate) metadata: bool,
     pub(crate) service_tier: bool,
+    /// What OpenAI's two APIs share.
+    pub(crate) shared: bool,
     /// Functions whose arguments must follow their schema strictly.
     pub(crate) strict_tools: bool,
     pub(crate) parallel_tool_calls: bool,
@@ -62,6 +65,7 @@ impl Words {
         end_user: false,
         metadata: false,
         service_tier: false,
+        shared: false,
         strict_tools: false,
         parallel_tool_calls: false,
         cache_marks: false,
@@ -126,6 +130,7 @@ pub(crate) fn check(
     let mut lossy = Losses::none();
     for field in &request.untranslated {
         match hint(field) {
+            Some(_) if words.shared && shared::is_shared(request, field) => {}
             Some(hint) => lossy.add(hint),
             None if is_effort(field) => return Err(no_effort(field.as_ref())),
             None => return Err(unfit::unknown(request, field.as_ref(), words.provider)),
@@ -242,8 +247,8 @@ fn check_fields(
         "frequency_penalty",
         request.frequency_penalty.is_some() && !words.frequency_penalty,
     );
-    if request.end_user.is_some() && !words.end_user {
-        declare_end_user(request, lossy);
+    if request.end_user.is_some() && !words.shared {
+        declare_end_user(request, words, lossy);
     }
     lossy.add_if("metadata", request.metadata.is_some() && !words.metadata);
     lossy.add_if(
@@ -257,17 +262,16 @@ fn check_fields(
     Ok(())
 }
 
-/// Whose request it is has two names in OpenAI's Responses.
-fn declare_end_user(request: &ChatRequest<'_>, lossy: &mut Losses) {
-    let given = |name: &str| {
-        let mut fields = request.fields.iter();
-        fields.any(|field| field.name == name && field.value.get() != "null")
-    };
-    let newer = request.dialect == Dialect::OpenAiResponses && given("safety_identifier");
-    lossy.add_if("safety_identifier", newer);
+/// Whose request it is has two names in OpenAI's dialects. Elsewhere there is a word for one at most.
+fn declare_end_user(request: &ChatRequest<'_>, words: &Words, lossy: &mut Losses) {
+    let (newer, older) = shared::names_of_end_user(request);
+    lossy.add_if(
+        "safety_identifier",
+        newer.is_some() && (older || !words.end_user),
+    );
     lossy.add_if(
         named(request, "user", "metadata.user_id"),
-        !newer || given("user"),
+        older && !words.end_user,
     );
 }
 

@@ -18,6 +18,7 @@ mod masked;
 mod origin;
 mod reply;
 mod schema;
+mod shared;
 mod sound;
 mod stream_reply;
 mod turns;

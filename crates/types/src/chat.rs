@@ -59,6 +59,10 @@ pub struct ChatRequest<'a> {
     pub stop: Option<SmallVec<[Cow<'a, str>; 4]>>,
     /// Functions that the model may call.
     pub tools: Vec<Tool<'a>>,
+    /// Functions that are declared with those and may not be called this time, each with its place
+    /// among all of them. Most formats are not told of them; those that have a word for it (OpenAI's
+    /// `allowed_tools`) can be, so that the prompt stays the one that is cached.
+    pub withheld_tools: Vec<(usize, Tool<'a>)>,
     /// How the model may choose among them.
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether several calls in one answer are allowed; `None` leaves it to the provider.

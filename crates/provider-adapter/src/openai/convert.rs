@@ -17,7 +17,7 @@ use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
 use crate::carry::{self, Sampling, Words, refuse};
 use crate::json::{Object, push_text};
-use crate::{EncodedRequest, Losses, Refusal};
+use crate::{EncodedRequest, Losses, Refusal, shared};
 
 mod messages;
 
@@ -32,6 +32,7 @@ const OPENAI: Words = Words {
     end_user: true,
     metadata: true,
     service_tier: true,
+    shared: true,
     strict_tools: true,
     parallel_tool_calls: true,
     image_detail: true,
@@ -53,6 +54,7 @@ const OPENAI: Words = Words {
 const COMPATIBLE: Words = Words {
     metadata: false,
     service_tier: false,
+    shared: false,
     ..OPENAI
 };
 
@@ -61,6 +63,7 @@ const STRICT: Words = Words {
     logprobs: false,
     end_user: false,
     service_tier: false,
+    shared: false,
     part: |part, role| matches!(part, Part::Image(_)) && matches!(role, Role::User | Role::Tool),
     ..OPENAI
 };
@@ -153,8 +156,14 @@ pub(super) fn encode(
     } else if let Some(format) = response_format(&request.format) {
         body.raw("response_format", &format);
     }
-    tools(request, profile, &mut body);
-    if let Some(user) = request.end_user.as_ref().filter(|_| words.end_user) {
+    tools(request, profile, words.shared, &mut body);
+    if words.shared {
+        shared::write_end_user(request, &mut body);
+        shared::write_fields(request, &mut body);
+        if let Some(verbosity) = shared::verbosity(request) {
+            body.raw("verbosity", verbosity.get());
+        }
+    } else if let Some(user) = request.end_user.as_ref().filter(|_| words.end_user) {
         body.text("user", user);
     }
     if let Some(metadata) = request.metadata.filter(|_| words.metadata) {
@@ -247,15 +256,21 @@ fn response_format(format: &OutputFormat<'_>) -> Option<String> {
     Some(out.close())
 }
 
-fn tools(request: &ChatRequest<'_>, profile: &WireProfile, body: &mut Object) {
+fn tools(request: &ChatRequest<'_>, profile: &WireProfile, knows_allowed: bool, body: &mut Object) {
     if request.tools.is_empty() {
         return;
     }
-    let tools = list(request.tools.iter(), |out, one| {
+    let mode = shared::allowed_mode(request).filter(|_| knows_allowed);
+    let offered = match mode {
+        Some(_) => shared::all_tools(request),
+        None => request.tools.iter().collect(),
+    };
+    let tools = list(offered.into_iter(), |out, one| {
         out.push_str(&tool(request, one));
     });
     body.raw("tools", &tools);
     match &request.tool_choice {
+        _ if let Some(mode) = mode => body.raw("tool_choice", &allowed(request, mode)),
         None => {}
         Some(ToolChoice::Auto) => body.text("tool_choice", "auto"),
         Some(ToolChoice::None) => body.text("tool_choice", "none"),
@@ -280,6 +295,22 @@ fn tools(request: &ChatRequest<'_>, profile: &WireProfile, body: &mut Object) {
         ),
         None => {}
     }
+}
+
+/// The choice among some of the tools.
+fn allowed(request: &ChatRequest<'_>, mode: &str) -> String {
+    let names = list(request.tools.iter(), |out, one| {
+        out.push_str("{\"type\":\"function\",\"function\":{\"name\":");
+        push_text(out, &one.name);
+        out.push_str("}}");
+    });
+    let mut inner = Object::with_capacity(128);
+    inner.text("mode", mode);
+    inner.raw("tools", &names);
+    let mut choice = Object::with_capacity(192);
+    choice.text("type", "allowed_tools");
+    choice.raw("allowed_tools", &inner.close());
+    choice.close()
 }
 
 fn tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> String {

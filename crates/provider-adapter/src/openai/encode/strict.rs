@@ -11,7 +11,7 @@ use crate::openai::reasoning;
 use crate::openai::request::{
     FUNCTION_CALL_ID, is_default, message_field_says_nothing, says_nothing,
 };
-use crate::{Losses, Refusal};
+use crate::{Losses, Refusal, shared};
 
 /// The top-level fields that they know, after Mistral's reference.
 const FIELDS: [&str; 22] = [
@@ -161,8 +161,14 @@ pub(super) fn write(
         "seed" if !request.fields.iter().any(|field| field.name == SEED) => {
             body.raw(SEED, value.get());
         }
-        "tools" if request.tools.iter().any(|tool| tool.cache.is_some()) => {
-            body.raw("tools", &unmarked_tools(value)?);
+        "tools"
+            if !request.withheld_tools.is_empty()
+                || request.tools.iter().any(|tool| tool.cache.is_some()) =>
+        {
+            body.raw("tools", &unmarked_tools(request, value)?);
+        }
+        "tool_choice" if let Some(mode) = shared::allowed_mode(request) => {
+            body.text("tool_choice", mode);
         }
         name if FIELDS.contains(&name) => body.raw(name, value.get()),
         _ => {}
@@ -170,9 +176,12 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The tools without marks for a cache, on themselves or on their functions.
-fn unmarked_tools(value: &RawValue) -> Result<String, Refusal> {
-    mapped(elements(value, "tools")?, |index, raw| {
+/// The tools that may be called, without marks for a cache on themselves or on their functions.
+fn unmarked_tools(request: &ChatRequest<'_>, value: &RawValue) -> Result<String, Refusal> {
+    let withheld = |place: usize| request.withheld_tools.iter().any(|(at, _)| *at == place);
+    let all = elements(value, "tools")?.into_iter().enumerate();
+    let offered = all.filter(|(place, _)| !withheld(*place));
+    mapped(offered.map(|(_, raw)| raw), |index, raw| {
         let path = format!("tools[{index}]");
         let mut tool = Object::with_capacity(raw.get().len());
         for (name, value) in fields(raw, &path)? {

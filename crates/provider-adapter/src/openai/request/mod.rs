@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, ErrorKind, Field, NumberText};
 
 use crate::json::Text;
+use crate::shared;
 use trail::{Step, Trail};
 
 pub(super) use message::FUNCTION_CALL_ID;
@@ -297,6 +298,8 @@ impl<'a> Reader<'_, 'a> {
                 "must hold at least one message",
             ));
         }
+        let choice = fields.iter().find(|(name, _)| name == "tool_choice");
+        shared::allow(&mut self.request, choice.map(|(_, value)| *value));
         self.request.max_output_tokens = match self.limits {
             [Some(_), Some(_)] => {
                 let what = "cannot be combined with max_completion_tokens";

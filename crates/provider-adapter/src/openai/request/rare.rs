@@ -66,7 +66,14 @@ impl<'a> Rare<'a> {
             }
             "user" => {
                 let user = trail.within(at("user"), || string(value))?;
-                request.end_user = user.filter(|user| !user.is_empty());
+                let user = user.filter(|user| !user.is_empty());
+                request.end_user = user.or(request.end_user.take());
+            }
+            // The newer word for it, which is heard where the older one is not said.
+            "safety_identifier" => {
+                let id = trail.within(at("safety_identifier"), || string(value))?;
+                let id = id.filter(|id| !id.is_empty());
+                request.end_user = request.end_user.take().or(id);
             }
             "metadata" if value.get().starts_with('{') => request.metadata = Some(value),
             "metadata" => return trail.wrong("metadata", "must be an object"),

@@ -17,7 +17,7 @@ use super::PATH;
 use crate::carry::{self, Words, refuse};
 use crate::json::{Object, push_text};
 use crate::openai::{effort_of, is_loosened, is_loosened_tool};
-use crate::{EncodedRequest, Losses, Refusal};
+use crate::{EncodedRequest, Losses, Refusal, shared};
 use items::{input, list, own};
 
 mod items;
@@ -31,6 +31,7 @@ const WORDS: Words = Words {
     end_user: true,
     metadata: true,
     service_tier: true,
+    shared: true,
     strict_tools: true,
     parallel_tool_calls: true,
     image_detail: true,
@@ -109,14 +110,13 @@ pub(super) fn encode(
     if let Some(reasoning) = reasoning(request, target) {
         body.raw("reasoning", &reasoning);
     }
-    if let Some(format) = format(request) {
-        body.raw("text", &format!("{{\"format\":{format}}}"));
+    if let Some(text) = text(request) {
+        body.raw("text", &text);
     }
     tools(request, &mut body);
     include(request, target, &mut body);
-    if let Some(user) = &request.end_user {
-        body.text("user", user);
-    }
+    shared::write_end_user(request, &mut body);
+    shared::write_fields(request, &mut body);
     if let Some(metadata) = request.metadata {
         body.raw("metadata", metadata.get());
     }
@@ -194,6 +194,19 @@ fn reasoning(request: &ChatRequest<'_>, target: &Target) -> Option<String> {
     (out != "{}").then_some(out)
 }
 
+/// What the answer must be, and how much it is to say.
+fn text(request: &ChatRequest<'_>) -> Option<String> {
+    let mut out = Object::with_capacity(64);
+    if let Some(format) = format(request) {
+        out.raw("format", &format);
+    }
+    if let Some(verbosity) = shared::verbosity(request) {
+        out.raw("verbosity", verbosity.get());
+    }
+    let out = out.close();
+    (out != "{}").then_some(out)
+}
+
 fn format(request: &ChatRequest<'_>) -> Option<String> {
     let dialect = request.dialect;
     let mut out = Object::with_capacity(256);
@@ -223,11 +236,15 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
     if request.tools.is_empty() {
         return;
     }
+    let all = shared::all_tools(request);
     body.raw(
         "tools",
-        &list(request.tools.iter().map(|one| tool(request, one))),
+        &list(all.into_iter().map(|one| tool(request, one))),
     );
     match &request.tool_choice {
+        _ if let Some(mode) = shared::allowed_mode(request) => {
+            body.raw("tool_choice", &allowed(request, mode));
+        }
         None => {}
         Some(ToolChoice::Auto) => body.text("tool_choice", "auto"),
         Some(ToolChoice::None) => body.text("tool_choice", "none"),
@@ -242,6 +259,21 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
     if request.parallel_tool_calls == Some(false) {
         body.raw("parallel_tool_calls", "false");
     }
+}
+
+/// The choice among some of the tools.
+fn allowed(request: &ChatRequest<'_>, mode: &str) -> String {
+    let names = request.tools.iter().map(|one| {
+        let mut tool = Object::with_capacity(64);
+        tool.text("type", "function");
+        tool.text("name", &one.name);
+        tool.close()
+    });
+    let mut choice = Object::with_capacity(128);
+    choice.text("type", "allowed_tools");
+    choice.text("mode", mode);
+    choice.raw("tools", &list(names));
+    choice.close()
 }
 
 fn tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> String {

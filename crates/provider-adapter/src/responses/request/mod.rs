@@ -12,6 +12,7 @@ use crate::openai::request::trail::{Step, Trail, says_nothing};
 use crate::openai::request::{
     RawFields, RequestError, list, located, number, object, string, top_level, typed,
 };
+use crate::shared;
 
 mod items;
 mod part;
@@ -83,7 +84,7 @@ fn refuse_stored(fields: &RawFields<'_>) -> Result<(), RequestError> {
 }
 
 /// What can only be judged with all fields seen.
-fn complete(request: &mut ChatRequest<'_>, fields: &RawFields<'_>) -> Result<(), RequestError> {
+fn complete<'a>(request: &mut ChatRequest<'a>, fields: &RawFields<'a>) -> Result<(), RequestError> {
     if request.model.is_empty() {
         return Err(RequestError::field("model", "is required"));
     }
@@ -100,6 +101,8 @@ fn complete(request: &mut ChatRequest<'_>, fields: &RawFields<'_>) -> Result<(),
         }
         Some(_) => {}
     }
+    let choice = fields.iter().find(|(name, _)| name == "tool_choice");
+    shared::allow(request, choice.map(|(_, value)| *value));
     // Without being asked to include them, none are told, and how many there would be is a hint.
     if request.logprobs.is_none() && request.top_logprobs.take().is_some_and(|top| top > 0) {
         request.untranslated.push("top_logprobs".into());
@@ -158,7 +161,10 @@ fn field<'a>(
         "text" => trail.within(at("text"), || text(value, trail, request))?,
         "reasoning" => trail.within(at("reasoning"), || reasoning(value, trail, request))?,
         "include" => trail.within(at("include"), || include(value, request))?,
-        "user" => request.end_user = trail.within(at("user"), || string(value))?,
+        "user" => {
+            let user = trail.within(at("user"), || string(value))?;
+            request.end_user = user.or(request.end_user.take());
+        }
         // The newer word for it; one of the two is enough.
         "safety_identifier" => {
             let id = trail.within(at("safety_identifier"), || string(value))?;
