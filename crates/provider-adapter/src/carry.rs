@@ -9,7 +9,6 @@ use steelyard_types::{
 };
 
 use crate::openai::request::{REASONING_FIELDS, says_nothing};
-use crate::turns::Call;
 use crate::{Losses, Refusal, json, schema, shared};
 
 mod unfit;
@@ -39,6 +38,8 @@ pub(crate) struct Words {
     pub(crate) strict_tools: bool,
     pub(crate) parallel_tool_calls: bool,
     pub(crate) cache_marks: bool,
+    /// Addresses in Google's storage (`gs://`).
+    pub(crate) buckets: bool,
     /// How closely a picture is to be looked at.
     pub(crate) image_detail: bool,
     /// Going on from words put into the model's mouth.
@@ -69,6 +70,7 @@ impl Words {
         strict_tools: false,
         parallel_tool_calls: false,
         cache_marks: false,
+        buckets: false,
         image_detail: false,
         prefill: false,
         json: false,
@@ -292,6 +294,9 @@ fn check_messages(
         for (position, part) in message.content.iter().enumerate() {
             let kind = match part {
                 Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) => continue,
+                part if !words.buckets && unfit::is_in_bucket(part) => {
+                    unfit::described(part, request.dialect)
+                }
                 Part::Image(image) if (words.part)(part, message.role) => {
                     let detail = image.detail.as_deref().unwrap_or("auto");
                     let field = named(request, "image_url.detail", "image.detail");

@@ -74,8 +74,9 @@ async fn before_a_provider_that_speaks_it_too() {
 }
 
 #[tokio::test]
+/// That API gives one answer to a request.
 async fn behind_chat_completions() {
-    run("openai_full.py", OWN, "-", "tokens").await;
+    run("openai_full.py", OWN, "several", "tokens").await;
 }
 
 #[tokio::test]

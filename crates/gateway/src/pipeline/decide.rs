@@ -1,5 +1,7 @@
 //! Which models are tried for a request, in which order.
 
+use std::cell::OnceCell;
+
 use smallvec::SmallVec;
 use steelyard_policy::{Conversion, ModelId, Selection};
 use steelyard_provider_adapter::{Losses, Refusal, asks_for, delivered_as, placed};
@@ -45,6 +47,8 @@ pub(crate) fn decide(
         Selection::Route(id) => snapshot.policy.route(id).conversion == Conversion::Strict,
         Selection::Model(_) => false,
     };
+    // Of long conversations this is a long copy: one does for all candidates.
+    let other_way = OnceCell::new();
     let mut admissible = |model: ModelId, ruled_out: Option<Exclusion>| {
         let target = &snapshot.policy.model(model).target;
         let mut service = None;
@@ -52,7 +56,7 @@ pub(crate) fn decide(
             if request.embedding.is_some() && !target.features.contains(Feature::Embeddings) {
                 return Some(Exclusion::Feature(Feature::Embeddings));
             }
-            let refusal = match carries(snapshot.deployment(model), request, target) {
+            let refusal = match carries(snapshot.deployment(model), request, &other_way, target) {
                 Ok(lost) if lost.is_empty() => return None,
                 Ok(lost) if strict => strictly(&lost)?,
                 Ok(lost) => {
@@ -105,17 +109,19 @@ pub(crate) fn decide(
     }
 }
 
-/// Asks the adapter, in the way in which the model would be asked for its answer.
-fn carries(
+/// Asks the adapter, in the way in which the model would be asked for its answer. `other_way` is the
+/// request with the other way of delivery, once some model has needed it: there is only one other.
+fn carries<'a>(
     deployment: &Deployment,
-    request: &ChatRequest<'_>,
+    request: &ChatRequest<'a>,
+    other_way: &OnceCell<ChatRequest<'a>>,
     target: &Target,
 ) -> Result<Losses, Refusal> {
     match asks_for(request, target)? {
         None => deployment.adapter.carries(request, target),
         Some(stream) => {
-            let other = delivered_as(request, stream);
-            deployment.adapter.carries(&other, target)
+            let other = other_way.get_or_init(|| delivered_as(request, stream));
+            deployment.adapter.carries(other, target)
         }
     }
 }

@@ -152,6 +152,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    fn is_followed(&self, pointer: &str) -> bool {
+        let definition = self.definitions.get(pointer);
+        definition.is_some_and(|one| one.followed == Followed::Once)
+    }
+
     /// One schema.
     fn node(
         &mut self,
@@ -206,12 +211,25 @@ impl<'a> Writer<'a> {
                 only.raw("$ref", value.get());
                 out.raw("anyOf", &format!("[{}]", only.close()));
             }
-            "$defs" | "definitions" | "properties" => {
+            "properties" => {
                 let mut members = Object::with_capacity(256);
                 for (name, schema) in read(value)? {
                     members.raw(&name, &self.node(&read(schema)?, None)?);
                 }
                 out.raw(name, &members.close());
+            }
+            word if DEFINITIONS.contains(&word) => {
+                let mut members = Object::with_capacity(256);
+                for (name, schema) in read(value)? {
+                    // Nobody has looked whether those recur that nothing refers to.
+                    if self.is_followed(&format!("#/{word}/{name}")) {
+                        members.raw(&name, &self.node(&read(schema)?, None)?);
+                    }
+                }
+                let members = members.close();
+                if members != "{}" {
+                    out.raw(word, &members);
+                }
             }
             "items" => out.raw(name, &self.node(&read(value)?, None)?),
             "anyOf" => out.raw(name, &self.choices(value)?),

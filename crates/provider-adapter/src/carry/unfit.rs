@@ -97,7 +97,7 @@ pub(super) fn described<'p>(part: &'p Part<'_>, dialect: Dialect) -> Cow<'p, str
             ("image_url", _) => {
                 "image_url whose url is neither http(s) nor a data URL in base64".into()
             }
-            (kind, Some("text")) => format!("{kind} as text").into(),
+            (kind, Some("url")) => format!("{kind} whose url is not http(s)").into(),
             (kind, Some("content")) => format!("{kind} as blocks").into(),
             (kind, Some("file")) => format!("{kind} as a file of another provider").into(),
             (kind, _) => kind.into(),
@@ -107,8 +107,22 @@ pub(super) fn described<'p>(part: &'p Part<'_>, dialect: Dialect) -> Cow<'p, str
     }
 }
 
+/// Whether the part lies in Google's storage, where only Google's models read it.
+pub(super) fn is_in_bucket(part: &Part<'_>) -> bool {
+    match part {
+        Part::Image(image) => of_bucket(&image.source),
+        Part::Document(document) => of_bucket(&document.source),
+        _ => false,
+    }
+}
+
+fn of_bucket(source: &Source<'_>) -> bool {
+    matches!(source, Source::Url(url) if url.starts_with("gs://"))
+}
+
 fn of_source(kind: &'static str, source: &Source<'_>) -> Cow<'static, str> {
     match source {
+        source if of_bucket(source) => format!("{kind} in Google's storage").into(),
         Source::Url(_) => format!("{kind} with a url").into(),
         Source::Base64 { media_type, .. } => {
             let name: String = media_type.chars().take(MAX_NAME).collect();

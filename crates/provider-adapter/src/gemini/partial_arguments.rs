@@ -26,6 +26,16 @@ pub(super) struct Piece<'a> {
     bool_value: Option<bool>,
 }
 
+impl Piece<'_> {
+    /// About how many bytes it adds, its place among them.
+    pub(super) fn size(&self) -> usize {
+        let text = |text: &Option<Text<'_>>| text.as_ref().map_or(0, |text| text.as_str().len());
+        let number = self.number_value.map_or(0, |number| number.get().len());
+        let parts = [text(&self.json_path), text(&self.string_value), number, 8];
+        parts.into_iter().fold(0, usize::saturating_add)
+    }
+}
+
 /// A step of a path.
 enum Step<'p> {
     Member(&'p str),

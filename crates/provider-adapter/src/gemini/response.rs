@@ -122,12 +122,18 @@ pub(super) struct Reader {
 /// Most answers to one request. Gemini gives eight.
 const MAX_CHOICES: usize = 16;
 
+/// Most bytes of arguments in pieces of one answer, which are kept until they are whole: as much as
+/// is kept of the longest thoughts.
+const MAX_PARTIAL: usize = 8 * 1_024 * 1_024;
+
 /// One answer of those to a request.
 #[derive(Default)]
 struct Choice {
     calls: u32,
     /// A call whose arguments come in pieces.
     partial: Option<(u32, Value)>,
+    /// Bytes of those pieces.
+    partial_bytes: usize,
     /// The last `finishReason`. Old models repeat it in every piece, so it ends nothing by itself.
     finish_reason: Option<String>,
 }
@@ -292,6 +298,10 @@ impl Choice {
         }
         if let Some((_, arguments)) = &mut self.partial {
             for piece in call.partial_args.iter().flatten() {
+                self.partial_bytes = self.partial_bytes.saturating_add(piece.size());
+                if self.partial_bytes > MAX_PARTIAL {
+                    return Err(invalid("holds more arguments in pieces than can be kept"));
+                }
                 partial_arguments::apply(arguments, piece)
                     .ok_or_else(|| invalid("holds pieces of arguments that fit nowhere"))?;
             }

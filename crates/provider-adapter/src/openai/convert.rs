@@ -8,8 +8,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, Dialect, OutputFormat, Part, ReasoningField, Role, Source, Target, Tool,
-    ToolChoice, UnknownFields, WireProfile,
+    ChatRequest, OutputFormat, Part, ReasoningField, Role, Source, Target, Tool, ToolChoice,
+    UnknownFields, WireProfile,
 };
 
 use super::encode::{PATH, limit_name};
@@ -86,11 +86,6 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     if let Some(control) = request.reasoning {
         Wish::new(control, target).declare(request, &mut lossy);
     }
-    let tier_is_lost = words.service_tier && service_tier(request).is_none();
-    lossy.add_if(
-        "service_tier",
-        tier_is_lost && request.service_tier.is_some(),
-    );
     format::declare(request, target, &mut lossy);
     if format::told(request, target).is_none()
         && let OutputFormat::JsonSchema(wanted) = &request.format
@@ -115,16 +110,6 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
 
 /// Most stop sequences that OpenAI takes.
 const MAX_STOP: usize = 4;
-
-/// The class of service in OpenAI's words, if it has one for it.
-fn service_tier<'r>(request: &'r ChatRequest<'_>) -> Option<&'r str> {
-    let tier = request.service_tier.as_deref()?;
-    if request.dialect == Dialect::AnthropicMessages {
-        // Anthropic's word for no more than what everybody gets.
-        return (tier == "standard_only").then_some("default");
-    }
-    Some(tier)
-}
 
 pub(super) fn encode(
     request: &ChatRequest<'_>,
@@ -169,7 +154,7 @@ pub(super) fn encode(
     if let Some(metadata) = request.metadata.filter(|_| words.metadata) {
         body.raw("metadata", metadata.get());
     }
-    if let Some(tier) = service_tier(request).filter(|_| words.service_tier) {
+    if let Some(tier) = request.service_tier.as_ref().filter(|_| words.service_tier) {
         body.text("service_tier", tier);
     }
     if request.stream {

@@ -38,7 +38,7 @@ pub(crate) use failure::{decode_error, error_inside};
 pub(crate) use known_shape::KnownShape;
 pub(crate) use passed::Passed;
 pub(crate) use plain::plain;
-pub(crate) use reasoning::{budget_of, effort_of};
+pub(crate) use reasoning::{budget_of, effort_of, least};
 pub(crate) use shape::Loose;
 pub(crate) use stream::{ChunkDecoder, Look};
 pub(crate) use strict_schema::{is_loosened, is_loosened_tool};

@@ -36,6 +36,14 @@ impl Wish {
             };
         }
         match target.profile.reasoning {
+            ReasoningField::Effort if off => {
+                let (effort, exact) = least(target);
+                Self {
+                    effort,
+                    inexact: !exact,
+                    ..Self::default()
+                }
+            }
             ReasoningField::Effort => Self {
                 effort: effort.or(budget.map(effort_of)),
                 inexact: budget.is_some(),
@@ -81,6 +89,30 @@ impl Wish {
 
     pub(super) fn declare(self, request: &ChatRequest<'_>, lossy: &mut Losses) {
         lossy.add_if(carry::reasoning_field(request), self.inexact);
+    }
+}
+
+/// The least effort that a model takes, and whether it is none at all. OpenAI's models before GPT-5.1
+/// have no word for none and answer 400 to it: GPT-5 has `minimal`, the o series `low`, and those
+/// that always think hard (`-pro`) none of them
+/// (<https://platform.openai.com/docs/api-reference/chat/create#chat-create-reasoning_effort>).
+pub(crate) fn least(target: &Target) -> (Option<Effort>, bool) {
+    if takes_extensions(&target.profile) || target.profile.unknown_fields == UnknownFields::Refuse {
+        return (Some(Effort::None), true);
+    }
+    let model = target.upstream.rsplit('/').next().unwrap_or_default();
+    let is_o = ["o1", "o3", "o4"]
+        .iter()
+        .any(|name| model.starts_with(name));
+    let is_gpt_5 = model == "gpt-5" || model.starts_with("gpt-5-");
+    if model.contains("-pro") {
+        (None, false)
+    } else if is_o || model.contains("-codex") {
+        (Some(Effort::Low), false)
+    } else if is_gpt_5 {
+        (Some(Effort::Minimal), false)
+    } else {
+        (Some(Effort::None), true)
     }
 }
 
@@ -185,6 +217,27 @@ mod tests {
         wish.write(&profile, &mut body);
         let inexact = if wish.inexact { " inexact" } else { "" };
         format!("{}{inexact}", body.close())
+    }
+
+    #[test]
+    fn none_is_the_least_that_a_model_takes() {
+        for (model, word, exact) in [
+            ("gpt-5.1", Some(Effort::None), true),
+            ("openai/gpt-5.2-2025-12-11", Some(Effort::None), true),
+            ("gpt-5", Some(Effort::Minimal), false),
+            ("gpt-5-mini-2025-08-07", Some(Effort::Minimal), false),
+            ("gpt-5-codex", Some(Effort::Low), false),
+            ("o3", Some(Effort::Low), false),
+            ("o4-mini", Some(Effort::Low), false),
+            ("gpt-5-pro", None, false),
+        ] {
+            let mut openai = target(WireProfile::OPENAI, &[Feature::Reasoning]);
+            openai.upstream = Arc::from(model);
+            assert_eq!(least(&openai), (word, exact), "{model}");
+            let mut other = target(WireProfile::COMPATIBLE, &[Feature::Reasoning]);
+            other.upstream = Arc::from(model);
+            assert_eq!(least(&other), (Some(Effort::None), true), "{model}");
+        }
     }
 
     #[test]

@@ -138,6 +138,65 @@ fn everything_else_is_told() {
 }
 
 #[test]
+fn an_object_of_any_members_is_told_and_never_strict() {
+    for open in [
+        r#"{"type":"object"}"#,
+        r#"{"type":"object","properties":{},"additionalProperties":true,"required":[]}"#,
+        r#"{"type":"object","description":"anything","additionalProperties":{}}"#,
+    ] {
+        for target in [target(), styled(StructuredOutput::Tool)] {
+            let mut asked = held(open);
+            assert_eq!(refused(&asked, &target), "response_format", "{open}");
+            if let OutputFormat::JsonSchema(schema) = &mut asked.format {
+                schema.strict = None;
+            }
+            let (body, lossy) = sent(&asked, &target);
+            assert_eq!(lossy, ["response_format"]);
+            let told = body["system"].to_string();
+            assert!(told.contains("JSON Schema"), "{body}");
+            assert!(body.get("tools").is_none() && body.get("output_config").is_none());
+        }
+    }
+    // One that says what its members are can be the input of a call.
+    let (body, _) = sent(&held(MAP), &target());
+    assert_eq!(body["tool_choice"]["name"], "steelyard_answer");
+    // Which Anthropic refuses of one that combines several.
+    let either = r#"{"type":"object","properties":{"a":{"type":"string"}},
+        "anyOf":[{"required":["a"]}]}"#;
+    let (body, lossy) = sent(&held(either), &styled(StructuredOutput::Tool));
+    assert!(body.get("tools").is_none(), "{body}");
+    assert_eq!(lossy, ["response_format"]);
+}
+
+#[test]
+fn what_a_tool_combines_at_its_top_is_told() {
+    let either = r#"{"properties":{"a":{"type":"string"},"b":{"type":"string"}},
+        "anyOf":[{"required":["a"]},{"required":["b"]}],"$defs":{"x":{"anyOf":[]}}}"#;
+    for strict in [None, Some(true)] {
+        let mut asked = request(vec![user("Who?")]);
+        asked.tools = vec![Tool {
+            name: "look".into(),
+            description: Some("Looks.".into()),
+            parameters: Some(raw(either)),
+            strict,
+            ..Tool::default()
+        }];
+        let (body, lossy) = sent(&asked, &target());
+        let tool = &body["tools"][0];
+        assert_eq!(tool.get("strict"), None);
+        let schema = &tool["input_schema"];
+        assert_eq!(schema["type"], "object");
+        assert_eq!(schema["properties"]["b"]["type"], "string");
+        assert!(schema.get("anyOf").is_none(), "{schema}");
+        assert!(schema["$defs"]["x"].get("anyOf").is_some(), "{schema}");
+        let told = tool["description"].as_str().unwrap();
+        assert!(told.starts_with("Looks.\nThe input must also"), "{told}");
+        assert!(told.contains(r#"{"required":["b"]}"#), "{told}");
+        assert!(lossy.contains(&"tools.parameters"), "{lossy:?}");
+    }
+}
+
+#[test]
 fn the_forced_answer_leaves_no_room_for_thoughts() {
     let mut asked = held(PERSON);
     asked.reasoning = Some(ReasoningControl::default());

@@ -62,3 +62,35 @@ fn pictures_in_answers_are_not_lost_silently() {
     let error = decode(&body).unwrap_err();
     assert!(error.message.contains("picture"), "{}", error.message);
 }
+
+#[test]
+fn arguments_in_pieces_have_a_bound() {
+    let piece = |text: &str| {
+        let call = json!({"name": "f", "partialArgs": [{"jsonPath": "$.a", "stringValue": text}],
+            "willContinue": true});
+        json!({"content": {"parts": [{"functionCall": call}]}})
+    };
+    let of = |length: usize| {
+        let text = "x".repeat(1_024 * 1_024);
+        let candidates = vec![piece(&text); length];
+        let mut stream = adapter(WireFormat::GeminiGenerateContent).stream_decoder();
+        let mut error = None;
+        for candidate in candidates {
+            let data = json!({"candidates": [candidate]}).to_string();
+            let frame = steelyard_provider_adapter::sse::Frame {
+                raw: &Default::default(),
+                event: "",
+                data: &data,
+                comment: "",
+            };
+            stream.frame(&frame, &mut |event| {
+                if let steelyard_types::StreamEvent::Error(found) = event {
+                    error = Some(found.message);
+                }
+            });
+        }
+        error
+    };
+    assert_eq!(of(7), None);
+    assert!(of(9).is_some_and(|words| words.contains("pieces")));
+}

@@ -50,16 +50,32 @@ fn media_of_the_user_keep_their_places() {
 fn what_gemini_does_not_take_is_refused_by_name() {
     let gif = json!({"type": "image", "source":
         {"type": "base64", "media_type": "image/gif", "data": "R0lGODlh"}});
-    for part in [
-        gif,
-        at("image", "http://example.com/a.png"),
-        at("image", "ftp://a/b"),
-    ] {
+    for part in [gif, at("image", "http://example.com/a.png")] {
         let content = json!([{"type": "text", "text": "look"}, part]);
         let refusal = support::of_messages(&target("gemini-3-flash"), &asked(content)).unwrap_err();
         assert_eq!(refusal.field, "messages[0].content[1]");
         assert!(refusal.reason.contains("Gemini does not"), "{refusal}");
     }
+}
+
+#[test]
+fn addresses_off_the_web_are_refused_by_name_but_for_googles_storage() {
+    for (kind, url) in [("image", "ftp://a/b"), ("document", "file:///etc/passwd")] {
+        let refusal =
+            support::of_messages(&target("gemini-3-flash"), &asked(json!([at(kind, url)])))
+                .unwrap_err();
+        assert_eq!(refusal.field, "messages[0].content[0]");
+        assert!(
+            refusal.reason.contains("whose url is not http(s)"),
+            "{refusal}"
+        );
+    }
+    let bucket = asked(json!([at("image", "gs://b/a.png")]));
+    let (body, _) = support::of_messages(&target("gemini-3-flash"), &bucket).unwrap();
+    assert_eq!(
+        body["contents"][0]["parts"][0]["fileData"]["fileUri"],
+        "gs://b/a.png"
+    );
 }
 
 /// Two calls in one turn whose results hold pictures.

@@ -6,8 +6,10 @@ use steelyard_types::{
     ChatRequest, JsonSchema, OutputFormat, StructuredOutput, Target, ToolChoice,
 };
 
+use super::tool;
 use crate::anthropic::schema;
 use crate::carry::refuse;
+use crate::openai::request::Fields;
 use crate::{Losses, Refusal, carry, json};
 
 /// The tool whose input is the answer, where a model is held to a schema by a call. Its call reads
@@ -82,8 +84,19 @@ pub(super) fn plan<'r>(
         // The answer is that call.
         return Ok(Output::Free);
     }
+    if is_open(schema) {
+        // A call that may hold anything holds nothing as a rule.
+        if wanted.strict == Some(true) {
+            let reason = "is strict, which an object of any members cannot be for Anthropic: name \
+                          its members, or leave strict out";
+            return Err(refuse(field, reason));
+        }
+        lossy.add(field);
+        return Ok(Output::Told(told(wanted, schema)));
+    }
     let callable = !target.facts.refuses_forced_tool_choice && !request.has_prefill();
-    if style != StructuredOutput::Object && callable && is_object(schema) {
+    let can_be_input = is_object(schema) && !tool::combines(schema);
+    if style != StructuredOutput::Object && callable && can_be_input {
         // The input follows the schema as closely as any call does.
         let strict = wanted.strict == Some(true) || style == StructuredOutput::Schema;
         lossy.add_if(field, strict);
@@ -117,6 +130,27 @@ fn told(wanted: &JsonSchema<'_>, schema: &RawValue) -> String {
          and nothing else: no words around it, no code fence.\n{}",
         schema.get()
     )
+}
+
+/// Whether a schema says no more than that the answer is an object.
+fn is_open(schema: &RawValue) -> bool {
+    const ANYTHING: [&str; 3] = ["true", "{}", "null"];
+    let Ok(Fields(fields)) = serde_json::from_str(schema.get()) else {
+        return false;
+    };
+    let is_empty = |value: &RawValue| {
+        let mut text = value.get().bytes();
+        text.all(|byte| byte.is_ascii_whitespace() || matches!(byte, b'{' | b'}' | b'[' | b']'))
+    };
+    is_object(schema)
+        && fields.iter().all(|(name, value)| match name.as_ref() {
+            "properties" | "required" | "patternProperties" | "$defs" | "definitions" => {
+                is_empty(value)
+            }
+            "additionalProperties" => ANYTHING.contains(&value.get()) || is_empty(value),
+            "anyOf" | "oneOf" | "allOf" | "$ref" | "enum" | "const" => false,
+            _ => true,
+        })
 }
 
 /// Whether a schema may be that of a tool's input.

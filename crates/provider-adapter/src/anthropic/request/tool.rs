@@ -11,13 +11,15 @@ use super::is_false;
 use super::output::{ANSWER_TOOL, Output, forces, is_object};
 use crate::anthropic::schema;
 use crate::carry::refuse;
+use crate::json::Object;
+use crate::openai::request::Fields;
 use crate::{Losses, Refusal};
 
 #[derive(Serialize)]
 pub(super) struct WireTool<'r> {
     name: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'r str>,
+    description: Option<Cow<'r, str>>,
     input_schema: Cow<'r, RawValue>,
     #[serde(skip_serializing_if = "is_false")]
     strict: bool,
@@ -48,13 +50,21 @@ pub(super) fn tools<'r>(
     let mut tools = Vec::with_capacity(request.tools.len() + 1);
     for (index, tool) in request.tools.iter().enumerate() {
         let strict = strict_schema(tool, target);
-        let (strict, input_schema) = match strict {
-            Some((schema, _)) => (true, Cow::Owned(schema)),
-            None => (false, input_schema(index, tool)?),
+        let mut description = tool.description.as_deref().map(Cow::Borrowed);
+        let (strict, input_schema) = match (strict, combined(tool)) {
+            (Some((schema, _)), _) => (true, Cow::Owned(schema)),
+            (None, Some(Combined { rest, told })) => {
+                let words = description.as_deref().unwrap_or_default();
+                let space = if words.is_empty() { "" } else { "\n" };
+                description = Some(Cow::Owned(format!("{words}{space}{told}")));
+                let path = || format!("tools[{index}].function.parameters");
+                (false, completed(rest, path)?)
+            }
+            (None, None) => (false, input_schema(index, tool)?),
         };
         tools.push(WireTool {
             name: &tool.name,
-            description: tool.description.as_deref(),
+            description,
             input_schema,
             strict,
             cache_control: tool.cache.map(WireMark::from),
@@ -78,7 +88,7 @@ pub(super) fn tools<'r>(
     {
         tools.push(WireTool {
             name: ANSWER_TOOL,
-            description: Some(description),
+            description: Some(Cow::Borrowed(description)),
             input_schema: Cow::Borrowed(schema),
             strict: false,
             cache_control: None,
@@ -115,7 +125,61 @@ fn strict_schema(tool: &Tool<'_>, target: &Target) -> Option<(Box<RawValue>, boo
     let done = schema::rewrite(schema, None).ok()?;
     // Arguments are an object in any case: its schema has to say so.
     let schema = RawValue::from_string(done.schema).ok()?;
-    is_object(&schema).then_some((schema, done.loosened))
+    let can_be = is_object(&schema) && !combines(&schema);
+    can_be.then_some((schema, done.loosened))
+}
+
+/// A schema of arguments without what combines several at its top, where Anthropic answers 400:
+/// "input_schema does not support oneOf, allOf, or anyOf at the top level".
+struct Combined {
+    rest: String,
+    /// What is left out of it, in words.
+    told: String,
+}
+
+fn combined(tool: &Tool<'_>) -> Option<Combined> {
+    let schema = tool.parameters?;
+    let combinations = combinations(schema)?;
+    if combinations.is_empty() {
+        return None;
+    }
+    let Fields(fields) = serde_json::from_str(schema.get()).ok()?;
+    let mut rest = Object::with_capacity(schema.get().len());
+    let mut told = Object::with_capacity(schema.get().len());
+    rest.text("type", "object");
+    for (name, value) in fields {
+        match name.as_ref() {
+            "type" => {}
+            word if COMBINING.contains(&word) => told.raw(word, value.get()),
+            name => rest.raw(name, value.get()),
+        }
+    }
+    Some(Combined {
+        rest: rest.close(),
+        told: format!(
+            "The input must also be valid against this JSON Schema: {}",
+            told.close()
+        ),
+    })
+}
+
+const COMBINING: [&str; 3] = ["anyOf", "oneOf", "allOf"];
+
+/// Whether a schema combines several at its top, or cannot be read.
+pub(super) fn combines(schema: &RawValue) -> bool {
+    combinations(schema).is_none_or(|words| !words.is_empty())
+}
+
+/// The words at the top of a schema that combine several; `None` where it cannot be read.
+fn combinations(schema: &RawValue) -> Option<Vec<&'static str>> {
+    let text = schema.get();
+    let finds = |word: &&&str| text.contains(**word);
+    if COMBINING.iter().find(finds).is_none() {
+        return Some(Vec::new());
+    }
+    let Fields(fields) = serde_json::from_str(text).ok()?;
+    let given = |word: &&str| fields.iter().any(|(name, _)| name == word);
+    Some(COMBINING.into_iter().filter(given).collect())
 }
 
 /// Declares where calls are not held to their schema as strictly as was asked.
@@ -125,6 +189,8 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target, lossy: &mut Loss
             && strict_schema(tool, target).is_none_or(|(_, loosened)| loosened)
     };
     lossy.add_if("tools.strict", request.tools.iter().any(loose));
+    let told = |tool: &Tool<'_>| strict_schema(tool, target).is_none() && combined(tool).is_some();
+    lossy.add_if("tools.parameters", request.tools.iter().any(told));
 }
 
 /// The schema as received. Anthropic wants `"type": "object"` in it, which says nothing about

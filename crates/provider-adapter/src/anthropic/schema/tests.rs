@@ -76,6 +76,21 @@ fn definitions_are_followed_once_each() {
 }
 
 #[test]
+fn definitions_that_nothing_refers_to_stay_behind() {
+    let recurs = json!({"type": "object", "properties": {"next": {"$ref": "#/$defs/Unused"}}});
+    let schema = json!({
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/Used"}},
+        "$defs": {"Used": {"type": "string"}, "Unused": recurs},
+    });
+    let (found, _) = rewritten(&schema).unwrap();
+    assert_eq!(found["$defs"], json!({"Used": {"type": "string"}}));
+    let mut none = schema;
+    none["properties"]["a"] = json!({"type": "null"});
+    assert!(rewritten(&none).unwrap().0.get("$defs").is_none());
+}
+
+#[test]
 fn references_stay_unless_they_recur() {
     let schema = json!({
         "type": "object",

@@ -37,6 +37,7 @@ const WORDS: Words = Words {
     logprobs: true,
     service_tier: true,
     json: true,
+    buckets: true,
     reasoning: true,
     part: |part, role| match part {
         Said::Image(_) | Said::Document(_) => matches!(role, Role::User | Role::Tool),

@@ -196,9 +196,8 @@ fn thinking<'a>(value: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a
     }
     let control = request.reasoning.get_or_insert_default();
     match kind.as_deref() {
-        // What it is without the field as well.
-        Some("disabled") if control.effort.is_none() => request.reasoning = None,
-        Some("disabled") => {}
+        // An effort counts without thinking too, and elsewhere there is one word for both.
+        Some("disabled") => control.effort = control.effort.or(Some(Effort::None)),
         Some("enabled" | "adaptive") => control.budget_tokens = budget,
         None => return trail.wrong("type", "is required"),
         Some(_) => {

@@ -135,9 +135,60 @@ fn pictures_and_documents_have_a_source() {
         if url == "https://example.com/a.png")
     );
     assert!(matches!(&content[2], Part::Document(one) if one.name.as_deref() == Some("t")));
-    assert!(matches!(&content[3], Part::Other { kind, .. } if kind == "document"));
+    assert!(matches!(&content[3], Part::Text(text) if text == "hi"));
     assert!(matches!(&content[4], Part::Other { kind, .. } if kind == "image"));
     assert_eq!(request.messages[0].untranslated, None);
+}
+
+#[test]
+fn addresses_that_lead_off_the_web_have_no_neutral_form() {
+    for (url, is_web) in [
+        ("https://example.com/a.png", true),
+        ("HTTP://example.com/a.png", true),
+        ("file:///etc/passwd", false),
+        ("gs://bucket/a.png", true),
+        ("ftp://example.com/a.png", false),
+        ("https:/a", false),
+        ("", false),
+    ] {
+        let picture = json!({"type": "image", "source": {"type": "url", "url": url}});
+        let body = with(&json!({"messages": [{"role": "user", "content": [picture]}]}));
+        let request = parse_messages_request(body.as_bytes()).expect("a request");
+        let part = &request.messages[0].content[0];
+        assert_eq!(matches!(part, Part::Image(_)), is_web, "{url}");
+        assert_eq!(matches!(part, Part::Other { .. }), !is_web, "{url}");
+    }
+}
+
+#[test]
+fn documents_of_text_are_text() {
+    let text = json!({"type": "text", "media_type": "text/plain", "data": "one"});
+    let blocks = json!({"type": "content", "content": [{"type": "text", "text": "one"},
+        {"type": "text", "text": "two"}]});
+    let picture = json!({"type": "content", "content": [{"type": "image", "source":
+        {"type": "url", "url": "https://example.com/a.png"}}]});
+    let file = json!({"type": "file", "file_id": "file_1"});
+    for (source, title, expected) in [
+        (&text, None, Some("one")),
+        (&text, Some("A paper"), Some("A paper\n\none")),
+        (&blocks, None, Some("one\ntwo")),
+        (
+            &json!({"type": "content", "content": "one"}),
+            None,
+            Some("one"),
+        ),
+        (&picture, None, None),
+        (&file, None, None),
+    ] {
+        let document = json!({"type": "document", "source": source, "title": title});
+        let body = with(&json!({"messages": [{"role": "user", "content": [document]}]}));
+        let request = parse_messages_request(body.as_bytes()).expect("a request");
+        match (&request.messages[0].content[0], expected) {
+            (Part::Text(found), Some(expected)) => assert_eq!(found, expected),
+            (Part::Other { kind, .. }, None) => assert_eq!(kind, "document"),
+            (found, _) => panic!("{source}: {found:?}"),
+        }
+    }
 }
 
 #[test]
@@ -227,7 +278,14 @@ fn reasoning_and_format_are_read() {
         })
     };
     let cases = [
-        (json!({"thinking": {"type": "disabled"}}), None),
+        (
+            json!({"thinking": {"type": "disabled"}}),
+            control(Some(Effort::None), None),
+        ),
+        (
+            json!({"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}),
+            control(Some(Effort::Low), None),
+        ),
         (
             json!({"thinking": {"type": "adaptive"}}),
             control(None, None),

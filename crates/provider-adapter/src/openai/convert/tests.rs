@@ -141,29 +141,6 @@ fn what_only_nudges_is_lost_and_declared() {
 }
 
 #[test]
-fn classes_of_service_have_other_words() {
-    let body = json!({"model": "auto", "max_tokens": 7,
-        "messages": [{"role": "user", "content": "hi"}]})
-    .to_string();
-    let mut request = parse_messages_request(body.as_bytes()).unwrap();
-    let mut sent = |tier: &'static str, profile| {
-        request.service_tier = Some(tier.into());
-        let encoded = encode(&request, &target(profile)).unwrap();
-        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
-        (body["service_tier"].clone(), encoded.lossy.fields().len())
-    };
-    assert_eq!(
-        sent("standard_only", WireProfile::OPENAI),
-        (json!("default"), 0)
-    );
-    assert_eq!(sent("odd", WireProfile::OPENAI), (Value::Null, 1));
-    assert_eq!(
-        sent("standard_only", WireProfile::COMPATIBLE),
-        (Value::Null, 1)
-    );
-}
-
-#[test]
 fn what_tools_show_stands_behind_their_results() {
     let image = |data: &str| {
         json!({"type": "image", "source":
@@ -403,7 +380,7 @@ fn proofs_return_to_the_server_that_gave_them() {
             "reasoning": "hm", "reasoning_details": given}}]});
     let target = target(WireProfile::COMPATIBLE);
     let context = crate::ReplyContext {
-        dialect: Dialect::AnthropicMessages,
+        dialect: steelyard_types::Dialect::AnthropicMessages,
         id: "msg_1".to_owned(),
         created: 0,
         upstream_model: Arc::clone(&target.upstream),
@@ -453,8 +430,8 @@ fn documents_that_cannot_be_carried_are_told_why() {
     };
     for (source, what) in [
         (
-            r#"{"type":"text","media_type":"text/plain","data":"a"}"#,
-            "document as text",
+            r#"{"type":"content","content":[{"type":"image"}]}"#,
+            "document as blocks",
         ),
         (
             r#"{"type":"url","url":"https://e.com/a.pdf"}"#,

@@ -9,6 +9,7 @@ use super::{elements, fields, is_strict, mapped, mapped_id, strict};
 use crate::carry::refuse;
 use crate::json::Object;
 use crate::openai::format;
+use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
 use crate::openai::request::{RawFields, message_field_says_nothing, says_nothing};
 use crate::origin::{self, Origin};
@@ -43,6 +44,9 @@ const ECHOED: [&str; 5] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
     All,
+    /// All, and the proofs without the mark of this gateway: the model's own answer was written anew
+    /// on its way to the client.
+    Unmarked,
     /// Words, but no signatures: another model's are of no use.
     Words,
     Nothing,
@@ -58,29 +62,29 @@ impl Kept {
         if !takes_extensions(&target.profile) {
             return Self::Nothing;
         }
-        let marked = |proof: &Option<Cow<'_, str>>| {
-            let proof = proof.as_deref();
-            proof.is_some_and(|proof| !matches!(origin::open(proof, target), Origin::Unmarked(_)))
-        };
-        let is_marked = |part: &Part<'_>| match part {
+        let proofs = message.content.iter().flat_map(|part| match part {
             Part::Reasoning(ReasoningPart {
                 signature,
                 redacted,
                 ..
-            }) => marked(signature) || marked(redacted),
-            _ => false,
-        };
-        if message.content.iter().any(is_marked) {
-            Self::Words
-        } else {
-            Self::All
+            }) => [signature.as_deref(), redacted.as_deref()],
+            _ => [None, None],
+        });
+        let mut kept = Self::All;
+        for proof in proofs.flatten() {
+            match origin::open(proof, target) {
+                Origin::Foreign => return Self::Words,
+                Origin::Own(_) => kept = Self::Unmarked,
+                Origin::Unmarked(_) => {}
+            }
         }
+        kept
     }
 
     fn drops(self, name: &str) -> bool {
         match self {
             Self::All => false,
-            Self::Words => SIGNED.contains(&name),
+            Self::Unmarked | Self::Words => SIGNED.contains(&name),
             Self::Nothing => THOUGHTS.contains(&name),
         }
     }
@@ -92,11 +96,27 @@ pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Lo
     if is_strict(&target.profile) || !request.messages.iter().any(has_thoughts) {
         return;
     }
-    let stays = |message: &Message<'_>| Kept::of(message, target) != Kept::All;
+    let stays =
+        |message: &Message<'_>| matches!(Kept::of(message, target), Kept::Words | Kept::Nothing);
     let all = request.fields.iter().find(|field| field.name == "messages");
-    let in_content = all.is_some_and(|all| mentions(all.value, THINKING));
+    let mentioned = all.filter(|all| mentions(all.value, THINKING));
+    let in_content = mentioned.is_some_and(|all| tells_in_content(request, all.value));
     let lost = in_content || request.messages.iter().any(stays);
     lossy.add_if("messages.reasoning", lost);
+}
+
+/// Whether the content of some message has parts in which Mistral tells thoughts. LiteLLM's
+/// `thinking_blocks` beside it have the same words in them.
+fn tells_in_content(request: &ChatRequest<'_>, raw: &RawValue) -> bool {
+    let raws = elements(raw, "messages").unwrap_or_default();
+    let mut all = request.messages.iter().zip(raws);
+    all.any(|(message, raw)| {
+        has_thoughts(message)
+            && fields(raw, "messages").is_ok_and(|fields| {
+                let mut contents = fields.iter().filter(|(name, _)| name == "content");
+                contents.any(|(_, value)| value.get().starts_with('[') && mentions(value, THINKING))
+            })
+    })
 }
 
 /// The messages as this server wants them; `None` where it takes them as they are.
@@ -227,6 +247,11 @@ impl One<'_, '_> {
             && let Some((_, refusal)) = find("refusal")
         {
             out.raw("content", refusal.get());
+        }
+        if kept == Kept::Unmarked
+            && let Some(details) = proofs::returned(message, target)
+        {
+            out.raw("reasoning_details", &details);
         }
         if wants_thoughts(message, profile) && find("reasoning_content").is_none() {
             out.text("reasoning_content", "");

@@ -116,6 +116,12 @@ fn ids_are_mapped_alike_in_call_and_result() {
         mapped_id("call_two", &WireProfile::MISTRAL)
     );
     assert_eq!(mapped_id("call_one", &WireProfile::OPENAI), "call_one");
+    // What vLLM makes up is longer than OpenAI takes.
+    let long = format!("chatcmpl-tool-{}", "0a".repeat(16));
+    let short = mapped_id(&long, &WireProfile::OPENAI);
+    assert!(short.len() <= 40 && short.starts_with("call_"), "{short}");
+    assert_eq!(mapped_id(&short, &WireProfile::OPENAI), short);
+    assert_eq!(mapped_id(&long, &WireProfile::COMPATIBLE), long);
 }
 
 #[test]

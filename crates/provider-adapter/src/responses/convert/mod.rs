@@ -16,7 +16,7 @@ use steelyard_types::{
 use super::PATH;
 use crate::carry::{self, Words, refuse};
 use crate::json::{Object, push_text};
-use crate::openai::{effort_of, is_loosened, is_loosened_tool};
+use crate::openai::{effort_of, is_loosened, is_loosened_tool, least};
 use crate::{EncodedRequest, Losses, Refusal, shared};
 use items::{input, list, own};
 
@@ -174,20 +174,27 @@ fn instructions<'r, 'a>(messages: &'r [Message<'a>]) -> (Option<&'r str>, &'r [M
 /// not reason is told nothing.
 fn is_inexact(request: &ChatRequest<'_>, target: &Target) -> bool {
     let reasons = target.features.contains(Feature::Reasoning);
-    request.reasoning.is_some_and(|control| {
-        control.budget_tokens.is_some() || !reasons && control.effort != Some(Effort::None)
-    })
+    request
+        .reasoning
+        .is_some_and(|control| match control.effort {
+            Some(Effort::None) => reasons && !least(target).1,
+            _ => control.budget_tokens.is_some() || !reasons,
+        })
 }
 
 fn reasoning(request: &ChatRequest<'_>, target: &Target) -> Option<String> {
     let reasons = target.features.contains(Feature::Reasoning);
     let control = request.reasoning.filter(|_| reasons)?;
-    let effort = control.effort.or(control.budget_tokens.map(effort_of));
+    let effort = match control.effort.or(control.budget_tokens.map(effort_of)) {
+        Some(Effort::None) => least(target).0,
+        effort => effort,
+    };
     let mut out = Object::with_capacity(48);
     if let Some(effort) = effort {
         out.text("effort", effort.as_str());
     }
-    if request.dialect == Dialect::AnthropicMessages && effort != Some(Effort::None) {
+    let is_off = control.effort == Some(Effort::None);
+    if request.dialect == Dialect::AnthropicMessages && !is_off {
         out.text("summary", "auto");
     }
     let out = out.close();

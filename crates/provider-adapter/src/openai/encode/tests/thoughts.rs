@@ -46,6 +46,40 @@ fn proofs_go_to_nobody_but_their_own_server() {
 }
 
 #[test]
+fn proofs_that_were_written_anew_go_back_to_their_own_server_as_they_were() {
+    let proof = r#"{"type":"reasoning.text","signature":"EqQB","format":"anthropic-v1"}"#;
+    let compatible = target(WireProfile::COMPATIBLE);
+    let sealed = crate::origin::seal(compatible.wire, &compatible.upstream, proof);
+    let message = serde_json::json!({"role": "assistant", "content": "y", "reasoning_content": "hm",
+        "reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": sealed, "index": 0}]});
+    let body = serde_json::json!({"model": "a",
+        "messages": [message, {"role": "user", "content": "z"}]})
+    .to_string();
+    assert!(lost(&body, &compatible).is_empty());
+    let sent: serde_json::Value =
+        serde_json::from_str(&sent(&body, WireProfile::COMPATIBLE)).unwrap();
+    let expected = serde_json::json!([{"type": "reasoning.text", "text": "hm", "signature": "EqQB",
+        "format": "anthropic-v1", "index": 0}]);
+    assert_eq!(sent["messages"][0]["reasoning_details"], expected);
+    assert_eq!(sent["messages"][0]["reasoning_content"], "hm");
+    // To another model they are of no use.
+    let mut other = target(WireProfile::COMPATIBLE);
+    other.upstream = "other".into();
+    assert_eq!(lost(&body, &other), ["messages.reasoning"]);
+}
+
+#[test]
+fn litellms_blocks_go_on_undeclared() {
+    let body = r#"{"model":"a","messages":[{"role":"assistant","content":[{"type":"text","text":"y"}],"thinking_blocks":[{"type":"thinking","thinking":"hm","signature":"EqQB"}]},{"role":"user","content":"z"}]}"#;
+    assert!(sent(body, WireProfile::COMPATIBLE).contains(r#""thinking_blocks":[{"#));
+    assert!(lost(body, &target(WireProfile::COMPATIBLE)).is_empty());
+    assert_eq!(
+        lost(body, &target(WireProfile::OPENAI)),
+        ["messages.reasoning"]
+    );
+}
+
+#[test]
 fn thinking_parts_stay_with_the_strict() {
     let body = r#"{"model":"a","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"y"}]},{"role":"user","content":"z"}]}"#;
     assert!(sent(body, WireProfile::MISTRAL).contains(r#""thinking":[{"#));
