@@ -74,8 +74,8 @@ async fn before_a_provider_that_speaks_it_too() {
 }
 
 #[tokio::test]
-/// That API gives one answer to a request.
 async fn behind_chat_completions() {
+    // That API gives one answer to a request.
     run("openai_full.py", OWN, "several", "tokens").await;
 }
 

@@ -84,11 +84,11 @@ fn check_limits(request: &ChatRequest<'_>) -> Result<(), Refusal> {
         let reason = format!("has more than the {MAX_STOPS} sequences that Gemini takes");
         return Err(refuse("stop", reason));
     }
-    if let Some(n) = request.n {
-        if n == 0 || n > MAX_CANDIDATES {
-            let reason = format!("is {n}, and Gemini gives 1 to {MAX_CANDIDATES} answers");
-            return Err(refuse("n", reason));
-        }
+    if let Some(n) = request.n
+        && (n == 0 || n > MAX_CANDIDATES)
+    {
+        let reason = format!("is {n}, and Gemini gives 1 to {MAX_CANDIDATES} answers");
+        return Err(refuse("n", reason));
     }
     match request.top_logprobs {
         Some(top) if top > MAX_LOGPROBS => Err(refuse(

@@ -6,16 +6,17 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{
-    CacheMark, CachedPart, Document, Image, Message, Part, ReasoningPart, Role, Source, ToolCall,
+    CacheMark, CachedPart, Document, Image, Message, Part, ReasoningPart, Role, ToolCall,
 };
 
+use super::source::{plain_text, source};
 use super::{Read, cache_mark, too_many};
 use crate::arguments;
 use crate::openai::request::trail::{Step, Trail, says_nothing};
 use crate::openai::request::{RawFields, list, object, string, typed};
 
 /// Most blocks of one message.
-const MAX_BLOCKS: usize = 20_000;
+pub(super) const MAX_BLOCKS: usize = 20_000;
 /// Most calls of tools in one message.
 const MAX_CALLS: usize = 1_024;
 
@@ -342,7 +343,7 @@ impl<'a> Said<'a> {
     }
 }
 
-fn find<'a>(fields: &RawFields<'a>, name: &str) -> Option<&'a RawValue> {
+pub(super) fn find<'a>(fields: &RawFields<'a>, name: &str) -> Option<&'a RawValue> {
     let found = fields.iter().find(|(field, _)| field == name);
     found.map(|(_, value)| *value)
 }
@@ -361,76 +362,4 @@ fn required<'a>(
 /// A short value without white space, to compare it with.
 fn compact(value: &RawValue) -> String {
     value.get().split_ascii_whitespace().take(8).collect()
-}
-
-/// The words of a document whose source holds nothing else: plain text, or blocks of text.
-fn plain_text(value: &RawValue) -> Read<Option<Cow<'_, str>>> {
-    let (mut kind, mut data, mut content) = (None, None, None);
-    for (name, value) in object(value)? {
-        match name.as_ref() {
-            "type" => kind = string(value)?,
-            "data" if value.get().starts_with('"') => data = string(value)?,
-            "content" => content = Some(value),
-            _ => {}
-        }
-    }
-    let Some(content) = content.filter(|_| kind.as_deref() == Some("content")) else {
-        return Ok(data.filter(|_| kind.as_deref() == Some("text")));
-    };
-    if content.get().starts_with('"') {
-        return string(content);
-    }
-    let blocks = list(content, "a string or a list of blocks")?;
-    if blocks.len() > MAX_BLOCKS {
-        return Err(too_many(MAX_BLOCKS));
-    }
-    let mut words = String::new();
-    for (index, raw) in blocks.into_iter().enumerate() {
-        let fields = object(raw)?;
-        let is_text = find(&fields, "type").is_some_and(|kind| kind.get() == "\"text\"");
-        let text = find(&fields, "text").filter(|_| is_text);
-        let Some(text) = text.map_or(Ok(None), string)? else {
-            return Ok(None);
-        };
-        if index > 0 {
-            words.push('\n');
-        }
-        words.push_str(&text);
-    }
-    Ok(Some(Cow::Owned(words)))
-}
-
-fn can_be_fetched(url: &str) -> bool {
-    let begins = |scheme: &str| {
-        let start = url.get(..scheme.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    begins("https://") || begins("http://") || begins("gs://")
-}
-
-/// Where the bytes are; `None` where the neutral form has no word for the place.
-fn source(value: &RawValue) -> Read<Option<Source<'_>>> {
-    let (mut kind, mut media_type, mut data, mut url) = (None, None, None, None);
-    for (name, value) in object(value)? {
-        match name.as_ref() {
-            "type" => kind = string(value)?,
-            "media_type" => media_type = string(value)?,
-            "data" if value.get().starts_with('"') => data = string(value)?,
-            "url" => url = string(value)?,
-            _ => {}
-        }
-    }
-    Ok(match (kind.as_deref(), media_type, data, url) {
-        (Some("base64"), Some(media_type), Some(data), _) => {
-            Some(Source::Base64 { media_type, data })
-        }
-        // Providers fetch from the web, Google's from its storage too. What else an address could
-        // lead to is nobody's to read.
-        (Some("url"), _, _, Some(url)) => can_be_fetched(&url).then_some(Source::Url(url)),
-        (Some("base64" | "url"), ..) => {
-            let what = "needs media_type and data, or a url";
-            return Err(serde_json::Error::custom(what));
-        }
-        _ => None,
-    })
 }

@@ -18,6 +18,7 @@ use crate::openai::request::{
 };
 
 mod content;
+mod source;
 mod tool;
 
 #[cfg(test)]

@@ -79,13 +79,13 @@ impl Form {
 fn usage_of(answer: &Answer, answers: u64, place: u64) -> Usage {
     let usage = &answer.usage;
     if answers < 2 {
-        return usage.clone();
+        return *usage;
     }
     let reasoning = if place == 0 { usage.reasoning } else { 0 };
     Usage {
         output: (usage.output - usage.reasoning) / answers + reasoning,
         reasoning,
-        ..usage.clone()
+        ..*usage
     }
 }
 

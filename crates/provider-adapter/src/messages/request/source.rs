@@ -1,0 +1,83 @@
+//! Where the bytes of pictures and documents are.
+
+use std::borrow::Cow;
+
+use serde::de::Error as _;
+use serde_json::value::RawValue;
+use steelyard_types::Source;
+
+use super::content::{MAX_BLOCKS, find};
+use super::{Read, too_many};
+use crate::openai::request::{list, object, string};
+
+/// The words of a document whose source holds nothing else: plain text, or blocks of text.
+pub(super) fn plain_text(value: &RawValue) -> Read<Option<Cow<'_, str>>> {
+    let (mut kind, mut data, mut content) = (None, None, None);
+    for (name, value) in object(value)? {
+        match name.as_ref() {
+            "type" => kind = string(value)?,
+            "data" if value.get().starts_with('"') => data = string(value)?,
+            "content" => content = Some(value),
+            _ => {}
+        }
+    }
+    let Some(content) = content.filter(|_| kind.as_deref() == Some("content")) else {
+        return Ok(data.filter(|_| kind.as_deref() == Some("text")));
+    };
+    if content.get().starts_with('"') {
+        return string(content);
+    }
+    let blocks = list(content, "a string or a list of blocks")?;
+    if blocks.len() > MAX_BLOCKS {
+        return Err(too_many(MAX_BLOCKS));
+    }
+    let mut words = String::new();
+    for (index, raw) in blocks.into_iter().enumerate() {
+        let fields = object(raw)?;
+        let is_text = find(&fields, "type").is_some_and(|kind| kind.get() == "\"text\"");
+        let text = find(&fields, "text").filter(|_| is_text);
+        let Some(text) = text.map_or(Ok(None), string)? else {
+            return Ok(None);
+        };
+        if index > 0 {
+            words.push('\n');
+        }
+        words.push_str(&text);
+    }
+    Ok(Some(Cow::Owned(words)))
+}
+
+fn can_be_fetched(url: &str) -> bool {
+    let begins = |scheme: &str| {
+        let start = url.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    begins("https://") || begins("http://") || begins("gs://")
+}
+
+/// Where the bytes are; `None` where the neutral form has no word for the place.
+pub(super) fn source(value: &RawValue) -> Read<Option<Source<'_>>> {
+    let (mut kind, mut media_type, mut data, mut url) = (None, None, None, None);
+    for (name, value) in object(value)? {
+        match name.as_ref() {
+            "type" => kind = string(value)?,
+            "media_type" => media_type = string(value)?,
+            "data" if value.get().starts_with('"') => data = string(value)?,
+            "url" => url = string(value)?,
+            _ => {}
+        }
+    }
+    Ok(match (kind.as_deref(), media_type, data, url) {
+        (Some("base64"), Some(media_type), Some(data), _) => {
+            Some(Source::Base64 { media_type, data })
+        }
+        // Providers fetch from the web, Google's from its storage too. What else an address could
+        // lead to is nobody's to read.
+        (Some("url"), _, _, Some(url)) => can_be_fetched(&url).then_some(Source::Url(url)),
+        (Some("base64" | "url"), ..) => {
+            let what = "needs media_type and data, or a url";
+            return Err(serde_json::Error::custom(what));
+        }
+        _ => None,
+    })
+}
