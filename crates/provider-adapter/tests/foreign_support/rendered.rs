@@ -141,56 +141,85 @@ pub(crate) fn frames(text: &str) -> Value {
     read_chunks(&frames)
 }
 
+/// What chunks say of one answer.
+#[derive(Default)]
+struct Choice {
+    started: bool,
+    text: String,
+    reasoning: String,
+    calls: Vec<(Value, String)>,
+    finish: Value,
+}
+
+impl Choice {
+    fn read(&mut self, choice: &Value) {
+        let delta = &choice["delta"];
+        assert_eq!(
+            delta.get("role").is_some(),
+            !self.started,
+            "role comes first, once"
+        );
+        self.started = true;
+        let said = |field: &str| delta[field].as_str().unwrap_or_default();
+        self.text.push_str(said("content"));
+        self.reasoning.push_str(said("reasoning_content"));
+        for fragment in delta["tool_calls"].as_array().into_iter().flatten() {
+            let index = usize::try_from(fragment["index"].as_u64().unwrap()).unwrap();
+            let function = &fragment["function"];
+            if index == self.calls.len() {
+                assert!(!fragment["id"].as_str().unwrap().is_empty());
+                assert_eq!(fragment["type"], "function");
+                self.calls.push((function["name"].clone(), String::new()));
+            } else {
+                assert!(fragment.get("id").is_none() && function.get("name").is_none());
+            }
+            let arguments = function["arguments"].as_str().unwrap_or_default();
+            self.calls[index].1.push_str(arguments);
+        }
+        if !choice["finish_reason"].is_null() {
+            assert!(self.finish.is_null(), "one finish reason");
+            self.finish = choice["finish_reason"].clone();
+        }
+    }
+}
+
 fn read_chunks(frames: &[&str]) -> Value {
-    let (mut text, mut reasoning) = (String::new(), String::new());
-    let mut calls: Vec<(Value, String)> = Vec::new();
-    let mut finish = Value::Null;
+    let mut choices: Vec<Choice> = Vec::new();
     let mut usage_chunk = Value::Null;
     for (position, frame) in frames.iter().enumerate() {
         let chunk: Value = serde_json::from_str(frame).unwrap();
         assert_eq!(chunk["object"], "chat.completion.chunk");
         assert_eq!(chunk["created"], 1_790_000_000);
-        if chunk["choices"] == json!([]) {
+        let said = chunk["choices"].as_array().unwrap();
+        if said.is_empty() {
             assert_eq!(position + 1, frames.len(), "usage comes last");
             usage_chunk = chunk["usage"].clone();
-            continue;
         }
-        let choice = &chunk["choices"][0];
-        let delta = &choice["delta"];
-        assert_eq!(
-            delta.get("role").is_some(),
-            position == 0,
-            "role comes first, once"
-        );
-        text.push_str(delta["content"].as_str().unwrap_or_default());
-        reasoning.push_str(delta["reasoning_content"].as_str().unwrap_or_default());
-        for fragment in delta["tool_calls"].as_array().into_iter().flatten() {
-            let index = usize::try_from(fragment["index"].as_u64().unwrap()).unwrap();
-            let function = &fragment["function"];
-            if index == calls.len() {
-                assert!(!fragment["id"].as_str().unwrap().is_empty());
-                assert_eq!(fragment["type"], "function");
-                calls.push((function["name"].clone(), String::new()));
-            } else {
-                assert!(fragment.get("id").is_none() && function.get("name").is_none());
+        for choice in said {
+            let index = usize::try_from(choice["index"].as_u64().unwrap()).unwrap();
+            if choices.len() <= index {
+                choices.resize_with(index + 1, Choice::default);
             }
-            let arguments = function["arguments"].as_str().unwrap_or_default();
-            calls[index].1.push_str(arguments);
-        }
-        if !choice["finish_reason"].is_null() {
-            assert!(finish.is_null(), "one finish reason");
-            finish = choice["finish_reason"].clone();
+            choices[index].read(choice);
         }
     }
-    let calls: Vec<_> = calls
+    let mut choices = choices.into_iter();
+    let first = choices.next().unwrap_or_default();
+    let calls: Vec<_> = first
+        .calls
         .iter()
         .map(|(name, arguments)| call(name, arguments))
         .collect();
-    json!({
-        "text": text,
-        "reasoning": reasoning,
+    let mut seen = json!({
+        "text": first.text,
+        "reasoning": first.reasoning,
         "calls": calls,
-        "finish": finish,
+        "finish": first.finish,
         "usage": usage(&usage_chunk),
-    })
+    });
+    let further: Vec<_> = choices.map(|one| one.text).collect();
+    if !further.is_empty() {
+        seen["further"] = further.into();
+    }
+    seen
 }
