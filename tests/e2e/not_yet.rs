@@ -21,9 +21,9 @@ const NEVER: [(&str, &str, &[&str]); 7] = [
     (ANY, "cohere", &["result_images"]),
     // It gives one answer, and its models decline in words: it has no end that says so.
     ("chat", "cohere", &["filter_code!", "several"]),
-    // Anthropic gives one answer to a request. DeepSeek does too, without a word.
+    // They give one answer to a request.
     ("chat", "anthropic", &["several"]),
-    ("chat", "deepseek", &["several!"]),
+    ("chat", "deepseek", &["several"]),
     // DashScope can be made to call a function of a given name only.
     ("messages", "dashscope", &["forced_calls"]),
 ];

@@ -19,6 +19,9 @@ pub struct WireProfile {
     pub unknown_fields: UnknownFields,
     /// How the server is asked to reason.
     pub reasoning: ReasoningField,
+    /// Whether `n` above 1 gives several answers. Where not, the server passes over it in silence, and
+    /// the client would get one.
+    pub several_choices: bool,
 }
 
 impl WireProfile {
@@ -30,6 +33,7 @@ impl WireProfile {
         tool_call_ids: ToolCallIds::Any,
         unknown_fields: UnknownFields::Forward,
         reasoning: ReasoningField::Effort,
+        several_choices: true,
     };
 
     /// The usual OpenAI-compatible server: knows `max_tokens` and `system` only.
@@ -45,9 +49,10 @@ impl WireProfile {
         ..Self::COMPATIBLE
     };
 
-    /// DeepSeek: switches thinking with Anthropic's word.
+    /// DeepSeek: switches thinking with Anthropic's word, and its reference has no `n`.
     pub const DEEPSEEK: Self = Self {
         reasoning: ReasoningField::Thinking,
+        several_choices: false,
         ..Self::COMPATIBLE
     };
 

@@ -233,6 +233,10 @@ fn decode_profile(node: &Node, base: WireProfile, report: &mut Report<'_>) -> Wi
             .optional("reasoning")
             .and_then(|node| choice(node, &REASONING, report))
             .unwrap_or(base.reasoning),
+        several_choices: fields
+            .optional("several_choices")
+            .and_then(|node| boolean(node, report))
+            .unwrap_or(base.several_choices),
     };
     fields.finish(report);
     profile

@@ -12,7 +12,7 @@ use steelyard_types::{
     UnknownFields, WireProfile,
 };
 
-use super::encode::{PATH, limit_name};
+use super::encode::{PATH, check_choices, limit_name};
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
 use crate::carry::{self, Sampling, Words, refuse};
@@ -83,6 +83,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let profile = &target.profile;
     let words = words(profile);
     let mut lossy = carry::check(request, target, words)?;
+    check_choices(request, target)?;
     if let Some(control) = request.reasoning {
         Wish::new(control, target).declare(request, &mut lossy);
     }

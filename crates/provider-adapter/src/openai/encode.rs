@@ -28,6 +28,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let mut lossy = Losses::none();
     carry::check_forced_choice(request, target)?;
     carry::check_prefill(request, target, true)?;
+    check_choices(request, target)?;
     carry::sampling(request, target, &mut lossy);
     if let Some(wish) = reasoning::translated(request, target) {
         wish.declare(request, &mut lossy);
@@ -49,6 +50,17 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     }
     messages::declare(request, target, &mut lossy);
     Ok(lossy)
+}
+
+/// Refuses several answers where the server gives one and says nothing.
+pub(super) fn check_choices(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    match request.n {
+        Some(n) if n > 1 && !target.profile.several_choices => {
+            let reason = format!("is {n}, and {} gives one answer", target.upstream);
+            Err(refuse("n", reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_strict(profile: &WireProfile) -> bool {

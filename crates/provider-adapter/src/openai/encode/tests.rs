@@ -57,6 +57,18 @@ fn everything_but_the_model_leaves_as_received() {
 }
 
 #[test]
+fn several_answers_are_asked_for_where_they_are_given() {
+    let body = |n: u32| format!(r#"{{"model":"a","messages":{HI},"n":{n}}}"#);
+    let one = target(WireProfile::DEEPSEEK);
+    assert_eq!(
+        refused(&body(2), &one),
+        "n is 2, and up/\"stream\" gives one answer"
+    );
+    assert!(lost(&body(1), &one).is_empty());
+    assert!(sent(&body(2), WireProfile::COMPATIBLE).ends_with(r#""n":2}"#));
+}
+
+#[test]
 fn the_limit_has_the_servers_name() {
     let body = |limits: &str| format!(r#"{{"model":"a","messages":{HI},{limits}}}"#);
     let new = body(r#""max_tokens":null,"max_completion_tokens":5"#);
