@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use steelyard_policy::{Head, Model, Policy, Threshold};
 
 use crate::clock::rfc3339;
 use crate::gateway::Gateway;
@@ -90,6 +91,7 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
                 "upstream": &*model.target.upstream,
                 "capability": (f64::from(model.capability) * 1e4).round() / 1e4,
                 "capability_basis": model.capability_basis.as_str(),
+                "judged_by": judged_by(model),
                 "price": model.price_name,
                 "unusable": deployment.unusable,
             })
@@ -105,7 +107,7 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
                 .map(|id| policy.model(*id).name.to_string());
             json!({
                 "name": &*route.name,
-                "threshold": (f64::from(route.threshold) * 1e4).round() / 1e4,
+                "threshold": threshold(policy, &route.threshold),
                 "candidates": names.collect::<Vec<_>>(),
                 "cache": route.cache.is_some(),
             })
@@ -122,6 +124,31 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
         "warnings": policy.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     ([(CONTENT_TYPE, JSON)], body.to_string()).into_response()
+}
+
+/// A success probability, or candidates with the complexity up to which they are adequate.
+fn threshold(policy: &Policy, threshold: &Threshold) -> Value {
+    let rounded = |number: f32| (f64::from(number) * 1e4).round() / 1e4;
+    match threshold {
+        Threshold::Success(least) => json!(rounded(*least)),
+        Threshold::MaxComplexity(bounds) => {
+            let bounds = bounds.iter();
+            let bounds = bounds.map(|(id, most)| {
+                let name = policy.model(*id).name.to_string();
+                (name, json!(rounded(*most)))
+            });
+            json!({ "max_complexity": bounds.collect::<Map<_, _>>() })
+        }
+    }
+}
+
+/// What a model's chance of success comes from, in words.
+pub(crate) fn judged_by(model: &Model) -> String {
+    match &model.head {
+        None => "capability".to_owned(),
+        Some(Head::Fitted(_)) => "own head".to_owned(),
+        Some(Head::OutcomesOf(name)) => format!("outcomes of {name}"),
+    }
 }
 
 fn text(status: StatusCode, body: String) -> Response {

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod listener;
 pub mod load;
 pub mod meter;
+mod offline;
 mod pipeline;
 pub mod request_id;
 pub mod request_log;

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use steelyard_policy::{Diagnostics, Policy, Sources};
+use steelyard_policy::{Diagnostics, Policy, ScorerFacts, Sources};
+use steelyard_router::{OwnHead, Scorer};
 
 use crate::clock::rfc3339;
 use crate::gateway::{Gateway, ReloadStatus};
@@ -54,6 +55,15 @@ pub struct LoadedPolicy {
 /// # Errors
 /// A file that cannot be read, or everything that is wrong with the two.
 pub fn load_policy(path: &Path) -> Result<LoadedPolicy, LoadError> {
+    load_policy_for(path, Some(Scorer::shipped()))
+}
+
+/// The same for other weights; without any, heads that were fitted on whatever weights are taken.
+///
+/// # Errors
+/// As [`load_policy`].
+pub fn load_policy_for(path: &Path, scorer: Option<&Scorer>) -> Result<LoadedPolicy, LoadError> {
+    let facts = scorer.map(scorer_facts);
     let policy_text = read(path)?;
     let prices = steelyard_policy::prices_path(&policy_text).unwrap_or("prices.yaml".to_owned());
     let prices_path = path.parent().unwrap_or(Path::new("")).join(prices);
@@ -63,11 +73,25 @@ pub fn load_policy(path: &Path) -> Result<LoadedPolicy, LoadError> {
         policy_text: &policy_text,
         prices_name: &prices_path.display().to_string(),
         prices_text: &prices_text,
+        scorer: facts.as_ref(),
     })?;
     Ok(LoadedPolicy {
         policy,
         files: vec![path.to_owned(), prices_path],
     })
+}
+
+/// What policies may say of heads with these weights.
+#[must_use]
+pub fn scorer_facts(scorer: &Scorer) -> ScorerFacts {
+    let models = scorer.models();
+    ScorerFacts {
+        weights: scorer.identity(),
+        topics: OwnHead::TOPICS,
+        models: models
+            .map(|model| (model.name.clone(), model.capability))
+            .collect(),
+    }
 }
 
 /// The text of a file of bounded size.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use steelyard_router::Scorer;
 use tokio::sync::Semaphore;
 
 use crate::cache::RouteCaches;
@@ -16,6 +17,8 @@ use crate::transport::Clients;
 pub struct Runtime {
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// What weighs requests, and what the heads of models stand on.
+    pub scorer: &'static Scorer,
     /// Every count.
     pub meter: Meter,
     /// Counters of requests that were refused before they had a route.
@@ -45,6 +48,7 @@ impl Runtime {
             unrouted: meter.unrouted(),
             ids: RequestIds::default(),
             clients: Clients::default(),
+            scorer: Scorer::shipped(),
             clock,
             meter,
             log,

@@ -13,7 +13,7 @@ use steelyard_policy::{
     KeyReference, ModelId, Policy, Price, Provider, Selection, Timeouts, VirtualKey,
 };
 use steelyard_provider_adapter::Adapter;
-use steelyard_router::{Candidate, Exclusion, Terms};
+use steelyard_router::{Candidate, Exclusion, OwnHead, Scorer, Terms};
 use steelyard_types::UnixMillis;
 
 use self::compile::{
@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub version_header: HeaderValue,
     /// When it came into force.
     pub loaded_at: UnixMillis,
+    /// What weighs requests.
+    pub scorer: &'static Scorer,
     /// One per model, in the policy's order.
     pub deployments: Vec<Deployment>,
     /// One per route, in the policy's order.
@@ -70,6 +72,8 @@ pub struct Deployment {
     pub client: reqwest::Client,
     /// How long it may take.
     pub timeouts: Timeouts,
+    /// What it is judged by beside its capability.
+    pub head: Option<OwnHead>,
     /// Why it cannot be used at all, if it cannot.
     pub unusable: Option<String>,
     /// Its counters.
@@ -99,6 +103,8 @@ pub struct CompiledRoute {
 pub struct RouteCandidate {
     /// The model.
     pub model: ModelId,
+    /// The complexity up to which it is adequate, where the route says so.
+    pub max_complexity: Option<f32>,
     /// Why this route never uses it, if so.
     pub ruled_out: Option<Exclusion>,
 }
@@ -123,6 +129,14 @@ pub enum SnapshotError {
         whose: String,
         /// What the client said.
         source: TransportError,
+    },
+    /// A head that these weights cannot use: the policy was read for others.
+    #[error("the head of model {model} is not of the scorer's weights {weights}")]
+    Head {
+        /// The model.
+        model: String,
+        /// The weights in force.
+        weights: String,
     },
     /// A name or key that HTTP cannot carry.
     #[error("{what} cannot be sent in an HTTP header")]
@@ -216,6 +230,7 @@ impl Snapshot {
         Ok(Self {
             version: policy.version.as_str().into(),
             version_header,
+            scorer: runtime.scorer,
             loaded_at: now,
             models_body: models_body(&policy, now),
             pinned: Arc::new(pinned_route(&policy, runtime)),
@@ -260,6 +275,8 @@ impl Snapshot {
         Candidate {
             id: model.0,
             capability: facts.capability,
+            head: self.deployment(model).head.as_ref(),
+            max_complexity: None,
             context_window: facts.context_window,
             max_output_tokens: facts.target.max_output_tokens,
             features: facts.target.features,

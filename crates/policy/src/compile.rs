@@ -1,6 +1,7 @@
 //! From the two texts to a policy.
 
 mod checks;
+mod heads;
 mod keys;
 mod models;
 mod names;
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::decode::{Fields, Report, text};
 use crate::prices::PriceBook;
 use crate::yaml::{self, Node};
-use crate::{Diagnostics, Policy};
+use crate::{Diagnostics, Policy, ScorerFacts};
 
 use names::Names;
 
@@ -30,6 +31,8 @@ pub struct Sources<'a> {
     pub prices_name: &'a str,
     /// Its content.
     pub prices_text: &'a str,
+    /// The weights that heads must have been fitted on; `None` takes heads of any.
+    pub scorer: Option<&'a ScorerFacts>,
 }
 
 /// The price book of a policy that names none.
@@ -45,7 +48,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Policy, Diagnostics> {
     let book = read(sources.prices_text, &mut prices_report)
         .map(|root| PriceBook::decode(&root, &mut prices_report));
     let policy = read(sources.policy_text, &mut report)
-        .map(|root| decode(&root, book.as_ref(), version(sources), &mut report));
+        .map(|root| decode(&root, book.as_ref(), sources, &mut report));
 
     let failed = report.has_errors() || prices_report.has_errors();
     let mut items = report.finish();
@@ -98,7 +101,7 @@ fn read(source: &str, report: &mut Report<'_>) -> Option<Node> {
 fn decode(
     root: &Node,
     book: Option<&PriceBook>,
-    version: String,
+    sources: &Sources<'_>,
     report: &mut Report<'_>,
 ) -> Policy {
     let mut fields = Fields::of(root, root.span, "policy", report);
@@ -127,6 +130,7 @@ fn decode(
         names: &provider_names,
         providers: &providers,
         book,
+        scorer: sources.scorer,
     };
     let models = models::decode(&model_names, &context, report);
     let context = routes::Context {
@@ -138,7 +142,7 @@ fn decode(
     let routes = routes::decode(&route_names, &context, report);
     let keys = keys::decode(&key_names, &route_names, report);
     Policy {
-        version,
+        version: version(sources),
         providers,
         models,
         routes,

@@ -10,5 +10,5 @@ mod scalar;
 pub(crate) use fields::Fields;
 pub(crate) use report::{Report, suggest};
 pub(crate) use scalar::{
-    amount, boolean, choice, date, duration_ms, fraction, integer, list, name, text,
+    amount, boolean, choice, date, duration_ms, fraction, integer, list, name, number, text,
 };

@@ -7,6 +7,7 @@
 mod compile;
 mod decode;
 mod diagnostic;
+mod head;
 mod ids;
 mod key;
 mod model;
@@ -22,10 +23,13 @@ mod tests;
 
 pub use compile::{Sources, load, prices_path};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use head::{FittedHead, Head, ScorerFacts};
 pub use ids::{ModelId, ProviderId, RouteId};
 pub use key::VirtualKey;
 pub use model::{CapabilityBasis, Model, Price};
 pub use policy::{Policy, Selection};
 pub use provider::{KeyReference, Provider, ProviderKind, Region, Timeouts, TimeoutsOverride};
-pub use route::{CacheSettings, Constraints, Conversion, ErrorKindSet, Fallback, Otherwise, Route};
+pub use route::{
+    CacheSettings, Constraints, Conversion, ErrorKindSet, Fallback, Otherwise, Route, Threshold,
+};
 pub use server::{LogFormat, ServerSection};

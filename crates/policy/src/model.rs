@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use steelyard_types::{PriceQuery, PriceTable, Rates, Target, UnixMillis};
 
-use crate::ProviderId;
+use crate::{Head, ProviderId};
 
 /// A model at a provider: what a route can choose and a client can pin.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Model {
     pub capability: f32,
     /// Where that place comes from.
     pub capability_basis: CapabilityBasis,
+    /// What its chance of success is judged by besides.
+    pub head: Option<Head>,
     /// Most tokens of prompt and answer together.
     pub context_window: u64,
     /// What it costs.
@@ -34,6 +36,8 @@ pub enum CapabilityBasis {
     Declared,
     /// Fitted to outcomes on the operator's own traffic.
     Calibrated,
+    /// That of the model whose recorded outcomes it is judged by.
+    Recorded,
 }
 
 /// What a model costs.
@@ -52,6 +56,7 @@ impl CapabilityBasis {
         match self {
             Self::Declared => "declared",
             Self::Calibrated => "calibrated",
+            Self::Recorded => "recorded",
         }
     }
 }

@@ -12,8 +12,8 @@ pub struct Route {
     pub name: Arc<str>,
     /// The models to choose from, in the order of the policy; at least one, none twice.
     pub candidates: Vec<ModelId>,
-    /// Least success probability that makes a model adequate, in [0, 1].
-    pub threshold: f32,
+    /// What makes a model adequate.
+    pub threshold: Threshold,
     /// Most by which its success probability may lie below the best candidate's, in [0, 1].
     pub delta: Option<f32>,
     /// What happens when no candidate is adequate.
@@ -30,6 +30,15 @@ pub struct Route {
     pub cache: Option<CacheSettings>,
     /// Answer tokens to expect, for the expected cost; `None` leaves it to the scorer.
     pub expected_output_tokens: Option<u64>,
+}
+
+/// What makes a candidate adequate for a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Threshold {
+    /// A success probability of at least this, in [0, 1].
+    Success(f32),
+    /// A complexity of at most this, in [0, 1]. A candidate without a bound is always adequate.
+    MaxComplexity(Vec<(ModelId, f32)>),
 }
 
 /// What happens when no candidate is adequate.
@@ -87,6 +96,27 @@ pub struct CacheSettings {
     pub ttl_ms: u64,
     /// Most bytes of all answers kept.
     pub max_bytes: u64,
+}
+
+impl Threshold {
+    /// The complexity up to which this candidate is adequate, where it has a bound.
+    #[must_use]
+    pub fn max_complexity(&self, model: ModelId) -> Option<f32> {
+        let Self::MaxComplexity(bounds) = self else {
+            return None;
+        };
+        let mut bounds = bounds.iter();
+        bounds.find(|(id, _)| *id == model).map(|(_, most)| *most)
+    }
+
+    /// The success probability from which a candidate is adequate; 0 where complexity decides.
+    #[must_use]
+    pub fn success(&self) -> f32 {
+        match self {
+            Self::Success(least) => *least,
+            Self::MaxComplexity(_) => 0.0,
+        }
+    }
 }
 
 impl Route {

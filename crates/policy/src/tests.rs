@@ -1,4 +1,5 @@
 mod damage;
+mod heads;
 mod mistakes;
 mod shipped;
 mod vectors;
@@ -82,12 +83,25 @@ keys:
     requests_per_minute: 3
 ";
 
+/// A scorer of two topics that knows two models.
+fn scorer_facts() -> ScorerFacts {
+    ScorerFacts {
+        weights: "scorer-9/00000000000000ab".to_owned(),
+        topics: 2,
+        models: vec![
+            ("gpt-9-1106-preview".to_owned(), 1.3),
+            ("qwen9-7b".to_owned(), 0.4),
+        ],
+    }
+}
+
 fn load_texts(policy: &str, prices: &str) -> Result<Policy, Diagnostics> {
     load(&Sources {
         policy_name: "policy.yaml",
         policy_text: policy,
         prices_name: "prices.yaml",
         prices_text: prices,
+        scorer: Some(&scorer_facts()),
     })
 }
 

@@ -5,16 +5,18 @@
 
 mod calibrate;
 pub mod eval;
+mod head;
 mod plan;
 mod scorer;
 mod tokens;
 pub mod train;
 mod weights;
 
-pub use calibrate::Placement;
+pub use calibrate::{FittedHead, HeldOut, Judged, Losses, Placement, Trial};
+pub use head::OwnHead;
 pub use plan::{
     Candidate, Considered, Demand, Exclusion, Plan, Reason, Terms, Verdict, WhenNoneAdequate, plan,
 };
-pub use scorer::{Score, ScoreInput, Scorer, Scratch, Shape};
+pub use scorer::{Place, Score, ScoreInput, Scorer, Scratch, Shape};
 pub use tokens::estimate_tokens;
 pub use weights::{MAX_WEIGHTS_BYTES, ModelHead, WeightsError};

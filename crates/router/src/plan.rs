@@ -1,11 +1,13 @@
 //! The ladder: which models are tried for a request, in which order, and why.
 
+use std::cmp::Ordering;
+
 use smallvec::SmallVec;
 use steelyard_types::{
     Feature, FeatureSet, NanoUsd, PriceQuery, PriceTable, ServiceTier, UnixMillis, Usage,
 };
 
-use crate::Scorer;
+use crate::{OwnHead, Place, Scorer};
 
 /// Candidates of one route that are planned without allocating; more go to the heap.
 const INLINE_CANDIDATES: usize = 16;
@@ -17,6 +19,10 @@ pub struct Candidate<'a> {
     pub id: u16,
     /// Its place on the complexity scale; strong models lie beyond 1.
     pub capability: f32,
+    /// What is known of it besides, which its chance of success is then judged by.
+    pub head: Option<&'a OwnHead>,
+    /// Most complexity for which it is adequate, where the route says so.
+    pub max_complexity: Option<f32>,
     /// Most tokens of prompt and answer together.
     pub context_window: u64,
     /// Most tokens of an answer.
@@ -36,6 +42,8 @@ pub struct Candidate<'a> {
 pub struct Demand {
     /// Its complexity, in [0, 1].
     pub complexity: f32,
+    /// Where it lies for the heads of single models.
+    pub place: Place,
     /// Tokens of the prompt, estimated.
     pub prompt_tokens: u64,
     /// Tokens that the answer will probably have.
@@ -69,7 +77,7 @@ pub enum WhenNoneAdequate {
     /// The best value is tried, then the next best: the success probability less what the
     /// candidate's share of the dearest one's cost is worth.
     BestValue,
-    /// The strongest that is allowed is tried, then the next strongest.
+    /// The likeliest to succeed that is allowed is tried, then the next.
     Strongest,
     /// The request is refused.
     Refuse,
@@ -154,7 +162,7 @@ impl Reason {
 /// How a candidate was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Meets the threshold and every hard requirement.
+    /// Meets the threshold, its own bound of complexity and every hard requirement.
     Adequate,
     /// Meets every hard requirement but not the threshold.
     TooWeak,
@@ -202,10 +210,10 @@ impl Plan {
 
 /// Orders the candidates for a request.
 ///
-/// The adequate ones come first, by expected cost (of two that cost the same the stronger one, then
-/// the one that the route names first). When none is left, the others follow, in the order that
-/// [`Terms::otherwise`] says, or not at all. A candidate that fails
-/// a hard requirement is never in the ladder.
+/// The adequate ones come first, by expected cost (of two that cost the same the stronger one for
+/// this request, then the one that the route names first). When none is left, the others follow, in
+/// the order that [`Terms::otherwise`] says, or not at all. A candidate that fails a hard requirement
+/// is never in the ladder.
 #[must_use]
 pub fn plan<'a>(
     candidates: impl IntoIterator<Item = Candidate<'a>>,
@@ -247,7 +255,7 @@ fn ladder(
     let mut adequate: Rungs<'_> = of(Verdict::Adequate).collect();
     adequate.sort_by(|a, b| {
         let by_cost = a.expected_cost.cmp(&b.expected_cost);
-        by_cost.then(b.capability.total_cmp(&a.capability))
+        by_cost.then_with(|| by_strength(a, b))
     });
     let reason = match (adequate.is_empty(), otherwise) {
         (false, _) => Reason::CheapestAdequate,
@@ -260,19 +268,24 @@ fn ladder(
     };
     let dearest = weaker.iter().filter_map(|one| one.expected_cost).max();
     weaker.sort_by(|a, b| {
-        let by_strength = b.capability.total_cmp(&a.capability);
-        let by_strength = by_strength.then(a.expected_cost.cmp(&b.expected_cost));
+        let by_strength = || by_strength(a, b).then(a.expected_cost.cmp(&b.expected_cost));
         match otherwise {
             WhenNoneAdequate::BestValue => value(b, dearest)
                 .total_cmp(&value(a, dearest))
-                .then(by_strength),
-            _ => by_strength,
+                .then_with(by_strength),
+            _ => by_strength(),
         }
     });
     (
         adequate.iter().chain(&weaker).map(|one| one.id).collect(),
         reason,
     )
+}
+
+/// The stronger for this request first; of two with the same chance the more capable one.
+fn by_strength(a: &Considered, b: &Considered) -> Ordering {
+    let by_chance = b.success.total_cmp(&a.success);
+    by_chance.then(b.capability.total_cmp(&a.capability))
 }
 
 /// What the cost of the dearest candidate is worth, in success probability. Without it the hopeless
@@ -308,11 +321,15 @@ fn consider(
     terms: &Terms,
     scorer: &Scorer,
 ) -> Considered {
-    let success = scorer.success_probability(candidate.capability, demand.complexity);
+    let (complexity, place) = (demand.complexity, &demand.place);
+    let success = scorer.chance(candidate.capability, candidate.head, complexity, place);
+    let within = candidate
+        .max_complexity
+        .is_none_or(|most| complexity <= most);
     let expected_cost = expected_cost(candidate, demand);
     let verdict = match exclusion(candidate, demand, terms, expected_cost) {
         Some(exclusion) => Verdict::Excluded(exclusion),
-        None if success >= terms.threshold => Verdict::Adequate,
+        None if within && success >= terms.threshold => Verdict::Adequate,
         None => Verdict::TooWeak,
     };
     Considered {

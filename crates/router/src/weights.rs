@@ -415,6 +415,12 @@ impl Reader<'_> {
     }
 }
 
+/// The checksum that a file ends with; 0 for what is too short to be one.
+pub(crate) fn checksum(file: &[u8]) -> u64 {
+    file.last_chunk::<8>()
+        .map_or(0, |sum| u64::from_le_bytes(*sum))
+}
+
 fn put_text(out: &mut Vec<u8>, text: &str) {
     let mut end = text.len().min(usize::from(u16::MAX));
     while !text.is_char_boundary(end) {

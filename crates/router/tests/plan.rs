@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use steelyard_router::{
-    Candidate, Demand, Exclusion, Plan, Reason, Scorer, Terms, Verdict, WhenNoneAdequate, plan,
+    Candidate, Demand, Exclusion, OwnHead, Place, Plan, Reason, Scorer, Terms, Verdict,
+    WhenNoneAdequate, plan,
 };
 use steelyard_types::price::PriceRow;
 use steelyard_types::{
@@ -31,6 +32,8 @@ fn candidate(id: u16, capability: f32, price: &PriceTable) -> Candidate<'_> {
     Candidate {
         id,
         capability,
+        head: None,
+        max_complexity: None,
         context_window: 100_000,
         max_output_tokens: 10_000,
         features: FeatureSet::EMPTY.with(Feature::Tools),
@@ -43,6 +46,7 @@ fn candidate(id: u16, capability: f32, price: &PriceTable) -> Candidate<'_> {
 fn demand(complexity: f32) -> Demand {
     Demand {
         complexity,
+        place: Place::default(),
         prompt_tokens: 1_000,
         expected_output_tokens: 1_000,
         max_output_tokens: None,
@@ -260,6 +264,8 @@ proptest! {
             Candidate {
                 id: u16::try_from(index).expect("a few"),
                 capability: one.0,
+                head: None,
+                max_complexity: None,
                 context_window: one.1,
                 max_output_tokens: one.2,
                 features: features(one.3),
@@ -269,7 +275,7 @@ proptest! {
             }
         }).collect();
         let demand = Demand {
-            complexity, prompt_tokens, expected_output_tokens, max_output_tokens,
+            complexity, place: Place::default(), prompt_tokens, expected_output_tokens, max_output_tokens,
             features: features(asked), at: UnixMillis(0), service: ServiceTier::Standard,
         };
         let otherwise =
@@ -348,4 +354,85 @@ fn delta_keeps_the_cheapest_that_is_nearly_the_best() {
     assert_eq!(exact.ladder.first(), Some(&0));
     let any = planned(&candidates, &demand(0.5), &terms(1.0));
     assert_eq!(any.ladder.first(), Some(&2));
+}
+
+/// A head that moves the chance of every request alike.
+fn certain(logit: f32) -> OwnHead {
+    OwnHead::residual(logit, 0.0, &[0.0; OwnHead::TOPICS]).expect("a head")
+}
+
+#[test]
+fn a_head_decides_where_there_is_one() {
+    let (cheap, dear) = (table(1_000_000), table(9_000_000));
+    let (weakest, weaker, stronger) = (certain(-5.0), certain(-4.0), certain(4.0));
+    let planned_with = |head_of_cheap, head_of_dear| {
+        let candidates = [
+            Candidate {
+                head: head_of_cheap,
+                ..candidate(0, 0.9, &cheap)
+            },
+            Candidate {
+                head: head_of_dear,
+                ..candidate(1, 1.0, &dear)
+            },
+        ];
+        planned(&candidates, &demand(0.5), &TERMS)
+    };
+    assert_eq!(planned_with(None, None).ladder.as_slice(), [0, 1]);
+    let failing = planned_with(Some(&weaker), None);
+    assert_eq!(failing.ladder.as_slice(), [1, 0], "no longer adequate");
+    assert!(failing.considered[0].success < 0.1);
+    // For `delta` and among those that are too weak it is the head's chance that counts, too.
+    let none = planned_with(Some(&weaker), Some(&weakest));
+    assert_eq!(none.reason, Reason::StrongestAvailable);
+    assert_eq!(
+        none.ladder.as_slice(),
+        [0, 1],
+        "the likelier, not the more capable"
+    );
+    assert_eq!(
+        none.strongest,
+        Some(1),
+        "costs are compared with the most capable"
+    );
+    let both = planned_with(Some(&stronger), Some(&stronger));
+    assert!(
+        both.considered
+            .iter()
+            .all(|one| one.verdict == Verdict::Adequate)
+    );
+}
+
+#[test]
+fn a_band_makes_a_candidate_adequate_up_to_its_complexity() {
+    let (cheap, middle, dear) = (table(1_000_000), table(5_000_000), table(9_000_000));
+    let mut candidates = [
+        candidate(0, 0.1, &cheap),
+        candidate(1, 0.2, &middle),
+        candidate(2, 0.3, &dear),
+    ];
+    candidates[0].max_complexity = Some(0.4);
+    candidates[1].max_complexity = Some(0.7);
+    let terms = Terms {
+        threshold: 0.0,
+        ..TERMS
+    };
+    for (complexity, ladder) in [
+        (0.0, [0, 1, 2]),
+        (0.4, [0, 1, 2]),
+        (0.41, [1, 2, 0]),
+        (0.7, [1, 2, 0]),
+        (0.71, [2, 1, 0]),
+        (1.0, [2, 1, 0]),
+    ] {
+        let plan = planned(&candidates, &demand(complexity), &terms);
+        assert_eq!(plan.ladder.as_slice(), ladder, "{complexity}");
+        assert_eq!(plan.reason, Reason::CheapestAdequate);
+    }
+    let refusing = Terms {
+        otherwise: WhenNoneAdequate::Refuse,
+        ..terms
+    };
+    let bounded = planned(&candidates[..2], &demand(0.9), &refusing);
+    assert!(bounded.ladder.is_empty());
 }

@@ -8,7 +8,6 @@ use http::{HeaderName, HeaderValue};
 use smallvec::smallvec;
 use steelyard_policy::ModelId;
 use steelyard_provider_adapter::{anthropic, messages};
-use steelyard_router::Scorer;
 use steelyard_types::{Dialect, ErrorKind, WireFormat};
 
 use super::attempt::{Call, Failure};
@@ -54,7 +53,7 @@ async fn count(
     let body = read_body(gateway, exchange, http_request).await?;
     let request = messages::parse_count_request(&body).map_err(refusal::of_request)?;
     let selection = select(exchange, caller.as_deref(), &request.model)?;
-    let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
+    let mut demand = weigh(&request, exchange.record.at, exchange.snapshot.scorer);
     let snapshot = Arc::clone(&exchange.snapshot);
     // Nothing is decided for good here, so no metric hears of it.
     let Decision { plan, refusals, .. } = decide(&snapshot, selection, &request, &mut demand);

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use smallvec::SmallVec;
 use steelyard_policy::{Conversion, ModelId, Selection};
 use steelyard_provider_adapter::{Losses, Refusal, asks_for, delivered_as, placed};
-use steelyard_router::{Candidate, Demand, Exclusion, Plan, Reason, Scorer, plan};
+use steelyard_router::{Candidate, Demand, Exclusion, Plan, Reason, plan};
 use steelyard_types::{ChatRequest, Feature, ServiceTier, Target};
 
 use crate::snapshot::{Deployment, Snapshot};
@@ -82,8 +82,11 @@ pub(crate) fn decide(
                 demand.expected_output_tokens = expected;
             }
             let candidates = route.candidates.iter();
-            let candidates = candidates.map(|one| admissible(one.model, one.ruled_out));
-            let plan = plan(candidates, demand, &route.terms, Scorer::shipped());
+            let candidates = candidates.map(|one| Candidate {
+                max_complexity: one.max_complexity,
+                ..admissible(one.model, one.ruled_out)
+            });
+            let plan = plan(candidates, demand, &route.terms, snapshot.scorer);
             let reason = plan.reason;
             (plan, reason)
         }
@@ -96,7 +99,7 @@ pub(crate) fn decide(
             let candidate = admissible(id, no_key);
             let terms = snapshot.pinned.terms;
             (
-                plan([candidate], demand, &terms, Scorer::shipped()),
+                plan([candidate], demand, &terms, snapshot.scorer),
                 Reason::Pinned,
             )
         }

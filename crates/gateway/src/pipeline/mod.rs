@@ -24,7 +24,7 @@ use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::{
     EncodedRequest, Losses, Refusal, ReplyContext, asks_for, delivered_as, embeddings, placed,
 };
-use steelyard_router::{Plan, Reason, Scorer};
+use steelyard_router::{Plan, Reason};
 use steelyard_types::{
     ChatRequest, Dialect, ErrorKind, FinishReason, ProviderError, Target, WireFormat,
 };
@@ -115,7 +115,7 @@ async fn chat(
     if let Some(reply) = key.and_then(|key| cached(exchange, &key, request.stream)) {
         return Ok(reply);
     }
-    let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
+    let mut demand = weigh(&request, exchange.record.at, exchange.snapshot.scorer);
     if request.embedding.is_none() {
         exchange.weighed(demand.complexity);
     }

@@ -1,9 +1,12 @@
 //! What the router must know of a request, gathered in one look at it.
 
+#[cfg(test)]
+mod dressed;
+
 use std::cell::RefCell;
 
 use smallvec::SmallVec;
-use steelyard_router::{Demand, Score, ScoreInput, Scorer, Scratch, Shape, estimate_tokens};
+use steelyard_router::{Demand, Place, Score, ScoreInput, Scorer, Scratch, Shape, estimate_tokens};
 use steelyard_types::{
     ChatRequest, Effort, Embedding, EmbeddingInputs, Feature, FeatureSet, Message, OutputFormat,
     Part, Role, ServiceTier, Source, UnixMillis,
@@ -39,6 +42,7 @@ pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) 
     let score = score(request, &special, scorer);
     Demand {
         complexity: score.complexity,
+        place: score.place,
         prompt_tokens: prompt_tokens(request),
         expected_output_tokens: u64::from(score.expected_output_tokens),
         max_output_tokens: request.max_output_tokens,
@@ -53,6 +57,7 @@ pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) 
 fn demand_of_vectors(embedding: &Embedding<'_>, at: UnixMillis) -> Demand {
     Demand {
         complexity: 0.0,
+        place: Place::default(),
         prompt_tokens: match &embedding.inputs {
             EmbeddingInputs::Texts(texts) => texts.iter().map(|text| estimate_tokens(text)).sum(),
             EmbeddingInputs::Tokens { tokens, .. } => *tokens,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use steelyard_policy::{ModelId, Policy, Provider, Route, VirtualKey};
+use steelyard_policy::{Head, Model, ModelId, Policy, Provider, Route, VirtualKey};
 use steelyard_provider_adapter::{adapter, embeddings, openai};
-use steelyard_router::{Exclusion, Terms, WhenNoneAdequate};
+use steelyard_router::{Exclusion, OwnHead, Scorer, Terms, WhenNoneAdequate};
 use steelyard_types::{Feature, FeatureSet, UnixMillis};
 
 use super::{
@@ -25,7 +25,7 @@ pub(super) fn compile_deployments(
         .iter()
         .map(|provider| resolve_provider(provider, keys, runtime))
         .collect::<Result<Vec<_>, _>>()?;
-    let deploy = |model: &steelyard_policy::Model| {
+    let deploy = |model: &Model| {
         let provider = policy.provider(model.provider);
         let resolved = &providers[model.provider.index()];
         Ok(Deployment {
@@ -42,11 +42,25 @@ pub(super) fn compile_deployments(
             headers: resolved.headers.clone(),
             client: resolved.client.clone(),
             timeouts: provider.timeouts,
+            head: head_of(model, runtime.scorer)?,
             unusable: resolved.unusable.clone(),
             meter: runtime.meter.model(&model.name, &provider.name),
         })
     };
     policy.models.iter().map(deploy).collect()
+}
+
+/// The head of a model in the scorer's own numbers.
+fn head_of(model: &Model, scorer: &Scorer) -> Result<Option<OwnHead>, SnapshotError> {
+    let head = match &model.head {
+        None => return Ok(None),
+        Some(Head::OutcomesOf(name)) => scorer.model(name).map(OwnHead::from),
+        Some(Head::Fitted(head)) => OwnHead::residual(head.constant, head.slope, &head.topics),
+    };
+    head.map(Some).ok_or_else(|| SnapshotError::Head {
+        model: model.name.to_string(),
+        weights: scorer.identity(),
+    })
 }
 
 struct ResolvedProvider {
@@ -106,6 +120,7 @@ pub(super) fn compile_route(
         .iter()
         .map(|id| RouteCandidate {
             model: *id,
+            max_complexity: route.threshold.max_complexity(*id),
             ruled_out: ruled_out(policy, route, *id, deployments),
         })
         .collect();
@@ -129,7 +144,7 @@ pub(super) fn compile_route(
         name_header: header(&route.name, "a route's name")?,
         candidates,
         terms: Terms {
-            threshold: route.threshold,
+            threshold: route.threshold.success(),
             delta: route.delta,
             otherwise: match route.otherwise {
                 steelyard_policy::Otherwise::BestValue => WhenNoneAdequate::BestValue,

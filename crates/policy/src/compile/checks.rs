@@ -6,7 +6,7 @@ use super::Names;
 use super::routes::Context;
 use crate::decode::Report;
 use crate::yaml::Span;
-use crate::{Constraints, Model, ModelId, Price};
+use crate::{Constraints, Model, ModelId, Price, Threshold};
 
 /// A client's `model` must mean one thing.
 pub(super) fn names_shared(routes: &Names<'_>, models: &Names<'_>, report: &mut Report<'_>) {
@@ -48,6 +48,7 @@ pub(super) fn names_reserved(names: &Names<'_>, what: &str, report: &mut Report<
 pub(super) fn candidates(
     candidates: &[(ModelId, Span)],
     require: &Constraints,
+    threshold: &Threshold,
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) {
@@ -63,13 +64,13 @@ pub(super) fn candidates(
                 format!("the candidate `{}` is never used", model.name),
                 reason,
             ),
-            None => allowed.push((model, *span)),
+            None => allowed.push((*id, model, *span)),
         }
     }
     if let (true, Some((_, span))) = (allowed.is_empty(), candidates.first()) {
         report.error(*span, "the route's requirements exclude every candidate");
     }
-    for (model, span) in &allowed {
+    for (_, model, span) in &allowed {
         // One of several providers of the same vectors is always the dearer one, and is there for
         // when the other fails.
         if makes_vectors(model) {
@@ -77,7 +78,9 @@ pub(super) fn candidates(
         }
         let better = allowed
             .iter()
-            .map(|(other, _)| *other)
+            // Beyond its bound another is the first choice.
+            .filter(|(id, ..)| threshold.max_complexity(*id).is_none())
+            .map(|(_, other, _)| *other)
             .find(|other| dominates(other, model));
         if let Some(better) = better {
             report.warning(
@@ -90,6 +93,27 @@ pub(super) fn candidates(
                 ),
             );
         }
+    }
+}
+
+/// Bounds that leave no candidate for the hardest requests, where nobody said what then happens.
+pub(super) fn bounds(
+    candidates: &[(ModelId, Span)],
+    threshold: &Threshold,
+    report: &mut Report<'_>,
+) {
+    let bounds = candidates
+        .iter()
+        .map(|(id, _)| threshold.max_complexity(*id));
+    let highest = bounds.reduce(|a, b| Some(a?.max(b?))).flatten();
+    if let (Some(highest), Some((_, span))) =
+        (highest.filter(|most| *most < 1.0), candidates.last())
+    {
+        report.warning(
+            *span,
+            format!("beyond complexity {highest} no candidate is adequate"),
+            "leave one without a bound, or say what then happens with `otherwise`",
+        );
     }
 }
 
@@ -158,7 +182,10 @@ fn exclusion(model: &Model, require: &Constraints, context: &Context<'_>) -> Opt
 
 /// Whether `better` is at least as able in everything and cheaper whatever the request.
 fn dominates(better: &Model, model: &Model) -> bool {
-    let able = better.capability >= model.capability
+    // What heads make of a request is known when it comes.
+    let able = better.head.is_none()
+        && model.head.is_none()
+        && better.capability >= model.capability
         && better.context_window >= model.context_window
         && better.target.max_output_tokens >= model.target.max_output_tokens
         && model

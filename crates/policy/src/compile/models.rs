@@ -5,11 +5,11 @@ use steelyard_types::{
     UnixMillis, WireFormat,
 };
 
-use super::Names;
+use super::{Names, heads};
 use crate::decode::{Fields, Report, boolean, choice, fraction, integer, list, suggest, text};
 use crate::prices::{PriceBook, PriceEntry};
 use crate::yaml::{Entry, Node};
-use crate::{CapabilityBasis, Model, Price, Provider, ProviderId};
+use crate::{CapabilityBasis, Head, Model, Price, Provider, ProviderId, ScorerFacts};
 
 /// The largest capability. Strong models lie beyond 1, where a model is more likely right than wrong
 /// on every prompt; at 2 it hardly ever fails.
@@ -21,6 +21,8 @@ pub(super) struct Context<'a> {
     pub(super) providers: &'a [Provider],
     /// The price book; `None` if it could not be read, which was reported already.
     pub(super) book: Option<&'a PriceBook>,
+    /// What may be said of heads.
+    pub(super) scorer: Option<&'a ScorerFacts>,
 }
 
 const BASES: [(&str, CapabilityBasis); 2] = [
@@ -64,7 +66,10 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         .optional("features")
         .map(|node| features(node, report));
     let makes_vectors = own_features.is_some_and(|own| own.contains(Feature::Embeddings));
-    let capability = needed(&mut fields, "capability", !makes_vectors, report)
+    let head = heads::decode(&mut fields, context.scorer, report);
+    let has_place = matches!(head, Some(Head::OutcomesOf(_)));
+    let needs_place = !makes_vectors && !has_place;
+    let capability = needed(&mut fields, "capability", needs_place, report)
         .and_then(|node| fraction(node, MOST_CAPABILITY, report));
     let capability_basis = fields
         .optional("capability_basis")
@@ -77,6 +82,12 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     let facts = decode_facts(&mut fields, report);
     if makes_vectors {
         check_vectors(entry, place, own_features.unwrap_or_default(), report);
+        if head.is_some() {
+            report.error(
+                entry.key_span,
+                "a model that makes embeddings is not judged: it has no `head` and no `outcomes_of`",
+            );
+        }
     }
     let price = decode_price(fields.optional("price"), entry, place, context, report);
     fields.finish(report);
@@ -94,8 +105,16 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
             facts,
             max_output_tokens: max_output_tokens.unwrap_or(1),
         },
-        capability: capability.unwrap_or(if makes_vectors { 1.0 } else { 0.0 }),
-        capability_basis: capability_basis.unwrap_or(CapabilityBasis::Declared),
+        capability: capability
+            .or_else(|| heads::capability(head.as_ref(), context.scorer))
+            .map_or(if makes_vectors { 1.0 } else { 0.0 }, |place| {
+                place.clamp(0.0, MOST_CAPABILITY)
+            }),
+        capability_basis: capability_basis.unwrap_or(match capability {
+            None if has_place => CapabilityBasis::Recorded,
+            _ => CapabilityBasis::Declared,
+        }),
+        head,
         context_window: context_window.unwrap_or(1),
         price: price.price,
         price_name: price.name,

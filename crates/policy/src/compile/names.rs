@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use crate::decode::{Report, name, suggest, text};
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Entry, Node, Span, Value};
 
 /// Most entries of one section.
 const MAX_ENTRIES: usize = 1_000;
@@ -54,7 +54,11 @@ impl<'n> Names<'n> {
 
     /// The place of the entry that a node names; an unknown name is reported with the nearest.
     pub(super) fn refer(&self, node: &Node, report: &mut Report<'_>) -> Option<u16> {
-        let name = text(node, report)?;
+        self.refer_to(text(node, report)?, node.span, report)
+    }
+
+    /// The same by a name that is read already.
+    pub(super) fn refer_to(&self, name: &str, at: Span, report: &mut Report<'_>) -> Option<u16> {
         let place = self.place(name);
         if place.is_none() {
             let known = || self.entries.iter().map(|entry| entry.key.as_str());
@@ -76,7 +80,7 @@ impl<'n> Names<'n> {
                     format!("known {}s: {}{more}", self.what, some.join(", "))
                 }
             };
-            report.error_with_help(node.span, format!("unknown {} `{name}`", self.what), help);
+            report.error_with_help(at, format!("unknown {} `{name}`", self.what), help);
         }
         place
     }

@@ -10,7 +10,7 @@ use crate::prices::REGIONS;
 use crate::yaml::{Entry, Node, Span, Value};
 use crate::{
     CacheSettings, Constraints, Conversion, ErrorKindSet, Fallback, Model, ModelId, Otherwise,
-    Provider, ProviderId, Route,
+    Provider, ProviderId, Route, Threshold,
 };
 
 /// What routes refer to.
@@ -54,7 +54,7 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         .unwrap_or_default();
     let threshold = fields
         .optional("threshold")
-        .and_then(|node| fraction(node, 1.0, report));
+        .and_then(|node| decode_threshold(node, &candidates, context, report));
     let delta = fields
         .optional("delta")
         .and_then(|node| fraction(node, 1.0, report));
@@ -81,18 +81,22 @@ fn decode_route(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
         .optional("expected_output_tokens")
         .and_then(|node| integer(node, 1..=1_000_000, report));
     fields.finish(report);
+    // A route that only says `delta` compares its candidates with each other.
+    let threshold = threshold.unwrap_or(Threshold::Success(match delta {
+        Some(_) => 0.0,
+        None => Route::DEFAULT_THRESHOLD,
+    }));
     // What was misread elsewhere would only cause false findings here.
     if !report.has_errors() {
-        checks::candidates(&candidates, &require, context, report);
+        checks::candidates(&candidates, &require, &threshold, context, report);
+        if otherwise.is_none() {
+            checks::bounds(&candidates, &threshold, report);
+        }
     }
     Route {
         name: Arc::from(entry.key.as_str()),
         candidates: candidates.into_iter().map(|(id, _)| id).collect(),
-        // A route that only says `delta` compares its candidates with each other.
-        threshold: threshold.unwrap_or(match delta {
-            Some(_) => 0.0,
-            None => Route::DEFAULT_THRESHOLD,
-        }),
+        threshold,
         delta,
         otherwise: otherwise.unwrap_or(Otherwise::BestValue),
         fallback: fallback.unwrap_or_default(),
@@ -129,6 +133,50 @@ fn decode_candidates(
         _ => {}
     }
     candidates
+}
+
+/// A success probability, or for candidates the complexity up to which they are adequate.
+fn decode_threshold(
+    node: &Node,
+    candidates: &[(ModelId, Span)],
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Threshold> {
+    if !matches!(node.value, Value::Map(_)) {
+        return fraction(node, 1.0, report).map(Threshold::Success);
+    }
+    let mut fields = Fields::of(node, node.span, "threshold", report);
+    let bounds = fields.required("max_complexity", report);
+    fields.finish(report);
+    let bounds = bounds?;
+    let Value::Map(entries) = &bounds.value else {
+        let found = bounds.describe();
+        report.error_with_help(
+            bounds.span,
+            format!("expected a mapping from candidates to numbers, found {found}"),
+            "for example `max_complexity: { small: 0.4 }`: up to there that candidate is adequate",
+        );
+        return None;
+    };
+    let mut read = Vec::new();
+    for entry in entries {
+        let most = fraction(&entry.value, 1.0, report);
+        let id = context
+            .model_names
+            .refer_to(&entry.key, entry.key_span, report);
+        let (Some(most), Some(id)) = (most, id.map(ModelId)) else {
+            continue;
+        };
+        if !candidates.iter().any(|(candidate, _)| *candidate == id) {
+            report.error_with_help(
+                entry.key_span,
+                format!("`{}` is no candidate of this route", entry.key),
+                "add it to `candidates`, or remove its bound",
+            );
+        }
+        read.push((id, most));
+    }
+    Some(Threshold::MaxComplexity(read))
 }
 
 fn decode_fallback(node: &Node, report: &mut Report<'_>) -> Fallback {

@@ -81,6 +81,16 @@ pub(crate) fn duration_ms(node: &Node, report: &mut Report<'_>) -> Option<u64> {
 
 /// A number from 0 to `most`.
 pub(crate) fn fraction(node: &Node, most: f32, report: &mut Report<'_>) -> Option<f32> {
+    number(node, 0.0..=most, report)
+}
+
+/// A number within bounds.
+pub(crate) fn number(
+    node: &Node,
+    bounds: RangeInclusive<f32>,
+    report: &mut Report<'_>,
+) -> Option<f32> {
+    let (least, most) = (bounds.start(), bounds.end());
     let number = match &node.value {
         Value::Scalar { text, plain: true }
             if text
@@ -92,11 +102,14 @@ pub(crate) fn fraction(node: &Node, most: f32, report: &mut Report<'_>) -> Optio
         _ => None,
     };
     match number {
-        Some(number) if (0.0..=most).contains(&number) => return Some(number),
-        Some(_) => report.error(node.span, format!("expected a number from 0 to {most}")),
+        Some(number) if bounds.contains(&number) => return Some(number),
+        Some(_) => report.error(
+            node.span,
+            format!("expected a number from {least} to {most}"),
+        ),
         None => {
             let message = format!(
-                "expected a number from 0 to {most}, found {}",
+                "expected a number from {least} to {most}, found {}",
                 node.describe()
             );
             report.error(node.span, message);

@@ -56,7 +56,7 @@ fn the_shipped_route_sends_the_simple_to_qwen_and_the_hard_elsewhere() {
     let chosen = |slope: f32, complexity: f32| {
         let adequate = |model: &&Model| {
             let odds = (-slope * (model.capability - complexity)).exp();
-            1.0 / (1.0 + odds) >= route.threshold
+            1.0 / (1.0 + odds) >= route.threshold.success()
         };
         let models = || route.candidates.iter().map(|id| policy.model(*id));
         models()

@@ -80,12 +80,13 @@ pub struct Score {
     /// Expected output tokens, at least 1, at most the request's own limit.
     pub expected_output_tokens: u32,
     /// Where the request lies for the heads of single models.
-    pub(crate) place: Place,
+    pub place: Place,
 }
 
-/// What the head of a single model looks at: difficulty and topics.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Place {
+/// What the head of a single model looks at: difficulty and topics. All zeros by default, where
+/// no text was read.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Place {
     pub(crate) difficulty: f32,
     pub(crate) topics: [f32; TOPICS],
 }
@@ -119,6 +120,8 @@ impl Default for Scratch {
 pub struct Scorer {
     weights: Weights,
     cues: &'static cues::CueTable,
+    /// Checksum of the file; 0 for weights that were never written.
+    checksum: u64,
 }
 
 impl Scorer {
@@ -141,7 +144,10 @@ impl Scorer {
     /// When the bytes are no weights file of this version, are damaged, or give other scores than
     /// the self-tests in the file expect.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let scorer = Self::from_weights(Weights::decode(bytes)?);
+        let scorer = Self {
+            checksum: crate::weights::checksum(bytes),
+            ..Self::from_weights(Weights::decode(bytes)?)
+        };
         let mut scratch = Scratch::new();
         for (index, test) in scorer.weights.self_tests.iter().enumerate() {
             let segments = [test.text.as_str()];
@@ -167,6 +173,7 @@ impl Scorer {
         Self {
             weights,
             cues: cues::table(),
+            checksum: 0,
         }
     }
 
@@ -248,6 +255,13 @@ impl Scorer {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.weights.version
+    }
+
+    /// Name and checksum of the weights: what a head must have been fitted on to be used with
+    /// them.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{}/{:016x}", self.weights.version, self.checksum)
     }
 
     /// Slope of the success probability over capability less complexity.

@@ -56,6 +56,7 @@ fn tables(book: &str, names: &[String]) -> Policy {
         policy_text: &policy,
         prices_name: "prices.yaml",
         prices_text: book,
+        scorer: None,
     })
     .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }

@@ -52,6 +52,7 @@ impl Backdrop {
             policy_text: POLICY,
             prices_name: "config/prices.yaml",
             prices_text: PRICES,
+            scorer: None,
         };
         let mut policy = steelyard_policy::load(&sources)?;
         for provider in &mut policy.providers {

@@ -73,6 +73,7 @@ fn exchange_under(policy_text: &str, prices_text: &str, keys: &dyn KeySource) ->
         policy_text,
         prices_name: "prices.yaml",
         prices_text,
+        scorer: None,
     })
     .expect("the policy is valid");
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());

@@ -1,11 +1,34 @@
-//! A model's place on the complexity scale, from outcomes of its own.
+//! A model's place on the complexity scale and its own head, from outcomes of its own.
 
-use crate::Scorer;
+mod head;
+mod logistic;
+mod trial;
+
+#[cfg(test)]
+mod tests;
+
+pub use head::FittedHead;
+pub use trial::{HeldOut, Losses, Trial};
+
+use crate::{Score, Scorer};
 
 /// Where most models lie, for a model of which little is known: mean and deviation of the
 /// capabilities of the models in the data.
 const PRIOR: (f64, f64) = (0.8, 0.5);
 const STEPS: u32 = 50;
+
+/// A prompt as the scorer saw it, with what one model made of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// The prompt's score.
+    pub score: Score,
+    /// Bytes of the prompt: the baseline.
+    pub bytes: usize,
+    /// Tells prompts apart: the same prompt is never fitted and graded at once.
+    pub prompt: u64,
+    /// How good the answer was, in [0, 1].
+    pub outcome: f32,
+}
 
 /// A place with its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,41 +70,5 @@ impl Scorer {
             error: curvature.powf(-0.5),
             auc: crate::eval::auc(failures),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Outcomes of a model of a known capability, every share of them exact.
-    fn outcomes(capability: f32, count: u16) -> Vec<(f32, f32)> {
-        (0..count)
-            .map(|index| {
-                let complexity = f32::from(index) / f32::from(count);
-                let chance = Scorer::shipped().success_probability(capability, complexity);
-                (complexity, chance)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_model_is_found_where_it_is() {
-        for capability in [0.2, 0.9, 1.4] {
-            let placed = Scorer::shipped().place(&outcomes(capability, 400));
-            let apart = (placed.capability - f64::from(capability)).abs();
-            assert!(apart < 0.05, "{capability}: {placed:?}");
-        }
-    }
-
-    #[test]
-    fn more_outcomes_are_surer_and_none_say_nothing() {
-        let few = Scorer::shipped().place(&outcomes(1.0, 50));
-        let many = Scorer::shipped().place(&outcomes(1.0, 800));
-        assert!(many.error < few.error / 2.0, "{few:?} {many:?}");
-        let none = Scorer::shipped().place(&[]);
-        assert!((none.capability - PRIOR.0).abs() < 1e-9 && none.error > few.error);
-        let perfect = Scorer::shipped().place(&[(0.5, 1.0); 60]);
-        assert!(perfect.capability.is_finite() && perfect.capability > 1.0);
     }
 }
