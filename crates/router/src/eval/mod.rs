@@ -7,9 +7,11 @@
 
 mod pair;
 mod pool;
+mod route;
 
 pub use pair::{Interval, PairGrade, PairPoint, auc, bootstrap, calibration_error, grade_pair};
 pub use pool::{Choice, CurvePoint, PoolGrade, PoolRow, grade_pool};
+pub use route::{Call, RouteGrade, RouteRow, grade_route, mixing, oracle, score_of};
 
 /// Seeded numbers that do not depend on a library's version (`SplitMix64`).
 #[derive(Debug, Clone)]

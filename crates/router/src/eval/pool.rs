@@ -84,7 +84,11 @@ pub fn grade_pool(rows: &[PoolRow]) -> Option<PoolGrade> {
 }
 
 /// The curve of "largest forecast less rate times cost", over all rates.
-fn sweep(rows: &[PoolRow], unit: f64, forecast: impl Fn(&Choice) -> (f64, f64)) -> Vec<CurvePoint> {
+pub(super) fn sweep(
+    rows: &[PoolRow],
+    unit: f64,
+    forecast: impl Fn(&Choice) -> (f64, f64),
+) -> Vec<CurvePoint> {
     let mut points: Vec<CurvePoint> = (0..RATES)
         .map(|step| {
             let rate = match step {
@@ -119,7 +123,7 @@ fn sweep(rows: &[PoolRow], unit: f64, forecast: impl Fn(&Choice) -> (f64, f64)) 
 }
 
 /// The upper hull: what choosing among the points at random, in any shares, can reach.
-fn hull(mut points: Vec<CurvePoint>) -> Vec<CurvePoint> {
+pub(super) fn hull(mut points: Vec<CurvePoint>) -> Vec<CurvePoint> {
     points.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(b.score.total_cmp(&a.score)));
     let mut hull: Vec<CurvePoint> = Vec::new();
     for point in points {
@@ -139,7 +143,7 @@ fn hull(mut points: Vec<CurvePoint>) -> Vec<CurvePoint> {
 }
 
 /// The best score for at most a cost: a curve may be mixed too, so its hull counts.
-fn score_at(hull: &[CurvePoint], cost: f64) -> f64 {
+pub(super) fn score_at(hull: &[CurvePoint], cost: f64) -> f64 {
     let after = hull.partition_point(|point| point.cost <= cost);
     match (
         after.checked_sub(1).and_then(|index| hull.get(index)),

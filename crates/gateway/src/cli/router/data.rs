@@ -213,6 +213,14 @@ impl Weights {
         }
     }
 
+    /// For as long as the process runs, as a gateway holds its scorer.
+    pub(super) fn forever(self) -> &'static Scorer {
+        match self {
+            Self::Shipped => Scorer::shipped(),
+            Self::Own(scorer) => Box::leak(scorer),
+        }
+    }
+
     pub(super) fn scorer(&self) -> &Scorer {
         match self {
             Self::Shipped => Scorer::shipped(),

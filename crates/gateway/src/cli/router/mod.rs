@@ -25,12 +25,19 @@ Example:
   steelyard router score --input prompts.jsonl --output scores.jsonl \\
     --models gpt-4-1106-preview,mine=0.9")]
     Score(score::Args),
-    /// Grade a scorer against recorded outcomes, with baselines and intervals
+    /// Grade a scorer, or a whole route, against recorded outcomes, with baselines and intervals
+    #[command(after_help = "\
+Examples:
+  steelyard router eval --data outcomes.jsonl.gz --plot curves.svg
+  steelyard router eval --data outcomes.jsonl.gz --config config/steelyard.yaml --route auto \\
+    --map qwen3.8-flash=qwen2.5-7b-instruct --map gpt-6.1-sol=gpt-4-1106-preview")]
     Eval(eval::Args),
     /// Place your own models on the scale from their outcomes, and print the YAML to review
     #[command(after_help = "\
-A line of the outcomes is {\"prompt\", \"model\", \"score\"} with a score from 0 (bad) to 1 (good).
-50 prompts for each model give a first number, 300 a good one.")]
+A line of the outcomes is {\"prompt\", \"model\", \"score\"} with a score from 0 (bad) to 1 (good), or
+{\"prompt\", \"outcomes\": {MODEL: {\"score\"}}} with those of several models. 50 prompts for each model
+give a first number, 300 a good one. A model's own head is printed where it forecasts outcomes that
+it has not seen better than the capability alone.")]
     Calibrate(calibrate::Args),
 }
 

@@ -4,14 +4,15 @@ mod forecasts;
 mod pair;
 mod pool;
 mod prices;
+mod route;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use steelyard_router::train::Example;
-use steelyard_router::{ScoreInput, Scratch, Shape};
+use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
 
 use self::forecasts::report_calibration;
 use self::pair::report_pair;
@@ -19,7 +20,7 @@ use self::pool::report_pool;
 use self::prices::price_of;
 use super::super::say;
 use super::data::{Weights, examples};
-use super::plot::svg;
+use super::plot::{Diagram, svg};
 
 /// Options of `router eval`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +44,16 @@ pub(in crate::cli) struct Args {
     /// A picture of all curves
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
+    /// Grade a whole route of this policy instead, by its own decisions and prices
+    #[arg(long, short, value_name = "FILE", requires = "route")]
+    config: Option<PathBuf>,
+    /// The route to grade
+    #[arg(long, value_name = "NAME", requires = "config")]
+    route: Option<String>,
+    /// Whose outcomes stand for a model of the policy, POLICY=DATA; may be repeated. Without it the
+    /// model of the same name, or that of its `outcomes_of`
+    #[arg(long, value_name = "NAMES", requires = "route")]
+    map: Vec<String>,
 }
 
 /// What is graded: the forecast for one prompt.
@@ -75,6 +86,9 @@ impl Default for Options {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recorded = examples(&args.data)?;
     let weights = Weights::load(args.weights.as_deref())?;
+    if let (Some(config), Some(route)) = (&args.config, &args.route) {
+        return grade_route(args, config, route, &recorded, weights);
+    }
     let scorer = weights.scorer();
     let mut scratch = Scratch::new();
     let forecasts: Vec<Option<Forecast>> = recorded
@@ -111,10 +125,57 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         samples: args.samples,
         plot: args.plot.clone(),
     };
-    say(&format!("{}, {} prompts", scorer.version(), recorded.len()));
-    say("Prompts that the weights were fitted on grade too well: see docs/scorer.md.");
+    say_weights(scorer, &recorded);
     report(&recorded, &forecasts, &options)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn say_weights(scorer: &Scorer, recorded: &[Example]) {
+    say(&format!("{}, {} prompts", scorer.version(), recorded.len()));
+    say("Prompts that the weights were fitted on grade too well: see docs/scorer.md.");
+}
+
+/// Grades a route of a policy.
+fn grade_route(
+    args: &Args,
+    config: &Path,
+    route: &str,
+    recorded: &[Example],
+    weights: Weights,
+) -> anyhow::Result<ExitCode> {
+    ensure!(
+        args.pair.is_empty() && args.price.is_empty(),
+        "a route has the candidates and prices of its policy: no --pair, no --price"
+    );
+    let names: Vec<(String, String)> = args
+        .map
+        .iter()
+        .map(|map| {
+            let (model, data) = map.split_once('=').context("a map is POLICY=DATA")?;
+            Ok((model.to_owned(), data.to_owned()))
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let scorer = weights.forever();
+    say_weights(scorer, recorded);
+    let asked = route::Asked {
+        config,
+        route,
+        names: &names,
+        samples: args.samples,
+    };
+    let diagram = route::run(&asked, recorded, scorer)?;
+    draw(args.plot.as_deref(), &[diagram])?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the picture, if one is wanted.
+fn draw(path: Option<&Path>, diagrams: &[Diagram]) -> anyhow::Result<()> {
+    if let Some(path) = path {
+        std::fs::write(path, svg(diagrams))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        say(&format!("\nwrote {}", path.display()));
+    }
+    Ok(())
 }
 
 fn pair_of(text: &str) -> anyhow::Result<(String, String)> {
@@ -155,12 +216,7 @@ pub(super) fn report(
         }
         report_calibration(rows);
     }
-    if let Some(path) = &options.plot {
-        std::fs::write(path, svg(&diagrams))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        say(&format!("\nwrote {}", path.display()));
-    }
-    Ok(())
+    draw(options.plot.as_deref(), &diagrams)
 }
 
 /// Models that nearly every prompt of a source has, weakest first, with their mean score.

@@ -1,0 +1,212 @@
+//! The table and the curves of a route.
+
+use anyhow::Context;
+use steelyard_router::eval::{
+    CurvePoint, RouteGrade, RouteRow, bootstrap, calibration_error, grade_route, mixing, oracle,
+    score_of,
+};
+
+use super::super::super::super::say;
+use super::super::super::plot::{Curve, Diagram};
+use super::{Candidate, Decided};
+
+/// A route with all that is told of it.
+pub(super) struct Graded<'a> {
+    pub(super) route: &'a str,
+    pub(super) candidates: &'a [Candidate<'a>],
+    /// Prompts without outcomes of every candidate.
+    pub(super) skipped: usize,
+    pub(super) samples: u32,
+    pub(super) decided: Decided,
+    pub(super) sweep: Option<Sweep>,
+}
+
+/// The route at other settings of one of its numbers.
+pub(super) struct Sweep {
+    pub(super) name: &'static str,
+    pub(super) rows: Vec<(f32, Vec<RouteRow>)>,
+}
+
+/// Requests that costs are told for.
+const REQUESTS: f64 = 1_000.0;
+
+impl Graded<'_> {
+    /// Prints the table; gives the curves.
+    pub(super) fn print(&self) -> anyhow::Result<Diagram> {
+        let rows: Vec<&RouteRow> = self.decided.rows.iter().collect();
+        let grade = grade_route(&rows).context("there is nothing to grade")?;
+        let oracle = oracle(&rows);
+        say(&format!(
+            "\nroute {}: {} prompts{}",
+            self.route,
+            rows.len(),
+            match self.skipped {
+                0 => String::new(),
+                skipped => format!(" ({skipped} left out, which lack outcomes of a candidate)"),
+            }
+        ));
+        self.say_candidates(&grade);
+        self.say_route(&rows, &grade, &oracle);
+        self.say_chances();
+        let curve = self.say_sweep();
+        let points = |curve: &[CurvePoint]| -> Vec<(f64, f64)> {
+            let points = curve.iter();
+            points
+                .map(|point| (point.cost * REQUESTS, point.score))
+                .collect()
+        };
+        let curve_of = |name: &str, colour, curve: &[CurvePoint]| Curve {
+            name: name.to_owned(),
+            colour,
+            points: points(curve),
+        };
+        let mut curves = vec![
+            curve_of("oracle", "#390", &oracle),
+            curve_of("random mixing", "#999", &mixing(&grade.singles)),
+        ];
+        if let (Some(sweep), Some(curve)) = (&self.sweep, curve) {
+            curves.push(curve_of(&format!("{} 0 to 1", sweep.name), "#06c", &curve));
+        }
+        curves.push(cross("the route", "#c00", grade.route));
+        curves.push(cross("length alone", "#c60", grade.by_length));
+        Ok(Diagram {
+            title: format!("route {}", self.route),
+            across: "dollars per 1,000 requests",
+            up: "mean score",
+            curves,
+        })
+    }
+
+    fn say_candidates(&self, grade: &RouteGrade) {
+        say(&format!(
+            "  {:<26} {:<30} {:>7} {:>7} {:>14}",
+            "candidate", "outcomes of", "calls", "score", "$ / 1,000"
+        ));
+        for (index, candidate) in self.candidates.iter().enumerate() {
+            let single = grade.singles[index];
+            say(&format!(
+                "  {:<26} {:<30} {:>5.1} % {:>7.3} {:>14.4}{}",
+                candidate.model.name,
+                candidate.recorded,
+                100.0 * grade.shares[index],
+                single.score,
+                REQUESTS * single.cost,
+                if index == grade.best {
+                    "  best single"
+                } else {
+                    ""
+                }
+            ));
+        }
+        if grade.refused > 0.0 {
+            let refused = 100.0 * grade.refused;
+            say(&format!("  {:<57} {refused:>5.1} %", "refused, score 0"));
+        }
+    }
+
+    fn say_route(&self, rows: &[&RouteRow], grade: &RouteGrade, oracle: &[CurvePoint]) {
+        let interval = |measure: fn(&RouteGrade) -> f64, unit: f64, digits: usize| {
+            let interval = bootstrap(rows, self.samples, 1, |drawn| {
+                grade_route(drawn).map_or(f64::NAN, |grade| measure(&grade))
+            });
+            format!(
+                "(95 %: {:.digits$} .. {:.digits$})",
+                unit * interval.low,
+                unit * interval.high
+            )
+        };
+        say(&format!(
+            "  the route: score {:.3} {}, $ {:.4} per 1,000 {}",
+            grade.route.score,
+            interval(|grade| grade.route.score, 1.0, 3),
+            REQUESTS * grade.route.cost,
+            interval(|grade| grade.route.cost, REQUESTS, 4),
+        ));
+        say(&format!(
+            "  {:.1} % of the best single's score {}, {:.1} % of its cost saved {}",
+            100.0 * grade.quality(),
+            interval(RouteGrade::quality, 100.0, 1),
+            100.0 * grade.saved(),
+            interval(RouteGrade::saved, 100.0, 1),
+        ));
+        say(&format!(
+            "  above random mixing at the same cost ({:.3}): {:+.3} {}",
+            grade.mixing,
+            grade.route.score - grade.mixing,
+            interval(|grade| grade.route.score - grade.mixing, 1.0, 3),
+        ));
+        say(&format!(
+            "  length alone, same shares: score {:.3}, $ {:.4}; above random mixing {:+.3} {}",
+            grade.by_length.score,
+            REQUESTS * grade.by_length.cost,
+            grade.by_length.score - grade.mixing_by_length,
+            interval(
+                |grade| grade.by_length.score - grade.mixing_by_length,
+                1.0,
+                3
+            ),
+        ));
+        say(&format!(
+            "  the oracle at the same cost: score {:.3}",
+            score_of(oracle, grade.route.cost)
+        ));
+    }
+
+    fn say_chances(&self) {
+        let forecasts = &self.decided.forecasts;
+        let squares = forecasts
+            .iter()
+            .map(|(chance, score)| (chance - score).powi(2));
+        say(&format!(
+            "  chances of {} answers: calibration error {:.3}, Brier {:.3}",
+            forecasts.len(),
+            calibration_error(forecasts),
+            squares.sum::<f64>() / forecasts.len().max(1) as f64
+        ));
+    }
+
+    /// Prints what other settings give; their points.
+    fn say_sweep(&self) -> Option<Vec<CurvePoint>> {
+        let sweep = self.sweep.as_ref()?;
+        let graded: Vec<(f32, RouteGrade)> = sweep
+            .rows
+            .iter()
+            .filter_map(|(value, rows)| {
+                let rows: Vec<&RouteRow> = rows.iter().collect();
+                Some((*value, grade_route(&rows)?))
+            })
+            .collect();
+        say(&format!(
+            "  {:>9} {:>7} {:>14} {:>12} {:>9} {:>14}",
+            sweep.name, "score", "$ / 1,000", "of the best", "saved", "above mixing"
+        ));
+        for (value, grade) in graded.iter().step_by(2) {
+            say(&format!(
+                "  {value:>9.2} {:>7.3} {:>14.4} {:>10.1} % {:>7.1} % {:>+14.3}",
+                grade.route.score,
+                REQUESTS * grade.route.cost,
+                100.0 * grade.quality(),
+                100.0 * grade.saved(),
+                grade.route.score - grade.mixing,
+            ));
+        }
+        Some(graded.into_iter().map(|(_, grade)| grade.route).collect())
+    }
+}
+
+/// One point, drawn as a small rhomb.
+fn cross(name: &str, colour: &'static str, at: CurvePoint) -> Curve {
+    let (x, y) = (at.cost * REQUESTS, at.score);
+    let (wide, high) = (x.abs().max(1e-9) * 0.01, 0.004);
+    Curve {
+        name: name.to_owned(),
+        colour,
+        points: vec![
+            (x - wide, y),
+            (x, y + high),
+            (x + wide, y),
+            (x, y - high),
+            (x - wide, y),
+        ],
+    }
+}
