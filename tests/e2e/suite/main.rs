@@ -16,6 +16,7 @@ mod keys;
 mod lossy;
 mod messages;
 mod metering;
+mod own_heads;
 mod reload;
 mod responses;
 mod sdk;
