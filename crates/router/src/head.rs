@@ -13,7 +13,7 @@ use crate::{Score, Scorer};
 /// ```
 ///
 /// The first is a model of the weights file. The second corrects a capability and was fitted to
-/// outcomes of the operator's own ([`Scorer::fit_head`]); with nothing but zeros it is the
+/// outcomes of the operator's own ([`Scorer::calibrate`]); with nothing but zeros it is the
 /// capability alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OwnHead {

@@ -140,7 +140,7 @@ async fn outcomes_change_the_decision() {
     let calibrated = run(&calibrate, &[]).await;
     assert_eq!(calibrated.code, Some(0), "{}", calibrated.stderr);
     assert!(
-        calibrated.stdout.contains("so it is printed"),
+        calibrated.stdout.contains("Own heads are printed"),
         "{}",
         calibrated.stdout
     );

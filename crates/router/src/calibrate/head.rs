@@ -1,37 +1,36 @@
-//! A model's own head: what outcomes say of it beyond its capability, shrunk towards nothing.
+//! Heads of models: what outcomes say of them beyond their capabilities, shrunk towards nothing.
 
 use super::logistic::{self, Row, log_loss};
-use super::{Judged, Placement};
+use super::{Judged, Placement, noise};
 use crate::scorer::TOPICS;
 use crate::{OwnHead, Scorer};
 
-/// A correction of a capability with how it was fitted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FittedHead {
-    /// The correction.
-    pub head: OwnHead,
-    /// How strongly it was shrunk towards the capability alone, chosen on outcomes that the fits
-    /// had not seen: 1 is as far as the models of the weights differ from each other. Infinite
-    /// where the capability alone did best; the correction is then nothing.
+/// Models placed on the scale and corrected, all from one set of outcomes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibrated {
+    /// Of every model, in the order given: its place, and the correction of it.
+    pub models: Vec<(Placement, OwnHead)>,
+    /// How strongly the corrections were shrunk towards the capabilities alone, chosen on outcomes
+    /// that the fits had not seen: 1 is as far as the models of the weights differ from each
+    /// other. Infinite where the capabilities alone did best; the corrections are then nothing.
     pub shrinkage: f64,
-    /// Chance that outcomes which the capability alone decides would show as much, in [0, 1].
+    /// Chance that outcomes which the capabilities alone decide would show as much, in [0, 1].
     pub noise: f64,
 }
 
-impl FittedHead {
-    /// Most of [`Self::noise`] with which a head is worth having, a CHOICE: in the data
-    /// (`docs/scorer.md`) a tenth keeps most of what heads gain, and loses nothing where there is
-    /// nothing to gain, since shrinking keeps the harm small.
+impl Calibrated {
+    /// Most of [`Self::noise`] with which heads are worth having, a CHOICE: shrinking keeps the
+    /// harm of a wrong yes small, and `docs/scorer.md` shows what it earns.
     pub const MOST_NOISE: f64 = 0.1;
 
-    /// Whether the head says more than noise would.
+    /// Whether the heads say more than noise would.
     #[must_use]
     pub fn helps(&self) -> bool {
         self.noise <= Self::MOST_NOISE && self.shrinkage.is_finite()
     }
 }
 
-/// What is tried as [`FittedHead::shrinkage`].
+/// What is tried as [`Calibrated::shrinkage`].
 const STRENGTHS: [f64; 8] = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, f64::INFINITY];
 /// Parts of the outcomes on which a strength is chosen.
 const FOLDS: usize = 5;
@@ -39,45 +38,38 @@ const FOLDS: usize = 5;
 const CONSTANT_VARIANCE: f64 = 1.0;
 const SLOPE_VARIANCE: f64 = 2.0;
 
-/// A model placed on the scale, and the correction of it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fit {
-    pub(super) place: Placement,
-    pub(super) head: FittedHead,
-}
+/// Outcomes of several models.
+pub(super) type Models<'j> = Vec<Vec<&'j Judged>>;
 
 impl Scorer {
-    /// Fits a correction of the capability to outcomes of one model. [`Scorer::try_head`] says what
-    /// the recipe gives on outcomes that it has not seen.
+    /// Places models by their outcomes, and fits a correction of every capability. Models are
+    /// given together because they are compared: one strength of shrinkage serves all, and what
+    /// they have in common says more than one alone. [`Scorer::try_heads`] says what the recipe
+    /// gives on outcomes that it has not seen.
     #[must_use]
-    pub fn fit_head(&self, outcomes: &[Judged]) -> FittedHead {
-        let chosen: Vec<&Judged> = outcomes.iter().collect();
-        fit(self, &chosen).head
+    pub fn calibrate(&self, models: &[Vec<Judged>]) -> Calibrated {
+        let borrowed: Models<'_> = models.iter().map(|own| own.iter().collect()).collect();
+        let mut calibrated = fit(self, &borrowed);
+        calibrated.noise = noise::noise(self, &borrowed, &calibrated, &variances(self));
+        calibrated
     }
 }
 
-/// Capability and correction, with the strength of the shrinkage that does best on parts held out.
-pub(super) fn fit(scorer: &Scorer, outcomes: &[&Judged]) -> Fit {
+/// Places and corrections, with the strength of the shrinkage that does best on parts held out.
+pub(super) fn fit(scorer: &Scorer, models: &Models<'_>) -> Calibrated {
     let variances = variances(scorer);
-    let folds = folds(outcomes, FOLDS);
     let mut losses = [0.0; STRENGTHS.len()];
-    for fold in 0..FOLDS {
-        let (mut rest, mut out) = (Vec::new(), Vec::new());
-        for (judged, own) in outcomes.iter().zip(&folds) {
-            if *own == fold {
-                out.push(*judged);
-            } else {
-                rest.push(*judged);
+    for fold in Folds::new(models, FOLDS).parts(models) {
+        for (rest, out) in fold {
+            let place = placed(scorer, &rest);
+            for (loss, strength) in losses.iter_mut().zip(STRENGTHS) {
+                let head = correction(scorer, &rest, place.capability, &variances, strength);
+                let held_out = out.iter().map(|judged| {
+                    let chance = chance(scorer, place.capability, head.as_ref(), judged);
+                    log_loss(chance, f64::from(judged.outcome))
+                });
+                *loss += held_out.sum::<f64>();
             }
-        }
-        let place = placed(scorer, &rest);
-        for (loss, strength) in losses.iter_mut().zip(STRENGTHS) {
-            let head = correction(scorer, &rest, place.capability, &variances, strength);
-            let held_out = out.iter().map(|judged| {
-                let chance = chance(scorer, place.capability, head.as_ref(), judged);
-                log_loss(chance, f64::from(judged.outcome))
-            });
-            *loss += held_out.sum::<f64>();
         }
     }
     let best = losses
@@ -85,70 +77,16 @@ pub(super) fn fit(scorer: &Scorer, outcomes: &[&Judged]) -> Fit {
         .zip(STRENGTHS)
         .min_by(|a, b| a.0.total_cmp(b.0).then(b.1.total_cmp(&a.1)));
     let shrinkage = best.map_or(f64::INFINITY, |(_, strength)| strength);
-    let place = placed(scorer, outcomes);
-    let head = correction(scorer, outcomes, place.capability, &variances, shrinkage);
-    Fit {
-        place,
-        head: FittedHead {
-            head: head.unwrap_or_else(OwnHead::nothing),
-            shrinkage,
-            noise: noise(scorer, outcomes, place.capability, &variances),
-        },
+    let models = models.iter().map(|outcomes| {
+        let place = placed(scorer, outcomes);
+        let head = correction(scorer, outcomes, place.capability, &variances, shrinkage);
+        (place, head.unwrap_or_else(OwnHead::nothing))
+    });
+    Calibrated {
+        models: models.collect(),
+        shrinkage,
+        noise: 1.0,
     }
-}
-
-/// Draws of the test for noise.
-const FLIPS: u32 = 999;
-
-/// How often the residuals of the capability line up with complexity and topics as they do, if
-/// each had come out above or below by chance: a score test of the variance of the correction
-/// (Goeman et al. 2004), its distribution by flipping the signs of the residuals. No fit is in it,
-/// so few outcomes say as much as they can.
-fn noise(scorer: &Scorer, outcomes: &[&Judged], capability: f64, variances: &[f64]) -> f64 {
-    let chances: Vec<f64> = outcomes
-        .iter()
-        .map(|judged| chance(scorer, capability, None, judged))
-        .collect();
-    let weights: Vec<f64> = chances
-        .iter()
-        .map(|chance| chance * (1.0 - chance))
-        .collect();
-    let total = weights.iter().sum::<f64>().max(1e-9);
-    // Around their means under the capability, so that its own error does not count.
-    let mut means = vec![0.0; 1 + TOPICS];
-    for (judged, weight) in outcomes.iter().zip(&weights) {
-        for (mean, feature) in means.iter_mut().zip(features(judged)) {
-            *mean += feature * weight / total;
-        }
-    }
-    let pulls: Vec<Vec<f64>> = outcomes
-        .iter()
-        .zip(&chances)
-        .map(|(judged, chance)| {
-            let residual = f64::from(judged.outcome) - chance;
-            let around = features(judged).zip(&means).zip(&variances[1..]);
-            let scaled = around.map(|((value, mean), variance)| (value - mean) * variance.sqrt());
-            scaled.map(|value| value * residual).collect()
-        })
-        .collect();
-    let mut random = crate::eval::Random(1);
-    let mut statistic = |flip: bool| {
-        let mut sums = vec![0.0; 1 + TOPICS];
-        for pull in &pulls {
-            let sign = if flip && random.next() >> 63 == 1 {
-                -1.0
-            } else {
-                1.0
-            };
-            for (sum, value) in sums.iter_mut().zip(pull) {
-                *sum += sign * value;
-            }
-        }
-        sums.iter().map(|sum| sum * sum).sum::<f64>()
-    };
-    let own = statistic(false);
-    let reached = (0..FLIPS).filter(|_| statistic(true) >= own).count();
-    (reached + 1) as f64 / f64::from(FLIPS + 1)
 }
 
 pub(super) fn placed(scorer: &Scorer, outcomes: &[&Judged]) -> Placement {
@@ -224,7 +162,7 @@ fn correction(
 }
 
 /// Complexity and topics.
-fn features(judged: &Judged) -> impl Iterator<Item = f64> {
+pub(super) fn features(judged: &Judged) -> impl Iterator<Item = f64> {
     let topics = judged.score.place.topics.iter().copied();
     std::iter::once(judged.score.complexity)
         .chain(topics)
@@ -253,18 +191,47 @@ fn variances(scorer: &Scorer) -> Vec<f64> {
         .collect()
 }
 
-/// The part that every outcome belongs to. The same prompt is always in the same part.
-pub(super) fn folds(outcomes: &[&Judged], parts: usize) -> Vec<usize> {
-    let mut order: Vec<u64> = outcomes.iter().map(|judged| mixed(judged.prompt)).collect();
-    order.sort_unstable();
-    order.dedup();
-    outcomes
-        .iter()
-        .map(|judged| order.partition_point(|other| *other < mixed(judged.prompt)) % parts.max(1))
-        .collect()
+/// Prompts in parts: the same prompt is in one part, whichever model answered it.
+pub(super) struct Folds {
+    order: Vec<u64>,
+    parts: usize,
 }
 
-fn mixed(hash: u64) -> u64 {
+/// Of every model the outcomes outside and inside one part.
+pub(super) type Part<'j> = Vec<(Vec<&'j Judged>, Vec<&'j Judged>)>;
+
+impl Folds {
+    pub(super) fn new(models: &Models<'_>, parts: usize) -> Self {
+        let prompts = models.iter().flatten();
+        let mut order: Vec<u64> = prompts.map(|judged| mixed(judged.prompt)).collect();
+        order.sort_unstable();
+        order.dedup();
+        Self {
+            order,
+            parts: parts.max(1),
+        }
+    }
+
+    /// The part that a prompt belongs to.
+    pub(super) fn of(&self, judged: &Judged) -> usize {
+        let hash = mixed(judged.prompt);
+        self.order.partition_point(|other| *other < hash) % self.parts
+    }
+
+    /// Every part in turn, held out.
+    pub(super) fn parts<'j>(&self, models: &Models<'j>) -> impl Iterator<Item = Part<'j>> {
+        (0..self.parts).map(move |part| {
+            let split = |own: &Vec<&'j Judged>| {
+                let inside = |judged: &&'j Judged| self.of(judged) == part;
+                let (inside, outside) = own.iter().copied().partition(inside);
+                (outside, inside)
+            };
+            models.iter().map(split).collect()
+        })
+    }
+}
+
+pub(super) fn mixed(hash: u64) -> u64 {
     crate::eval::Random(hash).next()
 }
 

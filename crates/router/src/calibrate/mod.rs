@@ -2,12 +2,13 @@
 
 mod head;
 mod logistic;
+mod noise;
 mod trial;
 
 #[cfg(test)]
 mod tests;
 
-pub use head::FittedHead;
+pub use head::Calibrated;
 pub use trial::{HeldOut, Losses, Trial};
 
 use crate::{Score, Scorer};

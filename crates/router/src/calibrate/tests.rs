@@ -77,16 +77,17 @@ fn a_head_finds_the_topic_that_a_model_fails_on() {
     let outcomes = judged(200, |complexity, topic| {
         sigmoid(2.5 * (0.8 - complexity) + 0.4 * topic)
     });
-    let trial = scorer.try_head(&outcomes);
+    let trial = &scorer.try_heads(std::slice::from_ref(&outcomes))[0];
     assert!(trial.interval.low > 0.0, "{:?}", trial.interval);
     assert!(trial.head.brier < trial.capability.brier && trial.head.brier < trial.length.brier);
-    let fitted = scorer.fit_head(&outcomes);
+    let fitted = scorer.calibrate(std::slice::from_ref(&outcomes));
     assert!(fitted.helps() && fitted.noise < 0.01, "{fitted:?}");
-    let (_, _, directions) = fitted.head.numbers();
+    let head = fitted.models[0].1;
+    let (_, _, directions) = head.numbers();
     assert!((0.2..0.6).contains(&directions[0]), "{directions:?}");
     let chance = |index: usize| {
         let score = &outcomes[index].score;
-        scorer.chance_of(0.8, Some(&fitted.head), score)
+        scorer.chance_of(0.8, Some(&head), score)
     };
     let by_topic = |one: &&Judged| one.score.place.topics[0];
     let most =
@@ -101,9 +102,9 @@ fn where_the_capability_is_all_there_is_a_head_does_not_help() {
     let scorer = Scorer::shipped();
     let slope = scorer.slope();
     let outcomes = judged(120, |complexity, _| sigmoid(slope * (0.8 - complexity)));
-    let fitted = scorer.fit_head(&outcomes);
+    let fitted = scorer.calibrate(std::slice::from_ref(&outcomes));
     assert!(!fitted.helps() && fitted.noise > 0.1, "{fitted:?}");
-    let trial = scorer.try_head(&outcomes);
+    let trial = &scorer.try_heads(std::slice::from_ref(&outcomes))[0];
     assert_eq!(trial.held_out.len(), 120);
     // Shrinking keeps the harm small.
     assert!(
@@ -118,7 +119,9 @@ fn noise_is_called_something_as_often_as_it_should() {
     let scorer = Scorer::shipped();
     let slope = scorer.slope();
     let many = judged(2_000, |complexity, _| sigmoid(slope * (0.8 - complexity)));
-    let helped = many.chunks(50).filter(|part| scorer.fit_head(part).helps());
+    let helped = many
+        .chunks(50)
+        .filter(|part| scorer.calibrate(&[part.to_vec()]).helps());
     // A tenth of forty, by their own binomial at most eight in 98 of 100 cases.
     let helped = helped.count();
     assert!(helped <= 8, "{helped} of 40");
@@ -128,20 +131,46 @@ fn noise_is_called_something_as_often_as_it_should() {
 fn the_fit_is_reproducible_and_bounded_on_odd_outcomes() {
     let scorer = Scorer::shipped();
     let outcomes = judged(60, |complexity, _| complexity);
-    assert_eq!(scorer.fit_head(&outcomes), scorer.fit_head(&outcomes));
+    let calibrate = |outcomes: &Vec<Judged>| scorer.calibrate(std::slice::from_ref(outcomes));
+    assert_eq!(calibrate(&outcomes), calibrate(&outcomes));
     let perfect = judged(60, |_, _| 1.1);
-    let fitted = scorer.fit_head(&perfect);
-    let chance = scorer.chance_of(1.5, Some(&fitted.head), &perfect[0].score);
+    let head = calibrate(&perfect).models[0].1;
+    let chance = scorer.chance_of(1.5, Some(&head), &perfect[0].score);
     assert!((0.0..=1.0).contains(&chance));
-    assert_eq!(scorer.fit_head(&[]).head, OwnHead::nothing());
+    assert_eq!(calibrate(&Vec::new()).models[0].1, OwnHead::nothing());
+    assert!(!scorer.calibrate(&[]).helps());
 }
 
 #[test]
 fn a_prompt_that_comes_twice_is_in_one_part() {
     let mut outcomes = judged(40, |_, _| 0.5);
     outcomes.extend_from_within(..);
-    let all: Vec<&Judged> = outcomes.iter().collect();
-    let folds = head::folds(&all, 5);
-    assert_eq!(folds[..40], folds[40..]);
-    assert!((0..5).all(|part| folds.iter().filter(|own| **own == part).count() == 16));
+    let all = vec![outcomes.iter().collect::<Vec<&Judged>>()];
+    let folds = head::Folds::new(&all, 5);
+    for (first, again) in outcomes[..40].iter().zip(&outcomes[40..]) {
+        assert_eq!(folds.of(first), folds.of(again));
+    }
+    for part in folds.parts(&all) {
+        assert_eq!((part[0].0.len(), part[0].1.len()), (64, 16));
+    }
+    // Held out in the order given, both times alike.
+    let trial = &Scorer::shipped().try_heads(&[outcomes])[0];
+    assert_eq!(trial.held_out[..40], trial.held_out[40..]);
+}
+
+#[test]
+fn models_that_answer_alike_are_no_more_evidence_than_one() {
+    let scorer = Scorer::shipped();
+    let one = judged(60, |complexity, topic| {
+        sigmoid(2.5 * (0.8 - complexity) + 0.1 * topic)
+    });
+    let alone = scorer.calibrate(std::slice::from_ref(&one));
+    // Four models that answer alike are no more evidence than one.
+    let alike = scorer.calibrate(&vec![one; 4]);
+    assert!(
+        (alone.noise - alike.noise).abs() < 1e-9,
+        "{} {}",
+        alone.noise,
+        alike.noise
+    );
 }

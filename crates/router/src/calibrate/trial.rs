@@ -1,7 +1,7 @@
 //! Whether an own head helps: the whole recipe, graded on outcomes that it had not seen.
 
 use super::Judged;
-use super::head::{chance, fit, folds};
+use super::head::{Folds, Models, chance, fit};
 use super::logistic::{self, Row, log_loss};
 use crate::Scorer;
 use crate::eval::{Interval, bootstrap};
@@ -28,7 +28,7 @@ pub struct HeldOut {
     pub length: f64,
 }
 
-/// The recipe of [`Scorer::fit_head`] on parts held out.
+/// The recipe of [`Scorer::calibrate`] on parts held out, for one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// Every outcome, in the order given.
@@ -50,49 +50,48 @@ const FOLDS: usize = 10;
 const SAMPLES: u32 = 1_000;
 
 impl Scorer {
-    /// Grades the recipe of [`Scorer::fit_head`] on outcomes of one model: each is forecast by
-    /// fits, strengths included, that had not seen its prompt.
+    /// Grades the recipe of [`Scorer::calibrate`]: every outcome is forecast by fits, strength
+    /// included, that had not seen its prompt.
     #[must_use]
-    pub fn try_head(&self, outcomes: &[Judged]) -> Trial {
-        let chosen: Vec<&Judged> = outcomes.iter().collect();
-        let folds = folds(&chosen, FOLDS);
-        let mut held_out = vec![None; outcomes.len()];
-        for fold in 0..FOLDS {
-            let part = |wanted: bool| {
-                let members = outcomes.iter().zip(&folds).enumerate();
-                let members = members.filter(move |(_, (_, own))| (**own == fold) == wanted);
-                members.map(|(index, (judged, _))| (index, judged))
+    pub fn try_heads(&self, models: &[Vec<Judged>]) -> Vec<Trial> {
+        let borrowed: Models<'_> = models.iter().map(|own| own.iter().collect()).collect();
+        let folds = Folds::new(&borrowed, FOLDS);
+        let forecasts: Vec<Vec<Vec<HeldOut>>> = folds
+            .parts(&borrowed)
+            .map(|part| {
+                let (fitted, others): (Models<'_>, Models<'_>) = part.into_iter().unzip();
+                self.forecast(&fitted, &others)
+            })
+            .collect();
+        let in_order = |(model, outcomes): (usize, &Vec<&Judged>)| {
+            let mut taken = vec![0; FOLDS];
+            let next = |judged: &&Judged| {
+                let part = folds.of(judged);
+                let row = forecasts.get(part)?.get(model)?.get(taken[part]).copied();
+                taken[part] += 1;
+                row
             };
-            let rest: Vec<&Judged> = part(false).map(|(_, judged)| judged).collect();
-            let out: Vec<(usize, &Judged)> = part(true).collect();
-            if out.is_empty() {
-                continue;
-            }
-            let forecasts = self.forecast(&rest, out.iter().map(|(_, judged)| *judged));
-            for ((index, _), forecast) in out.iter().zip(forecasts) {
-                held_out[*index] = Some(forecast);
-            }
-        }
-        Trial::of(held_out.into_iter().flatten().collect())
+            Trial::of(outcomes.iter().filter_map(next).collect())
+        };
+        borrowed.iter().enumerate().map(in_order).collect()
     }
 
-    /// Forecasts of outcomes by fits on others.
+    /// Forecasts of outcomes of models by fits on others of the same models.
     #[must_use]
-    pub fn forecast<'j>(
-        &self,
-        fitted: &[&Judged],
-        others: impl Iterator<Item = &'j Judged>,
-    ) -> Vec<HeldOut> {
-        let own = fit(self, fitted);
-        let rows: Vec<Row> = fitted.iter().map(|judged| length_row(judged)).collect();
-        let by_length = logistic::fit(&rows.iter().collect::<Vec<_>>(), &[1e-3, 1e-3]);
-        let capability = own.place.capability;
-        others
-            .map(|judged| HeldOut {
-                outcome: f64::from(judged.outcome),
-                capability: chance(self, capability, None, judged),
-                head: chance(self, capability, Some(&own.head.head), judged),
-                length: logistic::chance(&length_row(judged), &by_length),
+    pub fn forecast(&self, fitted: &[Vec<&Judged>], others: &[Vec<&Judged>]) -> Vec<Vec<HeldOut>> {
+        let calibrated = fit(self, &fitted.to_vec());
+        let models = calibrated.models.iter().zip(fitted).zip(others);
+        models
+            .map(|(((place, head), fitted), others)| {
+                let rows: Vec<Row> = fitted.iter().map(|judged| length_row(judged)).collect();
+                let by_length = logistic::fit(&rows.iter().collect::<Vec<_>>(), &[1e-3, 1e-3]);
+                let forecast = |judged: &&Judged| HeldOut {
+                    outcome: f64::from(judged.outcome),
+                    capability: chance(self, place.capability, None, judged),
+                    head: chance(self, place.capability, Some(head), judged),
+                    length: logistic::chance(&length_row(judged), &by_length),
+                };
+                others.iter().map(forecast).collect()
             })
             .collect()
     }

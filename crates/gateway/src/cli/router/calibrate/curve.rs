@@ -14,7 +14,7 @@ struct Draw {
     head: f64,
     printed: f64,
     length: f64,
-    /// Share of the models whose head `calibrate` would have printed.
+    /// 1 if `calibrate` would have printed heads.
     helped: f64,
     /// Gain of the pair: by capability, head, what is printed, length.
     pair: Option<[f64; 4]>,
@@ -133,19 +133,24 @@ fn draw(
         helped: 0.0,
         pair: None,
     };
+    let split = |judged: &Vec<Judged>| -> (Vec<Judged>, Vec<Judged>) {
+        judged
+            .iter()
+            .copied()
+            .partition(|one: &Judged| drawn.contains(&one.prompt))
+    };
+    let (fitted, others): (Vec<Vec<Judged>>, Vec<Vec<Judged>>) =
+        outcomes.values().map(split).unzip();
+    let helps = scorer.calibrate(&fitted).helps();
+    let forecasts = scorer.forecast(&borrow(&fitted), &borrow(&others));
     let count = outcomes.len() as f64;
-    let mut ends: [Vec<(u64, HeldOut, bool)>; 2] = Default::default();
-    for (model, judged) in outcomes {
-        let (fitted, others): (Vec<&Judged>, Vec<&Judged>) =
-            judged.iter().partition(|one| drawn.contains(&one.prompt));
-        let own: Vec<Judged> = fitted.iter().map(|one| **one).collect();
-        let helps = scorer.fit_head(&own).helps();
-        let forecasts = scorer.forecast(&fitted, others.iter().copied());
+    let mut ends: [Vec<(u64, HeldOut)>; 2] = Default::default();
+    for (((model, _), others), forecasts) in outcomes.iter().zip(&others).zip(forecasts) {
         if let Some((weak, strong)) = pair {
             for (end, name) in ends.iter_mut().zip([weak, strong]) {
                 if name == model {
                     let rows = others.iter().zip(&forecasts);
-                    *end = rows.map(|(one, row)| (one.prompt, *row, helps)).collect();
+                    *end = rows.map(|(one, row)| (one.prompt, *row)).collect();
                 }
             }
         }
@@ -159,44 +164,43 @@ fn draw(
             graded.capability
         };
         draw.printed += printed.log_loss / count;
-        draw.helped += f64::from(u8::from(helps)) / count;
     }
-    draw.pair = gains(ends);
+    draw.helped = f64::from(u8::from(helps));
+    draw.pair = gains(ends, helps);
     draw
 }
 
+fn borrow(models: &[Vec<Judged>]) -> Vec<Vec<&Judged>> {
+    models.iter().map(|own| own.iter().collect()).collect()
+}
+
 /// What each way to judge gains of the pair's difference.
-fn gains([weak, mut strong]: [Vec<(u64, HeldOut, bool)>; 2]) -> Option<[f64; 4]> {
-    strong.sort_by_key(|(prompt, ..)| *prompt);
-    let both: Vec<(HeldOut, bool, HeldOut, bool)> = weak
+fn gains([weak, mut strong]: [Vec<(u64, HeldOut)>; 2], helps: bool) -> Option<[f64; 4]> {
+    strong.sort_by_key(|(prompt, _)| *prompt);
+    let both: Vec<(HeldOut, HeldOut)> = weak
         .iter()
-        .filter_map(|(prompt, row, helps)| {
-            let found = strong.binary_search_by_key(prompt, |(other, ..)| *other);
-            let (_, other, other_helps) = strong.get(found.ok()?)?;
-            Some((*row, *helps, *other, *other_helps))
+        .filter_map(|(prompt, row)| {
+            let found = strong.binary_search_by_key(prompt, |(other, _)| *other);
+            Some((*row, strong.get(found.ok()?)?.1))
         })
         .collect();
     if both.is_empty() {
         return None;
     }
-    let gain = |order: &dyn Fn(&(HeldOut, bool, HeldOut, bool)) -> f64| {
+    let gain = |forecast: &dyn Fn(&HeldOut) -> f64| {
         let points: Vec<PairPoint> = both
             .iter()
-            .map(|row| PairPoint {
-                order: order(row),
-                weak: row.0.outcome,
-                strong: row.2.outcome,
+            .map(|(weak, strong)| PairPoint {
+                order: forecast(strong) - forecast(weak),
+                weak: weak.outcome,
+                strong: strong.outcome,
             })
             .collect();
         grade_pair(&points).apgr
     };
-    let printed = |row: &HeldOut, helps: bool| if helps { row.head } else { row.capability };
-    Some([
-        gain(&|(weak, _, strong, _)| strong.capability - weak.capability),
-        gain(&|(weak, _, strong, _)| strong.head - weak.head),
-        gain(&|(weak, a, strong, b)| printed(strong, *b) - printed(weak, *a)),
-        gain(&|(weak, _, strong, _)| strong.length - weak.length),
-    ])
+    let (capability, head) = (gain(&|row| row.capability), gain(&|row| row.head));
+    let printed = if helps { head } else { capability };
+    Some([capability, head, printed, gain(&|row| row.length)])
 }
 
 /// Puts prompts in another order for every seed.

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use steelyard_policy::{CapabilityBasis, Head, Model};
+use steelyard_policy::{CapabilityBasis, Head, Model, Policy};
 use steelyard_router::eval::{PairPoint, bootstrap, grade_pair};
-use steelyard_router::{FittedHead, HeldOut, Judged, OwnHead, Placement, Scorer, Trial};
+use steelyard_router::{Calibrated, HeldOut, Judged, Losses, OwnHead, Placement, Scorer, Trial};
 
 use super::super::say;
 use super::data::{Weights, tell};
@@ -56,41 +56,51 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Heads of other weights are no error here: this is where new ones come from.
     let policy = load_policy_for(&args.config, None)?.policy;
     let outcomes = outcomes::read(&args.outcomes, scorer)?;
-    say(&format!(
-        "# Placed by {}, for review.\nmodels:",
-        scorer.version()
-    ));
-    let mut placed = Vec::new();
-    for (model, judged) in &outcomes {
-        let Some(known) = policy.models.iter().find(|known| *known.name == **model) else {
-            tell(&format!(
-                "{model}: no such model in {}",
-                args.config.display()
-            ));
-            continue;
-        };
-        if judged.len() < LEAST_OUTCOMES {
-            let count = judged.len();
-            tell(&format!(
-                "{model}: {count} outcomes, at least {LEAST_OUTCOMES} are needed"
-            ));
-            continue;
-        }
-        placed.push((model.as_str(), calibrate(scorer, known, judged)));
+    let models = usable(&policy, &outcomes, &args.config.display().to_string());
+    ensure!(!models.is_empty(), "no model could be placed");
+    let judged: Vec<Vec<Judged>> = models.iter().map(|(_, judged)| judged.to_vec()).collect();
+    let calibrated = scorer.calibrate(&judged);
+    let trials = scorer.try_heads(&judged);
+    say(&format!("# Placed by {}, for review.", scorer.version()));
+    say(&verdict(&calibrated));
+    say("models:");
+    for (index, (known, judged)) in models.iter().enumerate() {
+        say_model(scorer, known, judged, &calibrated, (index, &trials[index]));
     }
-    ensure!(!placed.is_empty(), "no model could be placed");
-    say_pair(&outcomes, &placed);
+    say_pair(&models, &trials);
     Ok(ExitCode::SUCCESS)
 }
 
+/// The models of the policy that have outcomes enough; tells which have not.
+fn usable<'a>(
+    policy: &'a Policy,
+    outcomes: &'a Outcomes,
+    config: &str,
+) -> Vec<(&'a Model, &'a [Judged])> {
+    let mut models = Vec::new();
+    for (model, judged) in outcomes {
+        let known = policy.models.iter().find(|known| *known.name == **model);
+        match known {
+            None => tell(&format!("{model}: no such model in {config}")),
+            Some(_) if judged.len() < LEAST_OUTCOMES => tell(&format!(
+                "{model}: {} outcomes, at least {LEAST_OUTCOMES} are needed",
+                judged.len()
+            )),
+            Some(known) => models.push((known, judged.as_slice())),
+        }
+    }
+    models
+}
+
 /// Prints the lines of one model.
-fn calibrate(scorer: &Scorer, known: &Model, judged: &[Judged]) -> Trial {
-    let pairs: Vec<(f32, f32)> = judged
-        .iter()
-        .map(|one| (one.score.complexity, one.outcome))
-        .collect();
-    let place = scorer.place(&pairs);
-    let trial = scorer.try_head(judged);
+fn say_model(
+    scorer: &Scorer,
+    known: &Model,
+    judged: &[Judged],
+    calibrated: &Calibrated,
+    (index, trial): (usize, &Trial),
+) {
+    let (place, head) = &calibrated.models[index];
     // Without a capability of its own, that of the model whose outcomes it has.
     let before = match (&known.head, known.capability_basis) {
         (Some(Head::OutcomesOf(name)), CapabilityBasis::Recorded) => scorer
@@ -101,58 +111,59 @@ fn calibrate(scorer: &Scorer, known: &Model, judged: &[Judged]) -> Trial {
     let (count, width) = (judged.len(), 1.96 * place.error);
     let mean: f32 = judged.iter().map(|one| one.outcome).sum::<f32>() / count as f32;
     say(&format!(
-        "  {}:\n    # {count} outcomes, mean score {mean:.2}; 95 % between {:.2} and {:.2}; was {:.2}{}",
+        "  {}:\n    # {count} outcomes, mean score {mean:.2}; 95 % between {:.2} and {:.2}; was {before:.2}{}",
         known.name,
         place.capability - width,
         place.capability + width,
-        before,
-        doubts(width, &place, mean),
+        doubts(width, place, mean),
     ));
-    let fitted = scorer.fit_head(judged);
-    say(&verdict(&trial, &fitted));
+    say(&held_out(trial));
     say(&format!(
         "    capability: {:.2}\n    capability_basis: calibrated",
         place.capability.clamp(0.0, 2.0)
     ));
-    if fitted.helps() {
-        if matches!(known.head, Some(Head::OutcomesOf(_))) {
-            say("    # in place of `outcomes_of`, which must go");
-        }
-        say(&yaml(scorer, &fitted.head));
-    } else if matches!(known.head, Some(Head::Fitted(_))) {
-        say("    # without the `head` that it has now");
+    match (&known.head, calibrated.helps()) {
+        (Some(Head::OutcomesOf(_)), true) => say("    # in place of `outcomes_of`, which must go"),
+        (Some(Head::Fitted(_)), false) => say("    # without the `head` that it has now"),
+        _ => {}
     }
-    trial
+    if calibrated.helps() {
+        say(&yaml(scorer, head));
+    }
 }
 
-/// Whether an own head says more than noise, and what it gives on outcomes held out.
-fn verdict(trial: &Trial, fitted: &FittedHead) -> String {
-    let Trial {
-        capability,
-        head,
-        length,
-        better_by,
-        interval,
-        ..
-    } = trial;
-    let conclusion = if fitted.helps() {
-        "it is printed"
-    } else {
-        "it is left out"
+/// Whether own heads say more than noise would.
+fn verdict(calibrated: &Calibrated) -> String {
+    let noise = 100.0 * calibrated.noise;
+    match (calibrated.shrinkage.is_finite(), calibrated.helps()) {
+        (_, true) => format!(
+            "# Own heads are printed: noise alone would show as much with a chance of {noise:.1} %."
+        ),
+        (true, false) => format!(
+            "# No own heads: noise alone would show as much with a chance of {noise:.1} %; at most \
+             {:.0} % is asked for.",
+            100.0 * Calibrated::MOST_NOISE
+        ),
+        (false, false) => {
+            "# No own heads: the capabilities alone forecast outcomes held out best.".to_owned()
+        }
+    }
+}
+
+/// What the recipe gives on outcomes that it has not seen.
+fn held_out(trial: &Trial) -> String {
+    let row = |name: &str, losses: &Losses| {
+        format!("{name} {:.3} ({:.3})", losses.log_loss, losses.brier)
     };
     format!(
-        "    # held out, log loss (Brier): capability {:.3} ({:.3}), own head {:.3} ({:.3}), \
-         length {:.3} ({:.3})\n    # the own head is better by {better_by:+.3} (95 %: {:+.3} to \
-         {:+.3}); noise alone would show as much with\n    # a chance of {:.1} %, so {conclusion}",
-        capability.log_loss,
-        capability.brier,
-        head.log_loss,
-        head.brier,
-        length.log_loss,
-        length.brier,
-        interval.low,
-        interval.high,
-        100.0 * fitted.noise,
+        "    # held out, log loss (Brier): {}, {}, {}\n    # the own head is better by {:+.3} (95 %: \
+         {:+.3} to {:+.3})",
+        row("capability", &trial.capability),
+        row("own head", &trial.head),
+        row("length", &trial.length),
+        trial.better_by,
+        trial.interval.low,
+        trial.interval.high,
     )
 }
 
@@ -200,30 +211,22 @@ fn doubts(width: f64, place: &Placement, mean: f32) -> String {
 }
 
 /// How well the forecasts tell which prompts the strongest model gains on over the weakest.
-fn say_pair(outcomes: &Outcomes, placed: &[(&str, Trial)]) {
-    let mean = |trial: &Trial| {
-        let sum: f64 = trial.held_out.iter().map(|row| row.outcome).sum();
-        sum / trial.held_out.len().max(1) as f64
+fn say_pair(models: &[(&Model, &[Judged])], trials: &[Trial]) {
+    let mean = |index: &usize| {
+        let rows = &trials[*index].held_out;
+        rows.iter().map(|row| row.outcome).sum::<f64>() / rows.len().max(1) as f64
     };
-    let by_mean = |a: &&(&str, Trial), b: &&(&str, Trial)| mean(&a.1).total_cmp(&mean(&b.1));
-    let (Some((weak, low)), Some((strong, high))) =
-        (placed.iter().min_by(by_mean), placed.iter().max_by(by_mean))
-    else {
+    let by_mean = |a: &usize, b: &usize| mean(a).total_cmp(&mean(b));
+    let all = || 0..models.len();
+    let (Some(weak), Some(strong)) = (all().min_by(by_mean), all().max_by(by_mean)) else {
         return;
     };
-    let (Some(weak_judged), Some(strong_judged)) = (outcomes.get(*weak), outcomes.get(*strong))
-    else {
-        return;
-    };
-    let mut others: Vec<(u64, &HeldOut)> = strong_judged
-        .iter()
-        .map(|one| one.prompt)
-        .zip(&high.held_out)
+    let rows_of = |index: usize| models[index].1.iter().zip(&trials[index].held_out);
+    let mut others: Vec<(u64, &HeldOut)> = rows_of(strong)
+        .map(|(one, row)| (one.prompt, row))
         .collect();
     others.sort_by_key(|(prompt, _)| *prompt);
-    let both: Vec<(&HeldOut, &HeldOut, usize)> = weak_judged
-        .iter()
-        .zip(&low.held_out)
+    let both: Vec<Both<'_>> = rows_of(weak)
         .filter_map(|(one, row)| {
             let found = others.binary_search_by_key(&one.prompt, |(prompt, _)| *prompt);
             Some((row, others.get(found.ok()?)?.1, one.bytes))
@@ -233,11 +236,13 @@ fn say_pair(outcomes: &Outcomes, placed: &[(&str, Trial)]) {
         return;
     }
     say(&format!(
-        "# {weak} -> {strong}, {} common prompts, held out: share of the difference gained (APGR; random 0.5)",
+        "# {} -> {}, {} common prompts, held out: share of the difference gained\n# (APGR; random \
+         order has 0.5)",
+        models[weak].0.name,
+        models[strong].0.name,
         both.len()
     ));
-    type Order = fn(&(&HeldOut, &HeldOut, usize)) -> f64;
-    let orders: [(&str, Order); 3] = [
+    let orders: [(&str, fn(&Both<'_>) -> f64); 3] = [
         ("own heads", |(weak, strong, _)| strong.head - weak.head),
         ("capability", |(weak, strong, _)| {
             strong.capability - weak.capability
@@ -262,3 +267,6 @@ fn say_pair(outcomes: &Outcomes, placed: &[(&str, Trial)]) {
         ));
     }
 }
+
+/// Forecasts for both models of a pair, and the bytes of the prompt.
+type Both<'a> = (&'a HeldOut, &'a HeldOut, usize);
