@@ -31,9 +31,11 @@ impl Calibrated {
 }
 
 /// What is tried as [`Calibrated::shrinkage`].
-const STRENGTHS: [f64; 8] = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, f64::INFINITY];
+const STRENGTHS: [f64; 8] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, f64::INFINITY];
 /// Parts of the outcomes on which a strength is chosen.
 const FOLDS: usize = 5;
+/// The end of the scale in policies: what a correction is added to must be what stands there.
+const MOST_CAPABILITY: f64 = 2.0;
 /// Variances, before they are shrunk, of the constant and of the slope over the complexity.
 const CONSTANT_VARIANCE: f64 = 1.0;
 const SLOPE_VARIANCE: f64 = 2.0;
@@ -94,7 +96,9 @@ pub(super) fn placed(scorer: &Scorer, outcomes: &[&Judged]) -> Placement {
         .iter()
         .map(|judged| (judged.score.complexity, judged.outcome))
         .collect();
-    scorer.place(&pairs)
+    let mut place = scorer.place(&pairs);
+    place.capability = place.capability.clamp(0.0, MOST_CAPABILITY);
+    place
 }
 
 /// Chance by the numbers that routing would use.

@@ -26,7 +26,7 @@ pub(super) fn noise(
         .collect();
     let statistic = |flip: u64| -> f64 {
         let of_model = |pulls: &Vec<(u64, Vec<f64>)>| {
-            let mut sums = vec![0.0; 1 + TOPICS];
+            let mut sums = [0.0; 1 + TOPICS];
             for (prompt, pull) in pulls {
                 // The first draw is what came.
                 let flipped = flip > 0 && mixed(prompt ^ mixed(flip)) >> 63 == 1;

@@ -64,7 +64,7 @@ impl Scorer {
             })
             .collect();
         let in_order = |(model, outcomes): (usize, &Vec<&Judged>)| {
-            let mut taken = vec![0; FOLDS];
+            let mut taken = [0; FOLDS];
             let next = |judged: &&Judged| {
                 let part = folds.of(judged);
                 let row = forecasts.get(part)?.get(model)?.get(taken[part]).copied();

@@ -120,7 +120,7 @@ fn say_model(
     say(&held_out(trial));
     say(&format!(
         "    capability: {:.2}\n    capability_basis: calibrated",
-        place.capability.clamp(0.0, 2.0)
+        place.capability
     ));
     match (&known.head, calibrated.helps()) {
         (Some(Head::OutcomesOf(_)), true) => say("    # in place of `outcomes_of`, which must go"),
@@ -195,11 +195,8 @@ fn doubts(width: f64, place: &Placement, mean: f32) -> String {
     if !(0.02..=0.98).contains(&mean) {
         doubts.push_str("\n    # it nearly always succeeds or fails: only a bound can be seen");
     }
-    if !(0.0..=2.0).contains(&place.capability) {
-        doubts.push_str(&format!(
-            "\n    # beyond the scale: {:.2}",
-            place.capability
-        ));
+    if place.capability <= 0.0 || place.capability >= 2.0 {
+        doubts.push_str("\n    # at the end of the scale");
     }
     if place.auc < 0.55 {
         doubts.push_str(&format!(
@@ -242,7 +239,7 @@ fn say_pair(models: &[(&Model, &[Judged])], trials: &[Trial]) {
         models[strong].0.name,
         both.len()
     ));
-    let orders: [(&str, fn(&Both<'_>) -> f64); 3] = [
+    let orders: [(&str, Order); 3] = [
         ("own heads", |(weak, strong, _)| strong.head - weak.head),
         ("capability", |(weak, strong, _)| {
             strong.capability - weak.capability
@@ -270,3 +267,6 @@ fn say_pair(models: &[(&Model, &[Judged])], trials: &[Trial]) {
 
 /// Forecasts for both models of a pair, and the bytes of the prompt.
 type Both<'a> = (&'a HeldOut, &'a HeldOut, usize);
+
+/// What such prompts are ordered by.
+type Order = for<'a, 'b> fn(&'a Both<'b>) -> f64;
