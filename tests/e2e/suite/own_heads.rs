@@ -144,6 +144,11 @@ async fn outcomes_change_the_decision() {
         "{}",
         calibrated.stdout
     );
+    assert!(
+        calibrated.stdout.contains("From so few prompts"),
+        "{}",
+        calibrated.stdout
+    );
     let pasted = lines_of(&calibrated.stdout, "small");
     assert!(pasted.contains("capability_basis: calibrated"), "{pasted}");
     let with_head = policy(&sim.base, &pasted);

@@ -3,6 +3,7 @@
 mod curve;
 mod outcomes;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,6 +19,9 @@ use outcomes::Outcomes;
 
 /// Fewer outcomes of a model place nothing.
 const LEAST_OUTCOMES: usize = 50;
+
+/// From fewer prompts a head may be worse than none (`docs/scorer.md`).
+const ENOUGH_FOR_HEADS: usize = 100;
 
 /// Options of `router calibrate`.
 #[derive(Debug, clap::Args)]
@@ -63,6 +67,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let trials = scorer.try_heads(&judged);
     say(&format!("# Placed by {}, for review.", scorer.version()));
     say(&verdict(&calibrated));
+    let prompts: BTreeSet<u64> = judged.iter().flatten().map(|one| one.prompt).collect();
+    if calibrated.helps() && prompts.len() < ENOUGH_FOR_HEADS {
+        say(
+            "# From so few prompts noise may pass for a finding, and does most harm: judge some more.",
+        );
+    }
     say("models:");
     for (index, (known, judged)) in models.iter().enumerate() {
         say_model(scorer, known, judged, &calibrated, (index, &trials[index]));
