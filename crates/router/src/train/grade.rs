@@ -139,7 +139,7 @@ fn family(source: &str) -> &str {
     }
 }
 
-fn fold_of(group: u64, folds: u32) -> u32 {
+pub(super) fn fold_of(group: u64, folds: u32) -> u32 {
     let mixed = (group ^ (group >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     u32::try_from(mixed % u64::from(folds.max(1))).unwrap_or(0)
 }

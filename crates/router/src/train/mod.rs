@@ -10,6 +10,7 @@
 
 mod dataset;
 mod fit;
+mod gain;
 mod grade;
 mod own;
 mod pack;
@@ -63,6 +64,9 @@ pub struct Settings {
     pub gain_anchor_weight: f32,
     /// Part of the shared difficulty that a model's own head starts from.
     pub own_prior: f32,
+    /// Value of one standard deviation of the gain as a feature of a model's own head, beside the
+    /// words, whose vector has length 1.
+    pub own_gain: f32,
     /// Of many models measured on the same prompts each counts for the topics as their number to
     /// the power of minus this.
     pub sharing: f64,
@@ -87,12 +91,13 @@ impl Default for Settings {
             anchor_weight: 5.0,
             anchor_output_weight: 25.0,
             own_shrinkage: 5.0,
-            gain_shrinkage: 40.0,
+            gain_shrinkage: 80.0,
             gain_words: 0.5,
-            gain_difficulty: 0.5,
+            gain_difficulty: 0.1,
             gain_anchor_weight: 3.0,
             own_prior: 0.5,
-            sharing: 0.25,
+            own_gain: 0.5,
+            sharing: 0.5,
             seed: 1,
             // Its licence is non-commercial.
             validation_only: vec!["alpacaeval".to_owned()],

@@ -1,9 +1,10 @@
-//! The heads of single models, the topics on which they stand, and the gain.
+//! The heads of single models and the topics on which they stand.
 
 use std::collections::BTreeMap;
 
-use super::dataset::{Dataset, Sample, Target};
+use super::dataset::{Dataset, Target};
 use super::fit::may_fit;
+use super::gain::{Gain, gain_head};
 use super::pack::Packed;
 use super::solve::{LANES, Linear, Loss, Row, solve};
 use super::{Base, Settings, topics};
@@ -33,13 +34,13 @@ pub(super) fn weights(
     let used: Vec<usize> = (0..data.samples.len())
         .filter(|index| may_fit(&data.samples[*index], settings) && include(*index))
         .collect();
-    progress("heads of the models");
-    let groups = own_heads(data, settings, base, &used);
-    progress("topics");
     let mut packed = Packed::new();
-    let models = stand_on_topics(data, settings, base, &used, &groups, &mut packed);
     progress("gain");
     let gain = gain_head(data, settings, base, &used, &mut packed);
+    progress("heads of the models");
+    let groups = own_heads(data, settings, base, &used, &gain);
+    progress("topics");
+    let models = stand_on_topics(data, settings, base, &used, &groups, &mut packed);
     let mut biases = [0.0; HEADS];
     let mut counters = [[0.0; NAMED_HEADS]; COUNTERS];
     for head in [Head::Difficulty, Head::OutputTokens] {
@@ -77,7 +78,13 @@ fn difficulty(base: &Base<'_>, data: &Dataset, index: usize) -> f32 {
     }
 }
 
-fn own_heads(data: &Dataset, settings: &Settings, base: &Base<'_>, used: &[usize]) -> Vec<Group> {
+fn own_heads(
+    data: &Dataset,
+    settings: &Settings,
+    base: &Base<'_>,
+    used: &[usize],
+    gain: &Gain,
+) -> Vec<Group> {
     let mut sources: Vec<Vec<&str>> = vec![Vec::new(); data.models.len()];
     let mut outcomes = vec![0_u32; data.models.len()];
     for index in used {
@@ -101,7 +108,7 @@ fn own_heads(data: &Dataset, settings: &Settings, base: &Base<'_>, used: &[usize
     by_sources
         .values()
         .flat_map(|models| models.chunks(LANES))
-        .map(|models| own_group(data, settings, base, used, models))
+        .map(|models| own_group(data, settings, base, (used, gain), models))
         .collect()
 }
 
@@ -109,7 +116,7 @@ fn own_group(
     data: &Dataset,
     settings: &Settings,
     base: &Base<'_>,
-    used: &[usize],
+    (used, gain): (&[usize], &Gain),
     models: &[usize],
 ) -> Group {
     let mut rows = Vec::new();
@@ -120,6 +127,7 @@ fn own_group(
             targets: [0.0; LANES],
             weights: [0.0; LANES],
             offset: -settings.own_prior * difficulty(base, data, *index),
+            extra: settings.own_gain * gain.outside[*index],
         };
         match &sample.target {
             Target::Outcomes(outcomes) => {
@@ -146,13 +154,37 @@ fn own_group(
     let own = data
         .samples
         .iter()
-        .map(|sample| linear.predict(&sample.original))
+        .zip(&gain.outside)
+        .map(|(sample, gain)| {
+            let alone = linear.predict(&sample.original);
+            std::array::from_fn(|lane| alone[lane] + linear.extra[lane] * settings.own_gain * gain)
+        })
         .collect();
+    let linear = with_gain(linear.unscaled(), settings.own_gain, gain);
     Group {
         models: models.to_vec(),
-        linear: linear.unscaled(),
+        linear,
         own,
     }
+}
+
+/// Writes the gain out as the words and levels that it consists of.
+fn with_gain(mut linear: Linear, own_gain: f32, gain: &Gain) -> Linear {
+    let parts = linear.extra.map(|weight| weight * own_gain);
+    let more = |row: &mut [f32; LANES], weight: f32| {
+        for (value, part) in row.iter_mut().zip(parts) {
+            *value += part * weight;
+        }
+    };
+    for (row, weight) in linear.words.iter_mut().zip(&gain.words) {
+        more(row, *weight);
+    }
+    for (row, weight) in linear.levels.iter_mut().zip(&gain.levels) {
+        more(row, *weight);
+    }
+    more(&mut linear.constant, -gain.middle);
+    linear.extra = [0.0; LANES];
+    linear
 }
 
 /// Replaces the heads by directions in the space of the topics, which the words and levels span.
@@ -254,163 +286,10 @@ fn alike(data: &Dataset, used: &[usize], a: &Group, b: &Group) -> bool {
     })
 }
 
-/// Constant of the gain, and its part of the difficulty.
-struct Gain {
-    constant: f32,
-    difficulty: f32,
-}
-
-/// A source that records one weak and one strong model: what one scores more than the other.
-fn gain_of(sample: &Sample, pair: (usize, usize)) -> Option<f32> {
-    let Target::Outcomes(outcomes) = &sample.target else {
-        return None;
-    };
-    let score = |model| {
-        outcomes
-            .iter()
-            .find(|(one, ..)| *one == model)
-            .map(|(_, score, _)| *score)
-    };
-    Some(score(pair.1)? - score(pair.0)?)
-}
-
-/// Fits what a strong tier gains over a weak one.
-fn gain_head(
-    data: &Dataset,
-    settings: &Settings,
-    base: &Base<'_>,
-    used: &[usize],
-    packed: &mut Packed,
-) -> Gain {
-    let pairs = pairs(data, base, used);
-    let mut rows = Vec::new();
-    let (mut mean, mut spread, mut all) = (0.0, 0.0, 0.0);
-    for (members, pair) in pairs.values() {
-        let gains: Vec<(usize, f32)> = members
-            .iter()
-            .filter_map(|index| Some((*index, gain_of(&data.samples[*index], *pair)?)))
-            .collect();
-        let count = gains.len().max(1) as f32;
-        let average = gains.iter().map(|(_, gain)| gain).sum::<f32>() / count;
-        let squares: f32 = gains.iter().map(|(_, gain)| (gain - average).powi(2)).sum();
-        let deviation = (squares / count).sqrt().max(1e-3);
-        mean += average * count;
-        spread += deviation * count;
-        all += count;
-        rows.extend(gains.iter().map(|(index, gain)| Row {
-            features: &data.samples[*index].original,
-            targets: lane_0((gain - average) / deviation),
-            weights: lane_0(1.0),
-            offset: 0.0,
-        }));
-    }
-    if rows.is_empty() {
-        packed.set(Head::Gain as usize, &[0.0; BUCKETS], &[]);
-        return Gain {
-            constant: 0.0,
-            difficulty: 0.0,
-        };
-    }
-    let (mean, spread) = (mean / all, spread / all);
-    let graded = rows.len();
-    for index in used {
-        let sample = &data.samples[*index];
-        if let Target::Judged(judged, _) = sample.target {
-            rows.push(Row {
-                features: &sample.original,
-                targets: lane_0(GAIN_PER_LOGIT * judged),
-                weights: lane_0(settings.gain_anchor_weight),
-                offset: 0.0,
-            });
-        }
-    }
-    let linear = solve(
-        &rows,
-        Loss::Squared,
-        settings.gain_shrinkage,
-        settings.gain_words,
-    );
-    let predicted: Vec<f32> = rows[..graded]
-        .iter()
-        .map(|row| linear.predict(row.features)[0])
-        .collect();
-    let hard: Vec<f32> = rows[..graded]
-        .iter()
-        .map(|row| base.fitted.predict(row.features)[Head::Difficulty as usize])
-        .collect();
-    let (middle, own_spread) = moments(&predicted);
-    let (hard_middle, hard_spread) = moments(&hard);
-    let part = settings.gain_difficulty * own_spread / hard_spread.max(1e-3);
-    let linear = linear.unscaled();
-    let words: Vec<f32> = linear
-        .words
-        .iter()
-        .zip(base.fitted.words(Head::Difficulty))
-        .map(|(own, hard)| spread * (own[0] + part * hard))
-        .collect();
-    let levels: Vec<f32> = linear.levels.iter().map(|row| spread * row[0]).collect();
-    packed.set(Head::Gain as usize, &words, &levels);
-    Gain {
-        constant: mean - spread * (middle + part * hard_middle),
-        difficulty: spread * part,
-    }
-}
-
-/// Standard deviations of gain per unit of judged difficulty: among everyday requests a strong
-/// model gains on the hard ones.
-const GAIN_PER_LOGIT: f32 = 0.25;
-
-/// The samples of every source of two models with its weaker and its stronger one; where there is
-/// none, of every source with the tiers' middle models.
-fn pairs<'a>(
-    data: &'a Dataset,
-    base: &Base<'_>,
-    used: &[usize],
-) -> BTreeMap<&'a str, (Vec<usize>, (usize, usize))> {
-    let mut sources: BTreeMap<&str, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-    for index in used {
-        let sample = &data.samples[*index];
-        if let Target::Outcomes(outcomes) = &sample.target {
-            let (members, models) = sources.entry(&sample.source).or_default();
-            members.push(*index);
-            for (model, ..) in outcomes {
-                if !models.contains(model) {
-                    models.push(*model);
-                }
-            }
-        }
-    }
-    let direct = sources.values().any(|(_, models)| models.len() == 2);
-    sources
-        .into_iter()
-        .filter(|(_, (_, models))| models.len() == 2 || (!direct && models.len() > 2))
-        .map(|(source, (members, mut models))| {
-            models.sort_by(|a, b| base.fitted.ability(*a).total_cmp(&base.fitted.ability(*b)));
-            let weak = models[models.len() / 3];
-            let strong = models[models.len() - 1];
-            let weak = if models.len() == 2 { models[0] } else { weak };
-            (source, (members, (weak, strong)))
-        })
-        .collect()
-}
-
-fn lane_0(value: f32) -> [f32; LANES] {
-    let mut lanes = [0.0; LANES];
-    lanes[0] = value;
-    lanes
-}
-
-fn moments(values: &[f32]) -> (f32, f32) {
-    let count = values.len().max(1) as f32;
-    let mean = values.iter().sum::<f32>() / count;
-    let squares: f32 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / count).sqrt())
-}
-
 #[expect(
     clippy::cast_possible_truncation,
     reason = "precision past f32 is not wanted"
 )]
-fn to_f32(value: f64) -> f32 {
+pub(super) fn to_f32(value: f64) -> f32 {
     value as f32
 }

@@ -30,6 +30,8 @@ pub(super) struct Row<'a> {
     pub(super) weights: [f32; LANES],
     /// What the prediction starts from.
     pub(super) offset: f32,
+    /// A feature beside words and levels.
+    pub(super) extra: f32,
 }
 
 /// Linear weights of every target.
@@ -38,6 +40,8 @@ pub(super) struct Linear {
     pub(super) words: Vec<[f32; LANES]>,
     /// Of reaching a level.
     pub(super) levels: Vec<[f32; LANES]>,
+    /// Of [`Row::extra`].
+    pub(super) extra: [f32; LANES],
     pub(super) constant: [f32; LANES],
     /// Factor of the words.
     word: f32,
@@ -48,12 +52,20 @@ impl Linear {
         Self {
             words: vec![[0.0; LANES]; BUCKETS],
             levels: vec![[0.0; LANES]; BINS],
+            extra: [0.0; LANES],
             constant: [0.0; LANES],
             word,
         }
     }
 
-    /// Predictions without the constants.
+    /// Predictions of a row without constants and offset.
+    fn predict_row(&self, row: &Row<'_>) -> [f32; LANES] {
+        let mut predicted = self.predict(row.features);
+        add(&mut predicted, &self.extra.map(|weight| weight * row.extra));
+        predicted
+    }
+
+    /// What words and levels add to the predictions.
     pub(super) fn predict(&self, features: &Features) -> [f32; LANES] {
         let (mut words, mut levels) = ([0.0; LANES], [0.0; LANES]);
         for word in &features.words {
@@ -69,7 +81,8 @@ impl Linear {
     }
 
     /// Adds `errors` times the features.
-    fn accumulate(&mut self, features: &Features, errors: [f32; LANES]) {
+    fn accumulate(&mut self, row: &Row<'_>, errors: [f32; LANES]) {
+        let features = row.features;
         let factor = self.word * features.norm;
         let words = errors.map(|error| factor * error);
         for word in &features.words {
@@ -81,6 +94,7 @@ impl Linear {
                 add(&mut self.levels[row], &levels);
             }
         }
+        add(&mut self.extra, &errors.map(|error| error * row.extra));
         add(&mut self.constant, &errors);
     }
 
@@ -97,7 +111,8 @@ impl Linear {
     }
 
     fn rows(&mut self) -> impl Iterator<Item = &mut [f32; LANES]> {
-        self.words.iter_mut().chain(&mut self.levels)
+        let extra = std::iter::once(&mut self.extra);
+        self.words.iter_mut().chain(&mut self.levels).chain(extra)
     }
 }
 
@@ -123,7 +138,7 @@ pub(super) fn solve(rows: &[Row<'_>], loss: Loss, shrinkage: f32, word: f32) -> 
     for _ in 0..STEPS {
         let mut gradient = Linear::zero(word);
         for row in rows {
-            let predicted = ahead.predict(row.features);
+            let predicted = ahead.predict_row(row);
             let errors = std::array::from_fn(|lane| {
                 let z = predicted[lane] + ahead.constant[lane] + row.offset;
                 let expected = match loss {
@@ -132,7 +147,7 @@ pub(super) fn solve(rows: &[Row<'_>], loss: Loss, shrinkage: f32, word: f32) -> 
                 };
                 row.weights[lane] * (expected - row.targets[lane])
             });
-            gradient.accumulate(row.features, errors);
+            gradient.accumulate(row, errors);
         }
         let next_momentum = (1.0 + (1.0 + 4.0 * momentum * momentum).sqrt()) / 2.0;
         let carry = (momentum - 1.0) / next_momentum;
@@ -197,11 +212,11 @@ fn largest(rows: &[Row<'_>], word: f32) -> f32 {
     for _ in 0..POWER_STEPS {
         let mut next = Linear::zero(word);
         for row in rows {
-            let along = direction.predict(row.features);
+            let along = direction.predict_row(row);
             let along = std::array::from_fn(|lane| {
                 row.weights[lane] * (along[lane] + direction.constant[lane])
             });
-            next.accumulate(row.features, along);
+            next.accumulate(row, along);
         }
         let mut norms = [0.0_f32; LANES];
         let constant = next.constant;
