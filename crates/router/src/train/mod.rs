@@ -70,6 +70,8 @@ pub struct Settings {
     /// Of many models measured on the same prompts each counts for the topics as their number to
     /// the power of minus this.
     pub sharing: f64,
+    /// Outcomes at which a model counts half for the topics.
+    pub topic_outcomes: f64,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
     /// Sources that are graded but never fitted, by prefix of their name.
@@ -97,7 +99,8 @@ impl Default for Settings {
             gain_anchor_weight: 3.0,
             own_prior: 0.5,
             own_gain: 0.5,
-            sharing: 0.5,
+            sharing: 0.25,
+            topic_outcomes: 1000.0,
             seed: 1,
             // Its licence is non-commercial.
             validation_only: vec!["alpacaeval".to_owned()],

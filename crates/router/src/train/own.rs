@@ -86,12 +86,11 @@ fn own_heads(
     gain: &Gain,
 ) -> Vec<Group> {
     let mut sources: Vec<Vec<&str>> = vec![Vec::new(); data.models.len()];
-    let mut outcomes = vec![0_u32; data.models.len()];
+    let outcomes = outcomes(data, used);
     for index in used {
         let sample = &data.samples[*index];
         if let Target::Outcomes(own) = &sample.target {
             for (model, ..) in own {
-                outcomes[*model] += 1;
                 if !sources[*model].contains(&sample.source.as_str()) {
                     sources[*model].push(&sample.source);
                 }
@@ -110,6 +109,19 @@ fn own_heads(
         .flat_map(|models| models.chunks(LANES))
         .map(|models| own_group(data, settings, base, (used, gain), models))
         .collect()
+}
+
+/// Number of outcomes of every model.
+fn outcomes(data: &Dataset, used: &[usize]) -> Vec<u32> {
+    let mut outcomes = vec![0; data.models.len()];
+    for index in used {
+        if let Target::Outcomes(own) = &data.samples[*index].target {
+            for (model, ..) in own {
+                outcomes[*model] += 1;
+            }
+        }
+    }
+    outcomes
 }
 
 fn own_group(
@@ -196,7 +208,9 @@ fn stand_on_topics(
     groups: &[Group],
     packed: &mut Packed,
 ) -> Vec<ModelHead> {
-    // Of many models measured on the same prompts each says less that is new.
+    // Of many models measured on the same prompts each says less that is new, and what was fitted
+    // on few outcomes is mostly noise.
+    let outcomes = outcomes(data, used);
     let lanes: Vec<(&Group, usize, f64)> = groups
         .iter()
         .flat_map(|group| {
@@ -206,7 +220,12 @@ fn stand_on_topics(
                 .map(|other| other.models.len())
                 .sum();
             let importance = (alike.max(1) as f64).powf(-settings.sharing);
-            (0..group.models.len()).map(move |lane| (group, lane, importance))
+            let outcomes = &outcomes;
+            (0..group.models.len()).map(move |lane| {
+                let known = f64::from(outcomes[group.models[lane]]);
+                let trust = known / (known + settings.topic_outcomes);
+                (group, lane, importance * trust)
+            })
         })
         .collect();
     let mut sources: BTreeMap<&str, f64> = BTreeMap::new();

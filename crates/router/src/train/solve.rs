@@ -240,3 +240,37 @@ fn largest(rows: &[Row<'_>], word: f32) -> f32 {
     // The first direction was not of length 1, every later one is.
     largest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scorer::COUNTERS;
+
+    #[test]
+    fn a_feature_beside_words_and_levels_is_fitted() {
+        let bare = Features {
+            words: Vec::new(),
+            norm: 1.0,
+            counters: [0.0; COUNTERS],
+            levels: Vec::new(),
+        };
+        let rows: Vec<Row<'_>> = [-1.0, 1.0]
+            .iter()
+            .cycle()
+            .take(20)
+            .map(|extra| Row {
+                features: &bare,
+                targets: [3.0 + 2.0 * extra; LANES],
+                weights: [1.0; LANES],
+                offset: 1.0,
+                extra: *extra,
+            })
+            .collect();
+        let fitted = solve(&rows, Loss::Squared, 1e-4, 1.0);
+        assert!((fitted.extra[0] - 2.0).abs() < 0.01, "{:?}", fitted.extra);
+        assert!((fitted.constant[0] - 2.0).abs() < 0.01);
+        // Twenty rows with squares of 1 against a penalty of 20: half of it.
+        let shrunk = solve(&rows, Loss::Squared, 20.0, 1.0);
+        assert!((shrunk.extra[0] - 1.0).abs() < 0.01, "{:?}", shrunk.extra);
+    }
+}

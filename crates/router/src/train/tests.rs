@@ -86,6 +86,28 @@ fn outcomes_become_difficulty_and_ability() {
 }
 
 #[test]
+fn the_strong_model_gains_on_the_hard_ones() {
+    let trained = trained(&examples("made-up"), &Settings::default());
+    let scorer = Scorer::from_bytes(&trained.bytes).expect("the file loads");
+    let mut scratch = Scratch::new();
+    let mut gains = |text: &str| {
+        let segments = [text];
+        let input = ScoreInput {
+            segments: &segments,
+            shape: Shape::default(),
+        };
+        let score = scorer.score(&input, &mut scratch);
+        let chance = |model| scorer.model(model).expect("a head").success(&score);
+        [score.gain, chance("strong") - chance("weak")]
+    };
+    let [hard, hard_own] = gains("A new question about knot genus");
+    let [easy, easy_own] = gains("What about plain sums");
+    // 120 prompts against a penalty of 80: the gain is shrunk, but not gone.
+    assert!(hard > easy + 0.01, "gain {hard} and {easy}");
+    assert!(hard_own > easy_own + 0.1, "heads {hard_own} and {easy_own}");
+}
+
+#[test]
 fn sources_for_validation_leave_no_trace() {
     let settings = Settings::default();
     let without = trained(&examples("made-up"), &settings);
