@@ -199,6 +199,9 @@ fn with_gain(mut linear: Linear, own_gain: f32, gain: &Gain) -> Linear {
     linear
 }
 
+/// A head: its group, its lane there, and its weight among the heads.
+type Lane<'a> = (&'a Group, usize, f64);
+
 /// Replaces the heads by directions in the space of the topics, which the words and levels span.
 fn stand_on_topics(
     data: &Dataset,
@@ -208,48 +211,8 @@ fn stand_on_topics(
     groups: &[Group],
     packed: &mut Packed,
 ) -> Vec<ModelHead> {
-    // Of many models measured on the same prompts each says less that is new, and what was fitted
-    // on few outcomes is mostly noise.
-    let outcomes = outcomes(data, used);
-    let lanes: Vec<(&Group, usize, f64)> = groups
-        .iter()
-        .flat_map(|group| {
-            let alike: usize = groups
-                .iter()
-                .filter(|other| alike(data, used, group, other))
-                .map(|other| other.models.len())
-                .sum();
-            let importance = (alike.max(1) as f64).powf(-settings.sharing);
-            let outcomes = &outcomes;
-            (0..group.models.len()).map(move |lane| {
-                let known = f64::from(outcomes[group.models[lane]]);
-                let trust = known / (known + settings.topic_outcomes);
-                (group, lane, importance * trust)
-            })
-        })
-        .collect();
-    let mut sources: BTreeMap<&str, f64> = BTreeMap::new();
-    for index in used {
-        *sources.entry(&data.samples[*index].source).or_default() += 1.0;
-    }
-    let mut products = vec![vec![0.0_f64; lanes.len()]; lanes.len()];
-    let mut values = vec![0.0_f64; lanes.len()];
-    for index in used {
-        let weight = 1.0
-            / sources
-                .get(data.samples[*index].source.as_str())
-                .unwrap_or(&1.0);
-        for (value, (group, lane, importance)) in values.iter_mut().zip(&lanes) {
-            *value = f64::from(group.own[*index][*lane]) * importance;
-        }
-        for (a, row) in products.iter_mut().enumerate() {
-            let left = weight * values[a];
-            for (product, right) in row.iter_mut().zip(&values) {
-                *product += left * right;
-            }
-        }
-    }
-    let directions = topics::principal(products);
+    let lanes = weighted(data, settings, used, groups);
+    let directions = topics::principal(products(data, used, &lanes));
     for (topic, direction) in directions.iter().enumerate() {
         let (mut words, mut levels) = (vec![0.0_f32; BUCKETS], vec![0.0_f32; BINS]);
         for ((group, lane, importance), share) in lanes.iter().zip(direction) {
@@ -289,6 +252,56 @@ fn stand_on_topics(
         .collect();
     heads.sort_by(|a, b| a.name.cmp(&b.name));
     heads
+}
+
+/// The heads with what each counts for the topics: of many models measured on the same prompts
+/// each says less that is new, and what was fitted on few outcomes is mostly noise.
+fn weighted<'a>(
+    data: &Dataset,
+    settings: &Settings,
+    used: &[usize],
+    groups: &'a [Group],
+) -> Vec<Lane<'a>> {
+    let outcomes = outcomes(data, used);
+    let mut lanes = Vec::new();
+    for group in groups {
+        let alike: usize = groups
+            .iter()
+            .filter(|other| alike(data, used, group, other))
+            .map(|other| other.models.len())
+            .sum();
+        let news = (alike.max(1) as f64).powf(-settings.sharing);
+        for (lane, model) in group.models.iter().enumerate() {
+            let known = f64::from(outcomes[*model]);
+            let trust = known / (known + settings.topic_outcomes);
+            lanes.push((group, lane, news * trust));
+        }
+    }
+    lanes
+}
+
+/// Mean products of the weighted heads' values over the prompts, every source alike.
+fn products(data: &Dataset, used: &[usize], lanes: &[Lane<'_>]) -> Vec<Vec<f64>> {
+    let mut sources: BTreeMap<&str, f64> = BTreeMap::new();
+    for index in used {
+        *sources.entry(&data.samples[*index].source).or_default() += 1.0;
+    }
+    let mut products = vec![vec![0.0_f64; lanes.len()]; lanes.len()];
+    let mut values = vec![0.0_f64; lanes.len()];
+    for index in used {
+        let source = data.samples[*index].source.as_str();
+        let weight = 1.0 / sources.get(source).unwrap_or(&1.0);
+        for (value, (group, lane, importance)) in values.iter_mut().zip(lanes) {
+            *value = f64::from(group.own[*index][*lane]) * importance;
+        }
+        for (a, row) in products.iter_mut().enumerate() {
+            let left = weight * values[a];
+            for (product, right) in row.iter_mut().zip(&values) {
+                *product += left * right;
+            }
+        }
+    }
+    products
 }
 
 /// Whether the first models of two groups were measured on the same prompts.
