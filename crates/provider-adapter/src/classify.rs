@@ -13,16 +13,48 @@ pub fn kind_of_status(status: u16) -> ErrorKind {
     match status {
         401 | 403 => ErrorKind::UpstreamAuth,
         402 => ErrorKind::UpstreamQuota,
-        404 => ErrorKind::UpstreamModelNotFound,
         408 | 504 => ErrorKind::UpstreamTimeout,
         413 => ErrorKind::PayloadTooLarge,
         422 => ErrorKind::Unprocessable,
         429 => ErrorKind::RateLimited,
+        // The gateway asks at one path with one method: that there is none is no caller's mistake.
+        404 | 405 => ErrorKind::UpstreamServer,
         400..=499 => ErrorKind::BadRequest,
         503 | 529 => ErrorKind::Overloaded,
         500..=599 => ErrorKind::UpstreamServer,
         _ => ErrorKind::InvalidAnswer,
     }
+}
+
+/// The kind that a status and the words beside it say, where no code does.
+///
+/// A 404 is about the model, about something else that the caller named, such as a file, or about
+/// the path: "Invalid URL (POST ...)" and "Unknown request URL" (OpenAI), "no Route matched with
+/// those values" (Mistral), "Not Found" (FastAPI, Anthropic), "404 page not found" (Go's servers), a
+/// proxy's page.
+#[must_use]
+pub fn kind_of_words(status: u16, message: &str) -> ErrorKind {
+    const PATH: [&str; 2] = ["invalid url", "unknown request url"];
+    // "No endpoints found for NAME" is OpenRouter's, a deployment is Azure's model.
+    const MODEL: [&str; 3] = ["model", "deployment", "no endpoints found for"];
+    if status != 404 {
+        return kind_of_status(status);
+    }
+    let message = message.to_ascii_lowercase();
+    if PATH.iter().any(|words| message.starts_with(words)) {
+        kind_of_status(status)
+    } else if MODEL.iter().any(|words| message.contains(words)) {
+        ErrorKind::UpstreamModelNotFound
+    } else if message.starts_with("no such ") || names_a_file(&message) {
+        ErrorKind::BadRequest
+    } else {
+        kind_of_status(status)
+    }
+}
+
+/// Whether words hold the id of a file, `file-...` at OpenAI and `file_...` at Anthropic.
+fn names_a_file(message: &str) -> bool {
+    message.contains("file-") || message.contains("file_")
 }
 
 /// The kind where the body says only that the server failed: the status may say how.
@@ -59,6 +91,14 @@ pub fn says_context_length(message: &str) -> bool {
 #[must_use]
 pub fn with_head(mut error: ProviderError, head: &ResponseHead<'_>) -> ProviderError {
     error.status = Some(head.status);
+    if error.is_wrong_path() {
+        let told = format!(
+            "there is nothing at this path of the provider: check its base_url (it says: {})",
+            error.message
+        );
+        // Cut again: the words may have been as long as they may be.
+        error.message = ProviderError::new(error.kind, told).message;
+    }
     error.retry_after_ms = error.retry_after_ms.or_else(|| retry_after_ms(head));
     error
 }
@@ -217,116 +257,4 @@ pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AT: UnixMillis = UnixMillis(784_111_777_000);
-
-    fn wait(status: u16, headers: &[(&str, &str)]) -> Option<u64> {
-        retry_after_ms(&ResponseHead {
-            status,
-            headers: &headers,
-            at: AT,
-        })
-    }
-
-    #[test]
-    fn http_dates_are_read() {
-        let read = |text| parse_http_date(text).map(|at| at.0);
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
-        assert_eq!(read("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
-        assert_eq!(read("Tue, 29 Feb 2000 23:59:60 GMT"), Some(951_868_800_000));
-        assert_eq!(
-            read("Thu, 31 Dec 2026 12:00:00 GMT"),
-            Some(1_798_718_400_000)
-        );
-        for wrong in [
-            "",
-            "Sun, 06 Nov 1994 08:49:37 CET",
-            "Sun, 6x Nov 1994 08:49:37 GMT",
-            "Sun, 06 Nov",
-        ] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn go_durations_are_read() {
-        for (text, millis) in [
-            ("6m0s", Some(360_000)),
-            ("120ms", Some(120)),
-            ("1h2m3.5s", Some(3_723_500)),
-            ("0s", Some(0)),
-            ("7.66s", Some(7_660)),
-            ("1.5ms", Some(2)),
-            ("12µs", Some(1)),
-            ("", None),
-            ("6", None),
-            ("s", None),
-            ("1d", None),
-            ("99999999999999999999s", None),
-        ] {
-            assert_eq!(parse_go_duration(text), millis, "{text}");
-        }
-    }
-
-    #[test]
-    fn retry_hints_are_found_in_order_and_capped() {
-        assert_eq!(
-            wait(429, &[("retry-after", "2"), ("retry-after-ms", "1500")]),
-            Some(1_500)
-        );
-        assert_eq!(wait(503, &[("retry-after", "2")]), Some(2_000));
-        assert_eq!(wait(503, &[("Retry-After", "0.25")]), Some(250));
-        assert_eq!(
-            wait(503, &[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")]),
-            Some(10_000)
-        );
-        assert_eq!(
-            wait(503, &[("retry-after", "Sun, 06 Nov 1994 08:40:00 GMT")]),
-            Some(0)
-        );
-        assert_eq!(
-            wait(503, &[("retry-after", "999999999")]),
-            Some(MAX_RETRY_AFTER_MS)
-        );
-        assert_eq!(wait(503, &[("retry-after", "soon")]), None);
-        assert_eq!(wait(503, &[]), None);
-    }
-
-    #[test]
-    fn the_exhausted_bucket_says_how_long() {
-        let both = [
-            ("x-ratelimit-remaining-requests", "0"),
-            ("x-ratelimit-reset-requests", "120ms"),
-            ("x-ratelimit-remaining-tokens", "10"),
-            ("x-ratelimit-reset-tokens", "6m0s"),
-        ];
-        assert_eq!(wait(429, &both), Some(120));
-        assert_eq!(wait(429, &both[1..]), Some(360_000));
-        assert_eq!(wait(500, &both), None, "buckets say nothing about failures");
-    }
-
-    #[test]
-    fn who_gave_up_waiting_is_a_timeout_in_every_format() {
-        for status in [408, 504] {
-            assert_eq!(kind_of_status(status), ErrorKind::UpstreamTimeout);
-        }
-        assert_eq!(server_failure(Some(504)), ErrorKind::UpstreamTimeout);
-        assert_eq!(server_failure(Some(502)), ErrorKind::UpstreamServer);
-    }
-
-    #[test]
-    fn context_length_is_recognised_by_its_words() {
-        assert!(says_context_length(
-            "This model's maximum context length is 65536 tokens."
-        ));
-        assert!(says_context_length(
-            "Prompt is too long: 200001 tokens > 200000 maximum"
-        ));
-        assert!(says_context_length(
-            "The input token count (9) exceeds the maximum (8)"
-        ));
-        assert!(!says_context_length("temperature is too high"));
-    }
-}
+mod tests;

@@ -156,7 +156,7 @@ impl Adapter for CohereChat {
                 let kind = if is_too_long(message.as_str()) {
                     ErrorKind::ContextLength
                 } else {
-                    classify::kind_of_status(head.status)
+                    classify::kind_of_words(head.status, message.as_str())
                 };
                 provider_error(kind, message.as_str())
             }

@@ -8,7 +8,6 @@ use crate::masked::provider_error;
 /// What a body means that is not the provider's error object, such as a proxy's HTML: what its
 /// status says. A status that is none of an error leaves a body that cannot be read.
 pub(crate) fn unreadable(status: u16, body: &[u8]) -> ProviderError {
-    let kind = classify::kind_of_status(status);
     let start = body.get(..MAX_WORDS).unwrap_or(body);
     let words = match std::str::from_utf8(start) {
         Ok(words) => words,
@@ -21,6 +20,7 @@ pub(crate) fn unreadable(status: u16, body: &[u8]) -> ProviderError {
     };
     let words = words.trim_start_matches('\u{feff}').trim();
     let is_page = words.starts_with('<') || words.contains('\0');
+    let kind = classify::kind_of_words(status, if is_page { "" } else { words });
     let mut error = if words.is_empty() || kind == ErrorKind::InvalidAnswer || is_page {
         ProviderError::new(
             kind,

@@ -142,7 +142,7 @@ impl ErrorKind {
 
     /// Whether another model may do better, so that a policy can name it in `fallback.on`.
     ///
-    /// A caller's own errors (400, 404, 413, 422) never are: another model would be paid to say the
+    /// A caller's own errors (400, 413, 422) never are: another model would be paid to say the
     /// same.
     #[must_use]
     pub fn can_fall_back(self) -> bool {
@@ -220,5 +220,11 @@ impl ProviderError {
             param: None,
             retry_after_ms: None,
         }
+    }
+
+    /// Whether the provider has nothing at the path that it was asked at: the operator's mistake.
+    #[must_use]
+    pub fn is_wrong_path(&self) -> bool {
+        self.kind == ErrorKind::UpstreamServer && matches!(self.status, Some(404 | 405))
     }
 }

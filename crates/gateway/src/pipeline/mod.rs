@@ -357,10 +357,11 @@ fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure) {
         model: Arc::clone(&deployment.name),
         kind: kind.as_str(),
     });
-    if matches!(
+    let refuses = matches!(
         kind,
         ErrorKind::UpstreamAuth | ErrorKind::UpstreamQuota | ErrorKind::UpstreamModelNotFound
-    ) {
+    );
+    if refuses || failure.error.is_wrong_path() {
         // Nobody but the operator can mend these, and every further request pays for them.
         let (model, provider) = (&*deployment.name, &*deployment.provider);
         tracing::error!(model, provider, %kind, reason = failure.error.message, "a provider refuses this gateway");

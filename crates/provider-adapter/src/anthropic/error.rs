@@ -2,7 +2,7 @@ use serde::Deserialize;
 use steelyard_types::{ErrorKind, ProviderError, UnixMillis};
 
 use crate::ResponseHead;
-use crate::classify::{self, bounded, kind_of_status};
+use crate::classify::{self, bounded, kind_of_words};
 use crate::json::Text;
 use crate::masked::provider_error;
 use crate::unreadable::unreadable;
@@ -43,7 +43,7 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
         "invalid_request_error" => invalid_request(message, status),
         "authentication_error" | "permission_error" => ErrorKind::UpstreamAuth,
         "billing_error" => ErrorKind::UpstreamQuota,
-        "not_found_error" => ErrorKind::UpstreamModelNotFound,
+        "not_found_error" => kind_of_words(404, message),
         "request_too_large" => ErrorKind::PayloadTooLarge,
         // Long prompts that the account has not paid for: no waiting helps.
         "rate_limit_error" if message.starts_with("Extra usage is required") => {
@@ -55,7 +55,9 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
         "api_error" => classify::server_failure(status),
         _ => status
             .filter(|status| *status >= 400)
-            .map_or(ErrorKind::StreamError, kind_of_status),
+            .map_or(ErrorKind::StreamError, |status| {
+                kind_of_words(status, message)
+            }),
     };
     let mut error = provider_error(kind, message);
     error.status = status;
@@ -70,7 +72,7 @@ fn invalid_request(message: &str, status: Option<u16>) -> ErrorKind {
         ErrorKind::UpstreamQuota
     } else {
         match status {
-            Some(status) if (400..500).contains(&status) => kind_of_status(status),
+            Some(status) if (400..500).contains(&status) => kind_of_words(status, message),
             _ => ErrorKind::BadRequest,
         }
     }
@@ -206,6 +208,8 @@ mod tests {
             assert_eq!(error.message, message);
             assert_eq!(error.code.as_deref(), Some(word));
         }
+        let path = r#"{"type":"error","error":{"type":"not_found_error","message":"Not Found"}}"#;
+        assert!(decoded(404, &[], path).is_wrong_path());
         let page = decoded(413, &[], "<html>");
         assert_eq!(page.kind, ErrorKind::PayloadTooLarge);
     }

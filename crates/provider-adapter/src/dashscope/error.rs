@@ -2,7 +2,7 @@ use serde::Deserialize;
 use steelyard_types::{ErrorKind, ProviderError};
 
 use crate::ResponseHead;
-use crate::classify::{self, kind_of_status};
+use crate::classify::{self, kind_of_words};
 use crate::json::Text;
 use crate::masked::provider_error;
 use crate::unreadable::unreadable;
@@ -86,7 +86,7 @@ pub(super) fn read(code: &str, message: &str, status: Option<u16>) -> ProviderEr
         "limit_requests" | "limit_tokens" => ErrorKind::RateLimited,
         _ if family.starts_with("Throttling") => ErrorKind::RateLimited,
         _ => match status.filter(|status| *status >= 400) {
-            Some(status) => kind_of_status(status),
+            Some(status) => kind_of_words(status, message),
             None if family.starts_with("Invalid") || family.starts_with("BadRequest") => {
                 ErrorKind::BadRequest
             }

@@ -3,7 +3,7 @@ use serde_json::value::RawValue;
 use steelyard_types::{ErrorKind, ProviderError};
 
 use crate::ResponseHead;
-use crate::classify::{self, kind_of_status};
+use crate::classify::{self, kind_of_status, kind_of_words};
 use crate::json::{Lenient, Text};
 use crate::masked::provider_error;
 use crate::unreadable::unreadable;
@@ -81,7 +81,7 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
         // Said where the account may not use the API before billing is set up.
         "FAILED_PRECONDITION" => ErrorKind::UpstreamQuota,
         "UNAUTHENTICATED" | "PERMISSION_DENIED" => ErrorKind::UpstreamAuth,
-        "NOT_FOUND" => ErrorKind::UpstreamModelNotFound,
+        "NOT_FOUND" => kind_of_words(404, message),
         "RESOURCE_EXHAUSTED" => ErrorKind::RateLimited,
         "UNAVAILABLE" => ErrorKind::Overloaded,
         "DEADLINE_EXCEEDED" => ErrorKind::UpstreamTimeout,
@@ -91,7 +91,9 @@ pub(super) fn read(detail: &Detail<'_>, status: Option<u16>) -> ProviderError {
             .0
             .or(status)
             .filter(|status| *status >= 400)
-            .map_or(ErrorKind::StreamError, kind_of_status),
+            .map_or(ErrorKind::StreamError, |status| {
+                kind_of_words(status, message)
+            }),
     };
     let mut error = provider_error(kind, message);
     error.status = status;

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use steelyard_types::{ErrorKind, ProviderError};
 
 use crate::ResponseHead;
-use crate::classify::{kind_of_status, says_context_length, with_head};
+use crate::classify::{kind_of_words, says_context_length, with_head};
 use crate::json::Text;
 use crate::masked::provider_error;
 
@@ -49,14 +49,9 @@ pub(crate) fn decode_error(head: &ResponseHead<'_>, body: &[u8]) -> ProviderErro
     let described = std::str::from_utf8(body)
         .ok()
         .and_then(|text| describe(text, MAX_NESTING));
-    let readable = described.is_some();
     let described = described.unwrap_or_default();
-    let kind = kind_of(&described).unwrap_or_else(|| match head.status {
-        404 if readable && !described.message.to_ascii_lowercase().contains("model") => {
-            ErrorKind::NotFound
-        }
-        status => kind_of_status(status),
-    });
+    let kind =
+        kind_of(&described).unwrap_or_else(|| kind_of_words(head.status, &described.message));
     with_head(build(kind, described, head.status), head)
 }
 
@@ -66,7 +61,7 @@ pub(crate) fn error_inside(json: &str, otherwise: ErrorKind) -> ProviderError {
     let described = describe(json, MAX_NESTING).unwrap_or_default();
     let named = described.status.filter(|status| *status >= 400);
     let kind = kind_of(&described)
-        .or(named.map(kind_of_status))
+        .or(named.map(|status| kind_of_words(status, &described.message)))
         .unwrap_or(otherwise);
     build(kind, described, 200)
 }

@@ -105,7 +105,8 @@ fn the_status_decides_where_the_body_does_not() {
         (401, ErrorKind::UpstreamAuth),
         (402, ErrorKind::UpstreamQuota),
         (403, ErrorKind::UpstreamAuth),
-        (404, ErrorKind::UpstreamModelNotFound),
+        (404, ErrorKind::UpstreamServer),
+        (405, ErrorKind::UpstreamServer),
         (408, ErrorKind::UpstreamTimeout),
         (413, ErrorKind::PayloadTooLarge),
         (422, ErrorKind::Unprocessable),
@@ -120,7 +121,9 @@ fn the_status_decides_where_the_body_does_not() {
         assert_eq!(error(status, "<html>").kind, kind, "{status}");
     }
     let about_a_file = error(404, r#"{"error":{"message":"No such file: f-1"}}"#);
-    assert_eq!(about_a_file.kind, ErrorKind::NotFound);
+    assert_eq!(about_a_file.kind, ErrorKind::BadRequest);
+    let about_the_path = error(404, r#"{"detail":"Not Found"}"#);
+    assert!(about_the_path.is_wrong_path(), "{about_the_path}");
     let about_the_model = error(
         404,
         r#"{"error":"model \"x\" not found, try pulling it first"}"#,
