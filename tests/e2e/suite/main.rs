@@ -11,6 +11,7 @@ mod demo;
 mod dialects;
 mod doors;
 mod embeddings;
+mod empty_answers;
 mod fallback;
 mod keys;
 mod lossy;

@@ -2,6 +2,7 @@
 //! client noticing.
 
 mod delivery;
+mod empty;
 
 use std::error::Error;
 use std::time::Duration;
@@ -16,7 +17,10 @@ use steelyard_provider_adapter::{
 };
 use steelyard_types::{ErrorKind, ProviderError, UnixMillis, Usage, WireFormat};
 
+use self::empty::{empty_stream, empty_whole};
 use crate::snapshot::Deployment;
+
+pub(crate) use self::empty::Kept;
 
 /// What an attempt needs besides the request.
 pub(crate) struct Call<'a> {
@@ -48,13 +52,14 @@ pub(crate) struct OpenStream {
 }
 
 /// An attempt without an answer for the client.
-#[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: ProviderError,
     /// What it cost all the same, where the provider said.
     pub(crate) usage: Option<Usage>,
     /// Whether the provider began an answer, and so may charge for it.
     pub(crate) answered: bool,
+    /// The complete but empty answer that it is, for a client that gets no better one.
+    pub(crate) kept: Option<Box<Kept>>,
 }
 
 impl From<ProviderError> for Failure {
@@ -64,6 +69,7 @@ impl From<ProviderError> for Failure {
             answered: error.kind == ErrorKind::InvalidAnswer,
             error,
             usage: None,
+            kept: None,
         }
     }
 }
@@ -93,7 +99,7 @@ impl Call<'_> {
             None => UnaryReply::read(self.wire, &head, body, &self.context)?,
         };
         if reply.empty {
-            return Err(empty_answer(reply.usage));
+            return Err(empty_whole(reply));
         }
         Ok(reply)
     }
@@ -173,7 +179,7 @@ impl Call<'_> {
             match progress {
                 Progress::Content => {}
                 Progress::Complete if !reply.is_empty() => {}
-                Progress::Complete => return Err(empty_answer(reply.usage())),
+                Progress::Complete => return Err(empty_stream(reply, pending)),
                 Progress::Failed => return Err(stream_failure(reply.error(), reply.usage())),
                 Progress::Waiting => {
                     held += chunk.as_ref().map_or(0, Bytes::len);
@@ -244,6 +250,7 @@ impl Call<'_> {
                 usage: None,
                 // Once the connection stood, the provider may have the request and charge for it.
                 answered: !error.is_connect(),
+                kept: None,
             }
         })
     }
@@ -286,43 +293,32 @@ fn stream_failure(error: Option<&ProviderError>, usage: Option<Usage>) -> Failur
         error,
         usage,
         answered: true,
+        kept: None,
     }
 }
 
 fn timed_out(kind: ErrorKind, what: &str, limit: Duration) -> Failure {
-    let message = format!("{what} within {} ms", limit.as_millis());
     // The provider has the request and may charge for it, whether or not anyone waits.
-    Failure {
-        error: ProviderError::new(kind, message),
-        usage: None,
-        answered: true,
-    }
-}
-
-fn empty_answer(usage: Option<Usage>) -> Failure {
-    let error = ProviderError::new(ErrorKind::EmptyAnswer, "the answer is empty");
-    Failure {
-        error,
-        usage,
-        answered: true,
-    }
+    let message = format!("{what} within {} ms", limit.as_millis());
+    answered(kind, message, None)
 }
 
 fn invalid(message: &str, usage: Option<Usage>) -> Failure {
-    let error = ProviderError::new(ErrorKind::InvalidAnswer, message);
-    Failure {
-        error,
-        usage,
-        answered: true,
-    }
+    answered(ErrorKind::InvalidAnswer, message, usage)
 }
 
 fn broken(error: &reqwest::Error, usage: Option<Usage>) -> Failure {
     let message = format!("the answer broke off: {}", root_cause(error));
+    answered(ErrorKind::BrokenStream, message, usage)
+}
+
+/// The failure of a provider that has the request and may charge for it.
+fn answered(kind: ErrorKind, message: impl Into<String>, usage: Option<Usage>) -> Failure {
     Failure {
-        error: ProviderError::new(ErrorKind::BrokenStream, message),
+        error: ProviderError::new(kind, message),
         usage,
         answered: true,
+        kept: None,
     }
 }
 

@@ -241,7 +241,7 @@ impl Exchange {
             return;
         };
         // A count that cannot be true would spoil every sum that it goes into.
-        let usage = usage.filter(|usage| usage.total_tokens() <= MOST_TOKENS);
+        let usage = usage.filter(is_believable);
         // Of an answer that broke off the provider has said at most a part.
         let whole = matches!(
             outcome,
@@ -262,6 +262,16 @@ impl Exchange {
         if outcome.is_none() {
             self.usage = usage;
         }
+    }
+
+    /// The empty answer of an attempt that was abandoned is the client's after all. The attempt stays
+    /// what it was; its usage is booked already.
+    pub(crate) fn answered_empty(&mut self, model: ModelId, usage: Option<Usage>, lossy: Losses) {
+        self.served_by(model);
+        self.snapshot.deployment(model).meter.lossy(&lossy);
+        self.record.lossy = lossy;
+        self.usage = usage.filter(is_believable);
+        self.committed();
     }
 
     /// The gateway waited since then, for a provider or for the client.
@@ -387,6 +397,11 @@ impl Drop for Exchange {
             Err((ErrorKind::ClientGone, "the client went away".to_owned())),
         );
     }
+}
+
+/// Whether a count of tokens can be true.
+fn is_believable(usage: &Usage) -> bool {
+    usage.total_tokens() <= MOST_TOKENS
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -30,7 +30,7 @@ use steelyard_types::{
 };
 
 use self::admit::read_body;
-use self::attempt::{Call, Failure};
+use self::attempt::{Call, Failure, Kept};
 use self::exchange::{Bill, RouteOf};
 use self::stream::{ClientStream, Recording};
 use crate::cache::{CacheKey, CachedAnswer, cache_key};
@@ -210,11 +210,17 @@ async fn attempts(
     let mut ladder = plan.ladder.iter().map(|id| ModelId(*id));
     let mut next = ladder.next();
     let mut tried: SmallVec<[(ModelId, ProviderError); 4]> = smallvec![];
+    let mut empty = None;
     while let Some(model) = next {
         let failure = match attempt(gateway, exchange, route, request, model, key).await {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };
+        // What an answer lacks that nobody was given is not told; an empty one may be given yet.
+        let lossy = std::mem::replace(&mut exchange.record.lossy, Losses::none());
+        if let Some(kept) = failure.kept {
+            empty = Some((model, kept, lossy));
+        }
         let kind = failure.error.kind;
         tried.push((model, failure.error));
         if kind == ErrorKind::ContextLength {
@@ -232,7 +238,48 @@ async fn attempts(
             exchange.fell_back(model, kind);
         }
     }
-    Err(refusal::of_attempts(exchange, tried))
+    match empty {
+        Some((model, kept, lossy)) => Ok(empty_answer(exchange, route, model, *kept, lossy)),
+        None => Err(refusal::of_attempts(exchange, tried)),
+    }
+}
+
+/// Gives the client a complete answer without content: another model might have had more to say,
+/// but none had, and at the provider itself the client would have had this one.
+fn empty_answer(
+    exchange: &mut Exchange,
+    route: Option<&steelyard_policy::Route>,
+    model: ModelId,
+    kept: Kept,
+    lossy: Losses,
+) -> Reply {
+    match kept {
+        Kept::Whole(reply) => {
+            exchange.answered_empty(model, reply.usage, lossy);
+            Reply::Whole(reply.body)
+        }
+        Kept::Stream(open) => {
+            exchange.answered_empty(model, open.reply.usage(), lossy);
+            Reply::Stream(Box::new(Opened {
+                open: *open,
+                model,
+                timeouts: timeouts(exchange, route, model),
+                started: exchange.runtime.clock.monotonic(),
+                recording: None,
+            }))
+        }
+    }
+}
+
+/// The model's timeouts, as far as the route does not change them.
+fn timeouts(
+    exchange: &Exchange,
+    route: Option<&steelyard_policy::Route>,
+    model: ModelId,
+) -> Timeouts {
+    let own = exchange.snapshot.deployment(model).timeouts;
+    let overrides = route.and_then(|route| route.timeouts);
+    overrides.map_or(own, |some| some.apply(own))
 }
 
 /// Calls one model.
@@ -256,8 +303,7 @@ async fn attempt(
     })?;
     exchange.attempting(model);
     exchange.record.lossy = encoded.lossy.clone();
-    let overrides = route.and_then(|route| route.timeouts);
-    let timeouts = overrides.map_or(deployment.timeouts, |some| some.apply(deployment.timeouts));
+    let timeouts = timeouts(exchange, route, model);
     let route_client = exchange.compiled_route().and_then(|it| it.client.clone());
     let call = Call {
         deployment,
@@ -350,8 +396,6 @@ fn is_final(finish: Option<FinishReason>) -> bool {
 /// Books an attempt that gave nothing to the client.
 fn fail(exchange: &mut Exchange, model: ModelId, failure: &Failure) {
     let kind = failure.error.kind;
-    // What nobody was answered lacks nothing.
-    exchange.record.lossy = Losses::none();
     let deployment = exchange.snapshot.deployment(model);
     exchange.record.failed.push(FailedAttempt {
         model: Arc::clone(&deployment.name),

@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use steelyard_policy::Timeouts;
 use steelyard_provider_adapter::{Assembler, Progress, ResponseHead, StreamReply, UnaryReply};
-use steelyard_types::{ErrorKind, ProviderError};
+use steelyard_types::ErrorKind;
 
+use super::empty::{empty_stream, empty_whole};
 use super::{
-    Call, Failure, Headers, OpenStream, broken, empty_answer, invalid, stream_failure, timed_out,
+    Call, Failure, Headers, OpenStream, answered, broken, invalid, stream_failure, timed_out,
 };
 
 /// Asks for a stream and puts a whole answer together from it. The stream has the timeouts of a
@@ -17,13 +18,10 @@ use super::{
 pub(super) async fn assembled(call: Call<'_>, total: Duration) -> Result<UnaryReply, Failure> {
     let mut assembler = Assembler::new(call.wire);
     match tokio::time::timeout(total, assemble(call, &mut assembler)).await {
-        Ok(Ok(context)) => {
-            let reply = assembler.finish(&context);
-            if reply.empty {
-                return Err(empty_answer(reply.usage));
-            }
-            Ok(reply)
-        }
+        Ok(Ok(context)) => match assembler.finish(&context) {
+            reply if reply.empty => Err(empty_whole(reply)),
+            reply => Ok(reply),
+        },
         Ok(Err(failure)) => Err(Failure {
             // What the provider said before it failed is charged all the same.
             usage: failure.usage.or(assembler.usage()),
@@ -103,11 +101,7 @@ async fn next(
 
 fn silent(assembler: &Assembler) -> Failure {
     let message = "the stream was silent for idle_ms";
-    Failure {
-        error: ProviderError::new(ErrorKind::BrokenStream, message),
-        usage: assembler.usage(),
-        answered: true,
-    }
+    answered(ErrorKind::BrokenStream, message, assembler.usage())
 }
 
 /// Asks for a whole answer and writes a stream from it. It has the total time alone, as whole
@@ -133,7 +127,7 @@ pub(super) async fn written(mut call: Call<'_>) -> Result<OpenStream, Failure> {
             reply,
             pending,
         }),
-        Progress::Complete => Err(empty_answer(reply.usage())),
+        Progress::Complete => Err(empty_stream(reply, pending)),
         _ => Err(stream_failure(reply.error(), reply.usage())),
     }
 }

@@ -171,6 +171,21 @@ fn a_failed_attempt_costs_but_is_not_what_the_strongest_would_have_answered() {
 }
 
 #[test]
+fn an_empty_answer_that_is_given_after_all_is_compared_and_booked_once() {
+    let mut exchange = exchange();
+    exchange.attempting(SMALL);
+    exchange.attempt_ended(Some(ErrorKind::EmptyAnswer), Bill::Used(Some(USAGE)));
+    exchange.attempting(LARGE);
+    exchange.attempt_ended(Some(ErrorKind::Overloaded), Bill::Nothing);
+    assert_eq!(exchange.record.model.as_deref(), Some("large"));
+    exchange.answered_empty(SMALL, Some(USAGE), Losses::none());
+    assert_eq!(exchange.record.model.as_deref(), Some("small"));
+    assert_eq!(exchange.cost(), Some(NanoUsd(20)), "booked once");
+    assert_eq!(exchange.strongest_cost(), Some(NanoUsd(200)));
+    assert_eq!(exchange.record.attempts, 2);
+}
+
+#[test]
 fn a_part_of_a_usage_is_booked_but_not_taken_for_the_whole() {
     let mut exchange = exchange();
     exchange.attempting(SMALL);
