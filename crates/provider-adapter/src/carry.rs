@@ -13,6 +13,8 @@ use crate::{Losses, Refusal, json, schema, shared};
 
 mod unfit;
 
+pub use unfit::limit_field;
+
 /// What a format has words for, beyond text, tools and limits, which all have.
 ///
 /// What it has no word for is refused where the answer would not be what was asked for (a picture
@@ -396,18 +398,13 @@ pub(crate) fn check_prefill(
 pub(crate) fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
     let most = target.max_output_tokens;
     match request.max_output_tokens {
-        Some(asked) if most > 0 && asked > most => {
-            let newer = ["max_completion_tokens", "max_output_tokens"];
-            let is_given = |name: &&str| request.fields.iter().any(|field| field.name == *name);
-            let field = newer.into_iter().find(is_given).unwrap_or("max_tokens");
-            Err(refuse(
-                field,
-                format!(
-                    "is {asked}, but {} writes at most {most} tokens",
-                    target.upstream
-                ),
-            ))
-        }
+        Some(asked) if most > 0 && asked > most => Err(refuse(
+            limit_field(request),
+            format!(
+                "is {asked}, but {} writes at most {most} tokens",
+                target.upstream
+            ),
+        )),
         _ => Ok(()),
     }
 }

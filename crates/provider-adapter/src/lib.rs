@@ -40,6 +40,7 @@ pub use adapter::{
     Adapter, EncodedRequest, FrameDecoder, HeaderLookup, Losses, Refusal, ResponseHead, adapter,
 };
 pub use assemble::{Assembler, asks_for, delivered_as};
+pub use carry::limit_field;
 pub use dialect::{ClientDialect, ClientError, ModelEntry, client_dialect};
 pub use reply::{ReplyContext, UnaryReply};
 pub use responses::placed;

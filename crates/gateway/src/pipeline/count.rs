@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use smallvec::smallvec;
 use steelyard_policy::ModelId;
-use steelyard_provider_adapter::{anthropic, messages};
+use steelyard_provider_adapter::{anthropic, limit_field, messages};
 use steelyard_types::{Dialect, ErrorKind, WireFormat};
 
 use super::attempt::{Call, Failure};
@@ -58,7 +58,8 @@ async fn count(
     // Nothing is decided for good here, so no metric hears of it.
     let Decision { plan, refusals, .. } = decide(&snapshot, selection, &request, &mut demand);
     let Some(first) = plan.ladder.first() else {
-        return Err(refusal::of_plan(exchange, &plan, &refusals));
+        let field = limit_field(&request);
+        return Err(refusal::of_plan(exchange, &plan, &refusals, field));
     };
     let model = ModelId(*first);
     let deployment = snapshot.deployment(model);

@@ -22,7 +22,8 @@ use http::HeaderValue;
 use smallvec::{SmallVec, smallvec};
 use steelyard_policy::{ModelId, Selection, Timeouts};
 use steelyard_provider_adapter::{
-    EncodedRequest, Losses, Refusal, ReplyContext, asks_for, delivered_as, embeddings, placed,
+    EncodedRequest, Losses, Refusal, ReplyContext, asks_for, delivered_as, embeddings, limit_field,
+    placed,
 };
 use steelyard_router::{Plan, Reason};
 use steelyard_types::{
@@ -130,7 +131,8 @@ async fn chat(
     } = decision;
     exchange.decided(&plan, reason);
     if plan.ladder.is_empty() {
-        return Err(refusal::of_plan(exchange, &plan, &refusals));
+        let field = limit_field(&request);
+        return Err(refusal::of_plan(exchange, &plan, &refusals, field));
     }
     attempts(gateway, exchange, selection, &request, &plan, key).await
 }

@@ -25,6 +25,23 @@ pub(super) fn unknown(request: &ChatRequest<'_>, field: &str, provider: &str) ->
     super::refuse(field, reason)
 }
 
+/// The field in which the client limits the answer's length, as it wrote it, or as it would write it
+/// where it wrote none.
+#[must_use]
+pub fn limit_field(request: &ChatRequest<'_>) -> &'static str {
+    let is_given = |name: &&str| {
+        let mut fields = request.fields.iter();
+        fields.any(|field| field.name == *name && field.value.get() != "null")
+    };
+    let names = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
+    let otherwise = match request.dialect {
+        Dialect::OpenAiChat => "max_completion_tokens",
+        Dialect::OpenAiResponses => "max_output_tokens",
+        _ => "max_tokens",
+    };
+    names.into_iter().find(is_given).unwrap_or(otherwise)
+}
+
 /// The dialect's own word for a field that others of the dialects have.
 fn own_word(dialect: Dialect, field: &str) -> Option<&'static str> {
     Some(match (dialect, field) {
@@ -164,6 +181,25 @@ mod tests {
             (Dialect::AnthropicMessages, "document with a url"),
         ] {
             assert_eq!(described(&part, dialect), name);
+        }
+    }
+
+    #[test]
+    fn a_limit_is_named_as_it_was_written() {
+        for (limit, name) in [
+            (r#""max_tokens": 5"#, "max_tokens"),
+            (r#""max_completion_tokens": 5"#, "max_completion_tokens"),
+            (
+                r#""max_completion_tokens": null, "max_tokens": 5"#,
+                "max_tokens",
+            ),
+            (r#""n": 1"#, "max_completion_tokens"),
+        ] {
+            let body = format!(
+                r#"{{"model": "m", "messages": [{{"role": "user", "content": "x"}}], {limit}}}"#
+            );
+            let request = parse_chat_request(body.as_bytes()).unwrap();
+            assert_eq!(limit_field(&request), name, "{limit}");
         }
     }
 

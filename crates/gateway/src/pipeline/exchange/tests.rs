@@ -1,7 +1,7 @@
 use std::io;
 
 use steelyard_policy::{KeyReference, Provider, Sources};
-use steelyard_provider_adapter::openai;
+use steelyard_provider_adapter::{limit_field, openai};
 use steelyard_router::Scorer;
 use steelyard_types::ProviderError;
 
@@ -236,7 +236,7 @@ fn a_tier_without_a_price_is_refused_by_name() {
     let selection = exchange.snapshot.resolve("auto").expect("it is a route");
     let decision = decide(&exchange.snapshot, selection, &request, &mut demand);
     assert!(decision.plan.ladder.is_empty());
-    let refused = of_plan(&exchange, &decision.plan, &decision.refusals);
+    let refused = of_plan(&exchange, &decision.plan, &decision.refusals, "max_tokens");
     assert_eq!(refused.kind, ErrorKind::Unsupported, "{refused:?}");
     assert_eq!(
         refused.param.as_deref(),
@@ -289,6 +289,23 @@ fn a_provider_that_is_not_told_of_a_tier_is_priced_at_its_ordinary_one() {
 }
 
 #[test]
+fn an_answer_that_is_too_long_is_refused_by_the_field_that_says_so() {
+    let exchange = exchange();
+    for field in ["max_tokens", "max_completion_tokens"] {
+        let body = format!(
+            r#"{{"model":"auto","{field}":200,"messages":[{{"role":"user","content":"Hi"}}]}}"#
+        );
+        let request = openai::parse_chat_request(body.as_bytes()).expect("the request is valid");
+        let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
+        let selection = exchange.snapshot.resolve("auto").expect("it is a route");
+        let decision = decide(&exchange.snapshot, selection, &request, &mut demand);
+        let limit = limit_field(&request);
+        let refused = of_plan(&exchange, &decision.plan, &decision.refusals, limit);
+        assert_eq!(refused.param.as_deref(), Some(field), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_pinned_model_is_named_where_it_lacks_something() {
     let mut exchange = exchange();
     exchange.routed(RouteOf::Pinned);
@@ -298,7 +315,7 @@ fn a_pinned_model_is_named_where_it_lacks_something() {
     let mut demand = weigh(&request, exchange.record.at, Scorer::shipped());
     let selection = exchange.snapshot.resolve("large").expect("it is a model");
     let decision = decide(&exchange.snapshot, selection, &request, &mut demand);
-    let refused = of_plan(&exchange, &decision.plan, &decision.refusals);
+    let refused = of_plan(&exchange, &decision.plan, &decision.refusals, "max_tokens");
     assert_eq!(
         refused.message, "`large` does not have the feature vision",
         "{refused:?}"

@@ -29,7 +29,14 @@ impl Asked<'_> {
 }
 
 /// Why nothing may be tried.
-pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) -> Refused {
+///
+/// `limit_field` is where the client limits the length of the answer.
+pub(crate) fn of_plan(
+    exchange: &Exchange,
+    plan: &Plan,
+    refusals: &[Refusal],
+    limit_field: &'static str,
+) -> Refused {
     let excluded: SmallVec<[Exclusion; 8]> = plan
         .considered
         .iter()
@@ -70,18 +77,27 @@ pub(crate) fn of_plan(exchange: &Exchange, plan: &Plan, refusals: &[Refusal]) ->
         .iter()
         .filter(|one| matches!(one.verdict, Verdict::Excluded(Exclusion::OutputLimit)));
     let limits = too_short.map(|one| policy.model(ModelId(one.id)).target.max_output_tokens);
-    of_exclusions(exchange, &asked, &excluded, limits.max())
+    let limit = Limit {
+        field: limit_field,
+        longest: limits.max().unwrap_or_default(),
+    };
+    of_exclusions(exchange, &asked, &excluded, &limit)
+}
+
+/// What is known of answers that are to be longer than candidates give.
+struct Limit {
+    /// The client's field for it.
+    field: &'static str,
+    /// The longest answer, in tokens, of those candidates.
+    longest: u64,
 }
 
 /// Why nothing may be tried where every candidate is ruled out.
-///
-/// `longest` is the longest answer, in tokens, of those that are ruled out for giving none as long as
-/// the client wants.
 fn of_exclusions(
     exchange: &Exchange,
     asked: &Asked<'_>,
     excluded: &[Exclusion],
-    longest: Option<u64>,
+    limit: &Limit,
 ) -> Refused {
     let has = |wanted: Exclusion| excluded.contains(&wanted);
     if has(Exclusion::ContextWindow) {
@@ -97,14 +113,9 @@ fn of_exclusions(
         let message = format!(
             "{} answers that long: at most {} tokens",
             asked.lacks("gives", "does not give"),
-            longest.unwrap_or_default()
+            limit.longest
         );
-        let field = match exchange.dialect {
-            Dialect::OpenAiResponses => "max_output_tokens",
-            Dialect::OpenAiChat => "max_completion_tokens",
-            _ => "max_tokens",
-        };
-        return Refused::new(ErrorKind::BadRequest, message).with_param(field);
+        return Refused::new(ErrorKind::BadRequest, message).with_param(limit.field);
     }
     let lacked = excluded.iter().find_map(|exclusion| match exclusion {
         Exclusion::Feature(feature) => Some(*feature),
