@@ -13,6 +13,7 @@ use crate::{Losses, Refusal, json, schema, shared};
 
 mod unfit;
 
+pub(crate) use unfit::cache_word;
 pub use unfit::limit_field;
 
 /// What a format has words for, beyond text, tools and limits, which all have.
@@ -287,8 +288,9 @@ fn check_messages(
     let marked = request.cache.is_some()
         || request.tools.iter().any(|tool| tool.cache.is_some())
         || request.messages.iter().any(|one| !one.cache.is_empty());
-    let marks = named(request, "cache_control", "cache_control");
-    lossy.add_if(marks, marked && !words.cache_marks);
+    if marked && !words.cache_marks {
+        lossy.add(cache_word(request));
+    }
     for (index, message) in request.messages.iter().enumerate() {
         if let Some(field) = &message.untranslated {
             return Err(not_carried(field.as_str(), words));

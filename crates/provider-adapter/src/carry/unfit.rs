@@ -8,7 +8,7 @@ use steelyard_types::{ChatRequest, Dialect, Part, Source};
 
 use crate::Refusal;
 use crate::json::Text;
-use crate::openai::request::Fields;
+use crate::openai::request::{BREAKPOINT, Fields};
 
 /// Longest media type and longest word of a client that is named, in characters.
 const MAX_NAME: usize = 60;
@@ -40,6 +40,20 @@ pub fn limit_field(request: &ChatRequest<'_>) -> &'static str {
         _ => "max_tokens",
     };
     names.into_iter().find(is_given).unwrap_or(otherwise)
+}
+
+/// The client's word for marks that what stands before them is to be cached. In chat completions there
+/// are two, OpenAI's own and the one that servers took over from Anthropic.
+pub(crate) fn cache_word(request: &ChatRequest<'_>) -> &'static str {
+    let breakpoints = || {
+        let mut fields = request.fields.iter();
+        fields.any(|field| field.name == "messages" && field.value.get().contains(BREAKPOINT))
+    };
+    match request.dialect {
+        Dialect::OpenAiResponses => BREAKPOINT,
+        Dialect::OpenAiChat if breakpoints() => BREAKPOINT,
+        _ => "cache_control",
+    }
 }
 
 /// The dialect's own word for a field that others of the dialects have.
@@ -181,6 +195,24 @@ mod tests {
             (Dialect::AnthropicMessages, "document with a url"),
         ] {
             assert_eq!(described(&part, dialect), name);
+        }
+    }
+
+    #[test]
+    fn a_mark_for_the_cache_is_named_as_it_was_written() {
+        for mark in [
+            r#""prompt_cache_breakpoint": {"mode": "explicit"}"#,
+            r#""cache_control": {"type": "ephemeral"}"#,
+        ] {
+            let body = format!(
+                r#"{{"model": "m", "messages": [{{"role": "user", "content":
+                    [{{"type": "text", "text": "x", {mark}}}]}}]}}"#
+            );
+            let request = parse_chat_request(body.as_bytes()).unwrap();
+            assert_eq!(request.messages[0].cache.len(), 1, "{mark}");
+            assert_eq!(request.messages[0].untranslated, None, "{mark}");
+            let name = cache_word(&request);
+            assert!(mark.contains(&format!("\"{name}\"")), "{mark}: {name}");
         }
     }
 

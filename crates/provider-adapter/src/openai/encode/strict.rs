@@ -9,7 +9,7 @@ use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::reasoning;
 use crate::openai::request::{
-    FUNCTION_CALL_ID, is_default, message_field_says_nothing, says_nothing,
+    BREAKPOINT, FUNCTION_CALL_ID, is_default, message_field_says_nothing, says_nothing,
 };
 use crate::{Losses, Refusal, shared};
 
@@ -87,7 +87,9 @@ pub(super) fn check(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(),
     let marked = request.cache.is_some()
         || request.tools.iter().any(|tool| tool.cache.is_some())
         || request.messages.iter().any(|one| !one.cache.is_empty());
-    lossy.add_if("cache_control", marked);
+    if marked {
+        lossy.add(carry::cache_word(request));
+    }
     check_messages(request, lossy)
 }
 
@@ -216,7 +218,7 @@ pub(super) fn parts(
             .any(|(name, value)| name == "type" && value.get() == "\"refusal\"");
         for (name, value) in found {
             match name.as_ref() {
-                "cache_control" => {}
+                "cache_control" | BREAKPOINT => {}
                 "type" if is_refusal => part.text("type", "text"),
                 "refusal" if is_refusal => part.raw("text", value.get()),
                 name => part.raw(name, value.get()),

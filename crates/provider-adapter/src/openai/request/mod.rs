@@ -17,6 +17,7 @@ use crate::shared;
 use trail::{Step, Trail};
 
 pub(super) use message::FUNCTION_CALL_ID;
+pub(crate) use part::BREAKPOINT;
 pub(crate) use rare::REASONING_FIELDS;
 pub(super) use rare::is_default;
 pub(crate) use tool::{list, object, string};

@@ -109,6 +109,10 @@ impl<'a> Beside<'a> {
                     return Ok(());
                 }
             }
+            BREAKPOINT if is_breakpoint(value) => {
+                self.mark = self.mark.or(Some(CacheMark { one_hour: false }));
+                return Ok(());
+            }
             "image_url" | "file" | "refusal" | "thinking" if self.payload.is_none() => {
                 self.payload = Some((name, value));
                 return Ok(());
@@ -255,6 +259,16 @@ fn source(url: Cow<'_, str>) -> Option<Source<'_>> {
     Some(Source::Base64 { media_type, data })
 }
 
+/// OpenAI's own mark for its cache: what stands before its end is a prefix that comes again.
+pub(crate) const BREAKPOINT: &str = "prompt_cache_breakpoint";
+
+/// Whether it is `{"mode": "explicit"}`, the one form that OpenAI's specification has.
+fn is_breakpoint(value: &RawValue) -> bool {
+    let explicit =
+        |(name, value): &(Cow<'_, str>, &RawValue)| name == "mode" && value.get() == "\"explicit\"";
+    object(value).is_ok_and(|fields| fields.iter().all(explicit))
+}
+
 /// A mark for the provider's cache, as clients of OpenRouter and LiteLLM write Anthropic's. `None`
 /// for words that it does not know.
 pub(in crate::openai) fn cache_mark(
@@ -274,6 +288,15 @@ pub(in crate::openai) fn cache_mark(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_known_form_of_a_breakpoint_is_a_mark() {
+        let is_mark = |json: &str| is_breakpoint(serde_json::from_str(json).unwrap());
+        assert!(is_mark(r#"{"mode": "explicit"}"#));
+        for other in [r#"{"mode": "implicit"}"#, r#"{"ttl": "1h"}"#, "true", "[]"] {
+            assert!(!is_mark(other), "{other}");
+        }
+    }
 
     #[test]
     fn data_urls_lose_their_parameters_only() {
