@@ -19,7 +19,7 @@ use crate::carry::refuse;
 use crate::collect::{Collected, of_choice};
 use crate::sse::{Frame, SseDecoder};
 use crate::stream_reply::{Seen, is_whole};
-use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter};
+use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter, sources};
 
 /// Whether this model is asked for a stream by a request for a whole answer, or the reverse; `None`
 /// where it is asked for what the client wants.
@@ -92,12 +92,15 @@ impl Assembler {
         let mut rest = chunk.clone();
         while !self.seen.is_over() {
             match self.sse.next(&mut rest) {
-                Ok(Some(frame)) => read(
-                    &mut *self.decoder,
-                    &mut self.collected,
-                    &mut self.seen,
-                    &frame,
-                ),
+                Ok(Some(frame)) => {
+                    self.seen.cites(self.wire, &frame);
+                    read(
+                        &mut *self.decoder,
+                        &mut self.collected,
+                        &mut self.seen,
+                        &frame,
+                    );
+                }
                 Ok(None) => break,
                 Err(error) => self.seen.fail(ProviderError::new(
                     ErrorKind::InvalidAnswer,
@@ -143,7 +146,11 @@ impl Assembler {
     /// Writes what was collected in the client's dialect.
     #[must_use]
     pub fn finish(self, context: &ReplyContext) -> UnaryReply {
-        UnaryReply::write(self.collected.answer, self.wire, context)
+        let cited = self.seen.cited;
+        UnaryReply {
+            lost: cited.then(|| sources::word(context.dialect)),
+            ..UnaryReply::write(self.collected.answer, self.wire, context)
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod reply;
 mod schema;
 mod shared;
 mod sound;
+mod sources;
 mod stream_reply;
 mod turns;
 mod unreadable;

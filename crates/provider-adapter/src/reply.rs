@@ -6,7 +6,9 @@ use bytes::Bytes;
 use steelyard_types::{ChatAnswer, Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
 use crate::gemini::call_id;
-use crate::{ResponseHead, adapter, anthropic, completions, messages, openai, origin, responses};
+use crate::{
+    ResponseHead, adapter, anthropic, completions, messages, openai, origin, responses, sources,
+};
 
 /// What a reply must know of its request.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct UnaryReply {
     pub finish: Option<FinishReason>,
     /// Whether the client would see nothing, as [`steelyard_types::ChatAnswer::is_empty`].
     pub empty: bool,
+    /// The client's word for what of the answer stayed behind in the conversion.
+    pub lost: Option<&'static str>,
 }
 
 impl UnaryReply {
@@ -59,6 +63,7 @@ impl UnaryReply {
             usage,
             finish,
             empty,
+            lost: None,
         };
         match (context.dialect, wire) {
             (Dialect::OpenAiChat, WireFormat::OpenAiChat) => {
@@ -89,7 +94,11 @@ impl UnaryReply {
             _ => {}
         }
         let answer = adapter(wire).decode(head, &body)?;
-        Ok(Self::write(answer, wire, context))
+        let cited = std::str::from_utf8(&body).is_ok_and(|json| sources::are_cited(wire, json));
+        Ok(Self {
+            lost: cited.then(|| sources::word(context.dialect)),
+            ..Self::write(answer, wire, context)
+        })
     }
 
     /// Writes an answer of a provider of that format in the client's dialect.
@@ -122,6 +131,7 @@ impl UnaryReply {
             usage: answer.usage,
             finish: answer.finish,
             empty: answer.is_empty(),
+            lost: None,
         }
     }
 }

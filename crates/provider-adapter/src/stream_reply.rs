@@ -7,7 +7,7 @@ use steelyard_types::{
 
 use crate::openai::DONE_FRAME;
 use crate::sse::{Frame, SseDecoder};
-use crate::{ClientError, ReplyContext, adapter, assemble, client_dialect, origin};
+use crate::{ClientError, ReplyContext, adapter, assemble, client_dialect, origin, sources};
 
 mod mode;
 
@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     content: bool,
     answer: bool,
     done: bool,
+    /// Whether the answer cites anything that its conversion leaves behind.
+    pub(crate) cited: bool,
     pub(crate) usage: Option<Usage>,
     finish: Option<FinishReason>,
     pub(crate) error: Option<ProviderError>,
@@ -76,6 +78,11 @@ impl Seen {
             }
             StreamEvent::Done => self.done = true,
         }
+    }
+
+    /// Looks for citations in a frame of an answer that is converted.
+    pub(crate) fn cites(&mut self, wire: WireFormat, frame: &Frame<'_>) {
+        self.cited = self.cited || sources::are_cited(wire, frame.data);
     }
 
     /// The first error stays: what comes after it is its consequence.
@@ -138,6 +145,7 @@ impl StreamReply {
             dialect,
             sse: SseDecoder::default(),
             mode: Mode::Convert {
+                wire,
                 decoder: adapter(wire).stream_decoder(),
                 writer,
                 mark,
@@ -145,6 +153,14 @@ impl StreamReply {
             include_usage,
             seen,
         }
+    }
+
+    /// The same reply, having looked for citations in the body from which its answer was read.
+    #[must_use]
+    pub fn read_from(mut self, wire: WireFormat, body: &[u8]) -> Self {
+        let json = std::str::from_utf8(body).unwrap_or_default();
+        self.seen.cited |= sources::are_cited(wire, json);
+        self
     }
 
     /// How far it has come.
@@ -257,6 +273,12 @@ impl StreamReply {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.seen.usage
+    }
+
+    /// The client's word for what of the answer stayed behind in the conversion, as far as it has come.
+    #[must_use]
+    pub fn lost(&self) -> Option<&'static str> {
+        self.seen.cited.then(|| sources::word(self.dialect))
     }
 
     /// Why the answer ended, once it has.

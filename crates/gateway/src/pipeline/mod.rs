@@ -341,6 +341,9 @@ async fn attempt(
     let result = call.unary().await;
     exchange.waited_since(started);
     let reply = result.inspect_err(|failure| fail(exchange, model, failure))?;
+    if let Some(field) = reply.lost {
+        exchange.record.lossy.add(field);
+    }
     exchange.attempt_ended(None, Bill::Used(reply.usage));
     let route = exchange.compiled_route();
     let cache = route.and_then(|route| route.cache.as_ref());

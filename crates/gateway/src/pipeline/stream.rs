@@ -117,6 +117,9 @@ impl ClientStream {
 
     /// The answer is whole: books it, writes the last frames and settles.
     fn complete(&mut self) {
+        if let Some(field) = self.reply.lost() {
+            self.exchange.record.lossy.add(field);
+        }
         self.book(None);
         let extension = self.exchange.stream_extension();
         self.reply.close(Some(&extension), &mut self.scratch);

@@ -33,6 +33,7 @@ pub(super) enum Mode {
     },
     /// Every event is written anew.
     Convert {
+        wire: WireFormat,
         decoder: Box<dyn FrameDecoder>,
         writer: Writer,
         /// The mark of this model's signatures.
@@ -101,6 +102,7 @@ impl Mode {
                 passed: responses::Passed::new(origin::mark(wire, &context.upstream_model)),
             },
             _ => Self::Convert {
+                wire,
                 decoder: adapter(wire).stream_decoder(),
                 mark: origin::mark(wire, &context.upstream_model),
                 writer: Writer::new(context),
@@ -156,10 +158,12 @@ impl Mode {
             // Comments alone say nothing in any format.
             Self::Convert { .. } if frame.data.is_empty() => {}
             Self::Convert {
+                wire,
                 decoder,
                 writer,
                 mark,
             } => {
+                seen.cites(*wire, frame);
                 decoder.frame(frame, &mut |event| write(writer, mark, seen, event));
             }
         }
@@ -174,6 +178,7 @@ impl Mode {
                 decoder,
                 writer,
                 mark,
+                ..
             } => {
                 decoder.end(&mut |event| write(writer, mark, seen, event));
             }

@@ -119,7 +119,8 @@ pub(super) async fn written(mut call: Call<'_>) -> Result<OpenStream, Failure> {
     };
     let answer = call.deployment.adapter.decode(&head, &body)?;
     let mut pending = Vec::new();
-    let reply = StreamReply::of_answer(answer, call.wire, call.context, &mut pending);
+    let reply = StreamReply::of_answer(answer, call.wire, call.context, &mut pending)
+        .read_from(call.wire, &body);
     match reply.progress() {
         Progress::Complete if !reply.is_empty() => Ok(OpenStream {
             upstream: None,

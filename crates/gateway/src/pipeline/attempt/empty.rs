@@ -52,6 +52,7 @@ mod tests {
             usage: None,
             finish,
             empty: true,
+            lost: None,
         })
     }
 
