@@ -23,12 +23,14 @@ const MAX_WARNINGS: usize = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file cannot be read.
-    #[error("cannot read {path}: {reason}")]
+    #[error("cannot read {path}: {reason}{hint}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
         reason: String,
+        /// What the file is for and where that is said, as a further line; may be empty.
+        hint: &'static str,
     },
     /// The policy is wrong.
     #[error(transparent)]
@@ -64,10 +66,13 @@ pub fn load_policy(path: &Path) -> Result<LoadedPolicy, LoadError> {
 /// As [`load_policy`].
 pub fn load_policy_for(path: &Path, scorer: Option<&Scorer>) -> Result<LoadedPolicy, LoadError> {
     let facts = scorer.map(scorer_facts);
-    let policy_text = read(path)?;
+    let policy_text = read(path, "\nhelp: this should be the policy")?;
     let prices = steelyard_policy::prices_path(&policy_text).unwrap_or("prices.yaml".to_owned());
     let prices_path = path.parent().unwrap_or(Path::new("")).join(prices);
-    let prices_text = read(&prices_path)?;
+    let prices_text = read(
+        &prices_path,
+        "\nhelp: this should be the price book; `prices` in the policy says where it is, relative to it",
+    )?;
     let policy = steelyard_policy::load(&Sources {
         policy_name: &path.display().to_string(),
         policy_text: &policy_text,
@@ -94,11 +99,12 @@ pub fn scorer_facts(scorer: &Scorer) -> ScorerFacts {
     }
 }
 
-/// The text of a file of bounded size.
-pub(crate) fn read(path: &Path) -> Result<String, LoadError> {
+/// The text of a file of bounded size, and what to say besides where it cannot be read.
+pub(crate) fn read(path: &Path, hint: &'static str) -> Result<String, LoadError> {
     let fail = |reason: String| LoadError::Read {
         path: path.to_owned(),
         reason,
+        hint,
     };
     let kind = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?;
     // A device or pipe could give bytes without end, or none for ever.

@@ -165,7 +165,7 @@ impl KeySource for SystemKeys {
             KeyReference::Env(name) => std::env::var(name)
                 .map_err(|_| format!("environment variable {name} is not set"))?,
             KeyReference::File(path) => {
-                crate::load::read(path).map_err(|error| error.to_string())?
+                crate::load::read(path, "").map_err(|error| error.to_string())?
             }
         };
         let key = key.trim();

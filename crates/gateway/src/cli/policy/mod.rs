@@ -34,12 +34,12 @@ pub(super) fn check(path: &Path, deny_warnings: bool) -> anyhow::Result<ExitCode
         .to_string());
     }
     say(&format!(
-        "{}: valid; {} providers, {} models, {} routes, {} keys; version {version}",
+        "{}: valid; {}, {}, {}, {}; version {version}",
         path.display(),
-        providers.len(),
-        models.len(),
-        routes.len(),
-        keys.len(),
+        counted(providers.len(), "provider"),
+        counted(models.len(), "model"),
+        counted(routes.len(), "route"),
+        counted(keys.len(), "key"),
     ));
     let denied = deny_warnings && !warnings.is_empty();
     Ok(if denied {
@@ -47,4 +47,10 @@ pub(super) fn check(path: &Path, deny_warnings: bool) -> anyhow::Result<ExitCode
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// `1 model`, `2 models`.
+fn counted(number: usize, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
 }
