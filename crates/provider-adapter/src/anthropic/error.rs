@@ -70,6 +70,8 @@ fn invalid_request(message: &str, status: Option<u16>) -> ErrorKind {
         ErrorKind::ContextLength
     } else if message.contains("credit balance is too low") {
         ErrorKind::UpstreamQuota
+    } else if message.contains("blocked by content filtering policy") {
+        ErrorKind::ContentFilter
     } else {
         match status {
             Some(status) if (400..500).contains(&status) => kind_of_words(status, message),
@@ -175,6 +177,12 @@ mod tests {
                 "invalid_request_error",
                 "Your credit balance is too low to access the API",
                 Kind::UpstreamQuota,
+            ),
+            (
+                400,
+                "invalid_request_error",
+                "Output blocked by content filtering policy",
+                Kind::ContentFilter,
             ),
             (
                 401,
