@@ -28,6 +28,8 @@ pub(crate) struct Passed {
     delta: Option<(Bytes, String)>,
     /// `message_stop`, as received.
     stop: Option<Bytes>,
+    /// A ping has gone through.
+    pinged: bool,
 }
 
 impl Passed {
@@ -36,11 +38,12 @@ impl Passed {
             mark,
             delta: None,
             stop: None,
+            pinged: false,
         }
     }
 
     /// What the client is sent of this frame, and what is in it. `content` says whether an answer
-    /// has begun: before it, pings reach nobody and would only be piled up.
+    /// has begun: before it, pings reach nobody, and but for the first would only be piled up.
     pub(crate) fn frame(&mut self, frame: &Frame<'_>, content: bool) -> (Option<Bytes>, Look) {
         let mut look = Look::default();
         let raw = || Some(frame.raw.clone());
@@ -53,7 +56,8 @@ impl Passed {
                 self.stop = raw();
                 None
             }
-            "ping" | "" if !content => None,
+            "ping" if !content && std::mem::replace(&mut self.pinged, true) => None,
+            "" if !content => None,
             "content_block_start" => {
                 look = look_at(frame.data);
                 Some(self.marked(frame))
@@ -152,5 +156,27 @@ fn look_at(data: &str) -> Look {
             content: true,
             answer: true,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_ping_before_an_answer_goes_through_and_every_one_in_it() {
+        let raw = Bytes::from_static(b"event: ping\ndata: {\"type\": \"ping\"}\n\n");
+        let ping = Frame {
+            event: "ping",
+            data: r#"{"type": "ping"}"#,
+            comment: "",
+            raw: &raw,
+        };
+        let mut passed = Passed::new(String::new());
+        let mut sent = |content| passed.frame(&ping, content).0.is_some();
+        assert_eq!(
+            [false, false, true, true].map(&mut sent),
+            [true, false, true, true]
+        );
     }
 }
