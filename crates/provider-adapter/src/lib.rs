@@ -10,6 +10,7 @@
 mod adapter;
 mod arguments;
 mod assemble;
+mod base64;
 mod carry;
 mod collect;
 mod dialect;

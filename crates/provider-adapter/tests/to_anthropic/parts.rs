@@ -126,10 +126,24 @@ fn tools_instructions_and_the_prompt_are_marked() {
 }
 
 #[test]
+fn a_file_of_text_is_a_document_of_text() {
+    for kind in ["text/plain", "text/markdown"] {
+        let asks = message(Role::User, [document(base64(kind)), text("Well?")]);
+        let (body, lossy) = sent(&request(vec![asks]), &target());
+        assert_eq!(lossy, [""; 0]);
+        let words = json!({"type": "text", "media_type": "text/plain", "data": "hi"});
+        assert_eq!(
+            body["messages"][0]["content"][0],
+            json!({"type": "document", "source": words, "title": "t.pdf"})
+        );
+    }
+}
+
+#[test]
 fn what_anthropic_cannot_see_is_refused_by_name() {
     for part in [
         image(base64("image/bmp")),
-        document(base64("text/csv")),
+        document(base64("application/zip")),
         Part::Other {
             kind: "input_audio".into(),
             raw: serde_json::value::RawValue::NULL,

@@ -13,12 +13,14 @@ use crate::carry::refuse;
 use crate::gemini::call_id;
 use crate::origin::{self, Origin};
 use crate::turns::{Call, CallResult, Conversation, Piece, Speaker, Turn};
-use crate::{Refusal, arguments, json};
+use crate::{Refusal, arguments, base64, json};
 
 /// Kinds of pictures that Anthropic takes, by its reference.
 const PICTURES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
-/// The one kind of document whose bytes it takes.
+/// The one kind of document whose bytes it takes. Text it takes as text.
 const PDF: &str = "application/pdf";
+/// The one kind of text, for all that others tell apart.
+const PLAIN: &str = "text/plain";
 
 #[derive(Serialize)]
 pub(super) struct WireMessage<'r> {
@@ -81,8 +83,17 @@ pub(super) enum Block<'r> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum WireSource<'r> {
-    Base64 { media_type: &'r str, data: &'r str },
-    Url { url: &'r str },
+    Base64 {
+        media_type: &'r str,
+        data: &'r str,
+    },
+    Url {
+        url: &'r str,
+    },
+    Text {
+        media_type: &'static str,
+        data: String,
+    },
 }
 
 /// `{"type":"ephemeral"}`, which lasts five minutes where it does not say otherwise.
@@ -115,7 +126,10 @@ pub(super) fn has_block(part: &Part<'_>, role: Role) -> bool {
     let role_fits = matches!(role, Role::User | Role::Tool);
     match part {
         Part::Image(image) => role_fits && takes(&image.source, &PICTURES),
-        Part::Document(document) => role_fits && takes(&document.source, &[PDF]),
+        Part::Document(document) => {
+            let source = &document.source;
+            role_fits && (takes(source, &[PDF]) || words(source).is_some())
+        }
         Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) => true,
         Part::Other { .. } => false,
     }
@@ -125,6 +139,16 @@ fn takes(source: &Source<'_>, kinds: &[&str]) -> bool {
     match source {
         Source::Url(_) => true,
         Source::Base64 { media_type, .. } => kinds.contains(&media_type.as_ref()),
+    }
+}
+
+/// The words of a text that came as bytes; `None` where it is none, or cannot be read.
+fn words(source: &Source<'_>) -> Option<String> {
+    match source {
+        Source::Base64 { media_type, data } if media_type.starts_with("text/") => {
+            base64::text(data)
+        }
+        _ => None,
     }
 }
 
@@ -261,6 +285,10 @@ fn block_of<'r>(
 }
 
 fn source<'r>(source: &'r Source<'_>) -> WireSource<'r> {
+    if let Some(data) = words(source) {
+        let media_type = PLAIN;
+        return WireSource::Text { media_type, data };
+    }
     match source {
         Source::Url(url) => WireSource::Url { url },
         Source::Base64 { media_type, data } => WireSource::Base64 { media_type, data },
