@@ -243,6 +243,12 @@ fn thoughts_return_only_in_the_signature_of_their_call() {
     assert!(lost(&summary, "a~ts~c2ln").is_empty());
     assert_eq!(lost(&summary, "a"), ["messages.thinking"]);
     assert_eq!(lost(&signed, "a~ts~c2ln"), ["messages.thinking"]);
+    // One that carries the mark of another model.
+    let foreign = "a~ts~steelyard.0123456789abcdef.c2ln";
+    assert_eq!(lost(&summary, foreign), ["messages.thinking"]);
+    let text = json!({"type": "text", "text": "Well."});
+    assert_eq!(lost(&text, foreign), ["messages.thinking"]);
+    assert!(lost(&text, "a").is_empty());
     let chat = json!({"model": "auto", "messages": [{"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Ho", "reasoning_content": "hm"},
         {"role": "user", "content": "And?"}]});

@@ -1,5 +1,5 @@
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, Message, Part as Said, Role, Target, ToolCall, ToolChoice};
+use steelyard_types::{ChatRequest, Message, Part as Said, Role, Target, ToolChoice};
 
 use super::call_id;
 use crate::carry::{self, Words, named, refuse};
@@ -67,7 +67,8 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
     let (config, words) = config::config(request, target, &mut lossy)?;
     let service_tier = service_tier(request, &mut lossy);
     let field = carry::thoughts_field(request);
-    lossy.add_if(field, request.messages.iter().any(loses_thoughts));
+    let loses = |message: &Message<'_>| loses_thoughts(message, target);
+    lossy.add_if(field, request.messages.iter().any(loses));
     Ok(Plan {
         lossy,
         config,
@@ -77,10 +78,15 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
 }
 
 /// Whether thoughts of the message stay behind. Those that led to a call return in the signature
-/// that the call's id holds; their text is only Gemini's summary of them.
-fn loses_thoughts(message: &Message<'_>) -> bool {
-    let signs = |call: &ToolCall<'_>| call_id::unpack(&call.id).signature.is_some();
-    let returned = message.tool_calls.first().is_some_and(signs);
+/// that the call's id holds, unless another model wrote it; their text is only Gemini's summary of
+/// them.
+fn loses_thoughts(message: &Message<'_>, target: &Target) -> bool {
+    let first = message.tool_calls.first();
+    let signature = first.and_then(|call| call_id::unpack(&call.id).signature);
+    let returned = signature.is_some_and(|signature| own(signature, target).is_some());
+    if signature.is_some() && !returned {
+        return true;
+    }
     let is_lost = |part: &Said<'_>| match part {
         Said::Reasoning(thought) if returned => turns::has_proof(thought),
         part => turns::is_thought(part),
