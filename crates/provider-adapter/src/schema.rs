@@ -58,19 +58,25 @@ pub(crate) struct Rewritten {
 
 /// Why a schema cannot be rewritten, as the rest of a sentence that begins with the field.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault(String);
+pub(crate) enum Fault {
+    /// It holds itself, so that references cannot be put in their places.
+    Recursion(String),
+    /// Anything else.
+    Other(String),
+}
 
 impl Fault {
     pub(crate) fn refusal(self, field: impl Into<String>) -> Refusal {
-        refuse(field, self.0)
+        let (Self::Recursion(reason) | Self::Other(reason)) = self;
+        refuse(field, reason)
     }
 
     fn too_large() -> Self {
-        Self("is too large with its references resolved".to_owned())
+        Self::Other("is too large with its references resolved".to_owned())
     }
 
     fn too_deep() -> Self {
-        Self(format!("is nested deeper than {MAX_DEPTH} levels"))
+        Self::Other(format!("is nested deeper than {MAX_DEPTH} levels"))
     }
 }
 
@@ -84,11 +90,11 @@ pub(crate) fn rewrite(schema: &RawValue, subset: Subset) -> Result<Rewritten, Fa
     }
     let root = Node::read(schema, 0)?;
     if !matches!(root, Node::Object(_)) {
-        return Err(Fault("is not a JSON Schema object".to_owned()));
+        return Err(Fault::Other("is not a JSON Schema object".to_owned()));
     }
     let (text, loosened) = write::schema(&root, subset)?;
     let json = RawValue::from_string(text)
-        .map_err(|error| Fault(format!("cannot be written: {error}")))?;
+        .map_err(|error| Fault::Other(format!("cannot be written: {error}")))?;
     Ok(Rewritten { json, loosened })
 }
 
@@ -135,7 +141,7 @@ impl<'a> Node<'a> {
         if depth > MAX_DEPTH {
             return Err(Fault::too_deep());
         }
-        let invalid = |error: serde_json::Error| Fault(format!("cannot be read: {error}"));
+        let invalid = |error: serde_json::Error| Fault::Other(format!("cannot be read: {error}"));
         match raw.get().as_bytes().first() {
             Some(b'{') => {
                 let mut members: Vec<Member<'a>> = Vec::new();

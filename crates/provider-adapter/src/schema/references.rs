@@ -56,7 +56,9 @@ fn check_one(root: &Node<'_>, reference: &Node<'_>, steps: &mut usize) -> Result
         }
         let Some(next) = next else {
             let name: String = reference.chars().take(100).collect();
-            return Err(Fault(format!("refers to {name}, which is not in it")));
+            return Err(Fault::Other(format!(
+                "refers to {name}, which is not in it"
+            )));
         };
         place = next;
     }
@@ -99,7 +101,9 @@ mod tests {
             ),
         ] {
             let raw: &RawValue = serde_json::from_str(schema).unwrap();
-            let found = check_references(raw).err().map(|fault| fault.0);
+            let found = check_references(raw)
+                .err()
+                .map(|fault| fault.refusal("").reason);
             let expected = lost.map(|name| format!("refers to {name}, which is not in it"));
             assert_eq!(found, expected, "{schema}");
         }

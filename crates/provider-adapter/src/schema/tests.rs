@@ -20,7 +20,7 @@ fn rewritten(schema: &str, subset: Subset) -> Result<(String, bool), String> {
     let raw: &RawValue = serde_json::from_str(schema).unwrap();
     match rewrite(raw, subset) {
         Ok(rewritten) => Ok((rewritten.json.get().to_owned(), rewritten.loosened)),
-        Err(Fault(reason)) => Err(reason),
+        Err(Fault::Recursion(reason) | Fault::Other(reason)) => Err(reason),
     }
 }
 

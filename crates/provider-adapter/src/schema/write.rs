@@ -214,7 +214,9 @@ impl<'s, 'a> Writer<'s, 'a> {
             match (name.as_ref(), node) {
                 ("$ref", _) => bases.push(self.referred(node)?),
                 ("$dynamicRef" | "$recursiveRef", _) => {
-                    return Err(Fault(format!("has a {name}, which cannot be resolved")));
+                    return Err(Fault::Recursion(format!(
+                        "has a {name}, which cannot be resolved"
+                    )));
                 }
                 ("allOf", Node::List(all)) if matches!(all.as_slice(), [Node::Object(_)]) => {
                     bases.extend(all);
@@ -230,7 +232,11 @@ impl<'s, 'a> Writer<'s, 'a> {
                 }
                 // A schema that allows everything adds nothing.
                 Node::Leaf("true") => {}
-                _ => return Err(Fault("refers to something that is no schema".to_owned())),
+                _ => {
+                    return Err(Fault::Other(
+                        "refers to something that is no schema".to_owned(),
+                    ));
+                }
             }
         }
         Ok(own)
@@ -249,7 +255,7 @@ impl<'s, 'a> Writer<'s, 'a> {
                 None => base.push((name, node)),
                 Some((_, other)) if !constrains(name) || same(other, node) => *other = node,
                 Some(_) => {
-                    return Err(Fault(format!(
+                    return Err(Fault::Other(format!(
                         "says {name} twice, beside a reference and where it leads to"
                     )));
                 }
@@ -261,23 +267,30 @@ impl<'s, 'a> Writer<'s, 'a> {
     /// What a reference leads to; it is being inlined from here on.
     fn referred(&mut self, node: &Node<'a>) -> Result<&'s Node<'a>, Fault> {
         let Some(reference) = node.string() else {
-            return Err(Fault("has a $ref that is not a string".to_owned()));
+            return Err(Fault::Other("has a $ref that is not a string".to_owned()));
         };
         let name: String = reference.chars().take(100).collect();
         if self.active.contains(&reference) {
-            return Err(Fault(format!("is recursive: {name} holds itself")));
+            return Err(Fault::Recursion(format!(
+                "is recursive: {name} holds itself"
+            )));
         }
         if self.active.len() >= MAX_DEPTH {
             return Err(Fault::too_deep());
         }
         let Some(pointer) = reference.strip_prefix('#') else {
-            return Err(Fault(format!("refers to {name}, which is outside of it")));
+            return Err(Fault::Other(format!(
+                "refers to {name}, which is outside of it"
+            )));
         };
         if pointer.is_empty() {
-            return Err(Fault(format!("is recursive: {name} holds itself")));
+            return Err(Fault::Recursion(format!(
+                "is recursive: {name} holds itself"
+            )));
         }
         let found = self.find(pointer)?;
-        let found = found.ok_or_else(|| Fault(format!("refers to {name}, which is not in it")))?;
+        let found =
+            found.ok_or_else(|| Fault::Other(format!("refers to {name}, which is not in it")))?;
         self.active.push(reference);
         Ok(found)
     }

@@ -167,6 +167,19 @@ fn format(schema: &str) -> OutputFormat<'_> {
 }
 
 #[test]
+fn a_schema_that_holds_itself_is_told() {
+    let schema = r##"{"type":"object","properties":{"next":{"$ref":"#"}}}"##;
+    let (body, lossy) = asked(&target(&[]), "When?", format(schema));
+    assert_eq!(
+        body["parameters"]["response_format"],
+        json!({"type": "json_object"})
+    );
+    let told = body["input"]["messages"][0]["content"].as_str().unwrap();
+    assert!(told.ends_with(schema), "{told}");
+    assert_eq!(lossy, ["response_format"]);
+}
+
+#[test]
 fn schemas_are_sent_where_the_model_takes_them_else_told() {
     let schema = r##"{"$defs":{"H":{"type":"integer","minimum":0}},"type":"object",
         "properties":{"hour":{"$ref":"#/$defs/H"}}}"##;

@@ -203,14 +203,19 @@ fn constraints_that_are_not_enforced_are_told_and_declared() {
 }
 
 #[test]
-fn a_schema_that_holds_itself_is_refused_by_name() {
+fn a_schema_that_holds_itself_is_told_in_words() {
     let body = json!({"model": "auto", "max_tokens": 9,
         "messages": [{"role": "user", "content": "Hi"}],
         "output_config": {"format": {"type": "json_schema", "schema":
             {"type": "object", "properties": {"next": {"$ref": "#"}}}}}});
-    let refusal = support::of_messages(&target("gemini-3-flash"), &body).unwrap_err();
-    assert_eq!(refusal.field, "output_config.format.schema");
-    assert_eq!(refusal.reason, "is recursive: # holds itself");
+    let (body, lossy) = support::of_messages(&target("gemini-3-flash"), &body).unwrap();
+    let config = &body["generationConfig"];
+    assert_eq!(config["responseMimeType"], "application/json");
+    assert_eq!(config.get("responseJsonSchema"), None);
+    let told = body["systemInstruction"]["parts"][0]["text"].as_str();
+    let schema = r##"{"properties":{"next":{"$ref":"#"}},"type":"object"}"##;
+    assert!(told.unwrap().ends_with(schema), "{told:?}");
+    assert_eq!(lossy, ["output_config.format"]);
 }
 
 #[test]

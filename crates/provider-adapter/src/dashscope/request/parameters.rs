@@ -131,16 +131,23 @@ pub(super) fn form<'r>(
         let words = (!says_json(request)).then(|| IN_JSON.to_owned());
         return Ok((Some(object), words));
     };
-    if target.facts.structured_output != StructuredOutput::Schema {
+    let told = |lossy: &mut Losses| {
         lossy.add(named(request, "response_format", "output_config.format"));
-        return Ok((Some(object), Some(schema::instruction(format, schema))));
+        Ok((Some(object), Some(schema::instruction(format, schema))))
+    };
+    if target.facts.structured_output != StructuredOutput::Schema {
+        return told(lossy);
     }
     let field = named(
         request,
         "response_format.json_schema.schema",
         "output_config.format.schema",
     );
-    let rewritten = schema::rewrite(schema, Subset::ALL).map_err(|fault| fault.refusal(field))?;
+    let rewritten = match schema::rewrite(schema, Subset::ALL) {
+        Ok(rewritten) => rewritten,
+        Err(schema::Fault::Recursion(_)) => return told(lossy),
+        Err(fault) => return Err(fault.refusal(field)),
+    };
     let strict = ResponseFormat {
         kind: "json_schema",
         json_schema: Some(wire_schema(format, rewritten.json)),

@@ -132,9 +132,17 @@ fn form(
         lossy.add(field);
         return Ok(Some(schema::instruction(format, schema)));
     }
-    let rewritten = schema::rewrite(schema, SCHEMA).map_err(|fault| {
-        fault.refusal(named(request, SCHEMA_FIELD, "output_config.format.schema"))
-    })?;
+    let rewritten = match schema::rewrite(schema, SCHEMA) {
+        Ok(rewritten) => rewritten,
+        Err(schema::Fault::Recursion(_)) => {
+            lossy.add(field);
+            return Ok(Some(schema::instruction(format, schema)));
+        }
+        Err(fault) => {
+            let field = named(request, SCHEMA_FIELD, "output_config.format.schema");
+            return Err(fault.refusal(field));
+        }
+    };
     lossy.add_if(field, rewritten.loosened);
     config.response_json_schema = Some(rewritten.json);
     Ok(purpose(format))
