@@ -32,7 +32,8 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
         carry::thoughts_field(request),
         loses_thoughts(request, target),
     );
-    if thinking(request, target, &mut lossy) == thinking::Fate::Kept {
+    let fate = thinking(request, target, &mut lossy);
+    if matches!(fate, thinking::Fate::Kept | thinking::Fate::WithoutEffort) {
         lossy.add_if("thinking", cannot_think(request, target));
     }
     Ok(lossy)
@@ -67,7 +68,7 @@ pub(super) fn write(
     let wish = thinking(request, target, &mut Losses::none());
     let effort = match wish {
         thinking::Fate::Told(reasoning) => reasoning.effort,
-        thinking::Fate::Kept | thinking::Fate::Dropped => None,
+        _ => None,
     };
     for field in &request.fields {
         let value = field.value.get();
@@ -118,8 +119,9 @@ fn told<'r>(
     wish: thinking::Fate,
 ) -> Option<Cow<'r, str>> {
     match wish {
-        thinking::Fate::Kept if cannot_think(request, target) => None,
-        thinking::Fate::Kept => Some(Cow::Borrowed(value.get())),
+        thinking::Fate::Kept | thinking::Fate::WithoutEffort => {
+            (!cannot_think(request, target)).then(|| Cow::Borrowed(value.get()))
+        }
         thinking::Fate::Told(reasoning) => thinking::retold(value, reasoning).map(Cow::Owned),
         thinking::Fate::Dropped => None,
     }

@@ -12,13 +12,15 @@ use super::request::{Reasoning, Thinking, plan_reasoning};
 use crate::Losses;
 use crate::carry;
 use crate::json::Object;
-use crate::openai::request::{Fields, string};
+use crate::openai::request::{Fields, says_nothing, string};
 
 /// What becomes of the client's words about thinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     /// They leave as they came.
     Kept,
+    /// They leave as they came but for the effort, for which the model has no word.
+    WithoutEffort,
     /// They are told in the model's way.
     Told(Reasoning),
     /// They stay behind: the model does not think.
@@ -49,6 +51,11 @@ pub(super) fn fate(
         ReasoningStyle::Budget => "adaptive",
     };
     if kind != Some(other) {
+        // "This model does not support the effort parameter."
+        if target.facts.reasoning == ReasoningStyle::Budget && has_effort(request) {
+            lossy.add("output_config.effort");
+            return Fate::WithoutEffort;
+        }
         return Fate::Kept;
     }
     let forces = matches!(
@@ -57,6 +64,19 @@ pub(super) fn fate(
     );
     let forced = forces && !request.tools.is_empty();
     Fate::Told(plan_reasoning(request, target, forced, counts, lossy))
+}
+
+/// Whether the client names an effort.
+fn has_effort(request: &ChatRequest<'_>) -> bool {
+    let mut fields = request.fields.iter();
+    let config = fields.find(|field| field.name == "output_config");
+    config.is_some_and(|config| {
+        let read = serde_json::from_str(config.value.get());
+        read.is_ok_and(|Fields(fields)| {
+            let mut fields = fields.iter();
+            fields.any(|(name, value)| name == "effort" && !says_nothing(value))
+        })
+    })
 }
 
 /// The client's `thinking.type`, as far as it is one that matters.

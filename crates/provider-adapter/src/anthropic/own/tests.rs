@@ -122,7 +122,7 @@ fn thinks_as(more: &Value, features: &[Feature], style: ReasoningStyle) -> (Valu
     let encoded = encode(&request, &target).unwrap();
     assert_eq!(encoded.lossy, lossy);
     let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
-    let declared = lossy.fields() == ["thinking"];
+    let declared = matches!(lossy.fields(), ["thinking" | "output_config.effort"]);
     assert!(declared || lossy.is_empty(), "{lossy:?}");
     let field = |name: &str| sent.get(name).cloned().unwrap_or_default();
     (field("thinking"), field("output_config"), declared)
@@ -193,6 +193,20 @@ fn thinks(blocks: &[Value]) -> String {
         {"role": "user", "content": [
             {"type": "tool_result", "tool_use_id": "t1", "content": "b"}]},
     ]})
+    // The older ones have no word for an effort beside a budget, or without any thoughts.
+    let enabled = json!({"type": "enabled", "budget_tokens": 5_000});
+    let off = json!({"type": "disabled"});
+    for thinking in [&enabled, &off] {
+        let wish = json!({"thinking": thinking, "output_config": {"effort": "low", "x_new": 1}});
+        let expected = (thinking.clone(), json!({"x_new": 1}), true);
+        assert_eq!(thinks_as(&wish, &reasons, older), expected);
+    }
+    let wish = json!({"output_config": {"effort": "low"}});
+    let nothing = (Value::Null, Value::Null, true);
+    assert_eq!(thinks_as(&wish, &reasons, older), nothing);
+    let kept = (Value::Null, json!({"effort": "low"}), false);
+    assert_eq!(thinks_as(&wish, &reasons, newer), kept);
+
     .to_string()
 }
 
