@@ -167,16 +167,16 @@ fn loses_thoughts(request: &ChatRequest<'_>, target: &Target) -> bool {
     thoughts(request).any(|part| matches!(fate_of(part, target), Fate::Stripped))
 }
 
-/// Whether the model cannot think as asked because results follow calls whose thoughts were another
-/// model's: with a budget, Anthropic insists on thoughts in front of those calls.
+/// Whether the model cannot think as asked because results follow calls that another model made, with
+/// thoughts of its own or none: with a budget, Anthropic insists on thoughts in front of those calls.
 fn cannot_think(request: &ChatRequest<'_>, target: &Target) -> bool {
     let budget = request.reasoning.and_then(|control| control.budget_tokens);
     let stays = |part: &ReasoningPart<'_>| !matches!(fate_of(part, target), Fate::Stripped);
     budget.is_some()
         && loses_thoughts(request, target)
         && ends_without_thoughts(request, stays)
-        // A client whose history lacks them by itself is told so by Anthropic.
-        && !ends_without_thoughts(request, |_| true)
+        // What a history without any is worth to a model of which nothing is known, Anthropic judges.
+        && (carry::is_described(target) || !ends_without_thoughts(request, |_| true))
 }
 
 /// Whether the history holds what Anthropic would refuse: proofs that are marked or another's, ids

@@ -254,8 +254,22 @@ fn marked_proofs_are_opened_and_others_stripped() {
 #[test]
 fn a_history_without_thoughts_is_anthropics_to_judge() {
     let body = thinks(&[]);
-    let sent = sent(&body, &target()).unwrap();
-    assert_eq!(sent, body.replace("\"auto\"", "\"claude-x\""));
+    let found = sent(&body, &target()).unwrap();
+    assert_eq!(found, body.replace("\"auto\"", "\"claude-x\""));
+    // Of a model that thinks by a budget it is known that it would refuse it.
+    let older = Target {
+        features: FeatureSet::EMPTY.with(Feature::Reasoning),
+        facts: steelyard_types::ModelFacts {
+            reasoning: ReasoningStyle::Budget,
+            ..steelyard_types::ModelFacts::default()
+        },
+        ..target()
+    };
+    let found = sent(&body, &older).unwrap();
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found.get("thinking"), None);
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    assert_eq!(check(&request, &older).unwrap().fields(), ["thinking"]);
 }
 
 #[test]
