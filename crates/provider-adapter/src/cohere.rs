@@ -85,6 +85,7 @@ impl Adapter for CohereChat {
             lossy.add_if(number.field, number.sent().1);
         }
         lossy.add_if(carry::thoughts_field(request), turns::has_thoughts(request));
+        turns::declare_silent(request, str::is_empty, &mut lossy);
         Ok(lossy)
     }
 
@@ -96,7 +97,9 @@ impl Adapter for CohereChat {
         let lossy = self.carries(request, target)?;
         let mut body = Object::with_capacity(1_024);
         body.text("model", &target.upstream);
-        body.raw("messages", &list(request.messages.iter().map(message)));
+        let said = |message: &&Message<'_>| !turns::is_silent(message, str::is_empty);
+        let messages = request.messages.iter().filter(said);
+        body.raw("messages", &list(messages.map(message)));
         if let Some(limit) = request.max_output_tokens {
             body.raw("max_tokens", &limit.to_string());
         }

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 use steelyard_types::{CacheMark, ChatRequest, Message, Part, ReasoningPart, Role, ToolCall};
 
-use crate::{Refusal, carry::refuse};
+use crate::carry::{self, refuse};
+use crate::{Losses, Refusal};
 
 /// A conversation in turns.
 #[derive(Debug)]
@@ -175,6 +176,35 @@ fn pieces<'r, 'a>(
 fn mark(message: &Message<'_>, position: usize) -> Option<CacheMark> {
     let marked = message.cache.iter().find(|one| one.position == position);
     marked.map(|one| one.mark)
+}
+
+/// Whether the message is an answer without a word or a call: one that was filtered, or cut short
+/// while its model thought. Providers refuse it in a history.
+pub(crate) fn is_silent(message: &Message<'_>, blank: fn(&str) -> bool) -> bool {
+    let says_nothing = |part: &Part<'_>| match part {
+        Part::Text(text) | Part::Refusal(text) => blank(text),
+        Part::Reasoning(_) => true,
+        Part::Image(_) | Part::Document(_) | Part::Other { .. } => false,
+    };
+    message.role == Role::Assistant
+        && message.tool_calls.is_empty()
+        && message.content.iter().all(says_nothing)
+}
+
+/// Declares answers without a word or a call that stay behind; of one with thoughts they are
+/// declared. At the end of a conversation one is no answer but nothing to go on from, and not missed.
+pub(crate) fn declare_silent(
+    request: &ChatRequest<'_>,
+    blank: fn(&str) -> bool,
+    lossy: &mut Losses,
+) {
+    let mut messages = request.messages.iter();
+    messages.next_back();
+    let is_lost = |message: &Message<'_>| {
+        is_silent(message, blank) && !message.content.iter().any(is_thought)
+    };
+    let field = carry::named(request, "messages.content", "messages.content");
+    lossy.add_if(field, messages.any(is_lost));
 }
 
 /// Whether the history holds thoughts, for formats that take none back.

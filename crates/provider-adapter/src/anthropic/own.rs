@@ -6,22 +6,22 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, Part, ReasoningPart, Target};
+use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target};
 
-use super::request::{ends_without_thoughts, is_id, mapped_id};
+use super::request::{MANNERS, ends_without_thoughts, is_id, mapped_id};
 use super::thinking;
 use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::request::RawFields;
 use crate::openai::request::{Fields, string};
 use crate::origin::{self, Origin};
-use crate::{EncodedRequest, Losses, Refusal};
+use crate::{EncodedRequest, Losses, Refusal, turns};
 
 /// Where answers come from.
 const PATH: &str = "/v1/messages";
 
-/// Only what the model's facts forbid is refused, and only thoughts of other models stay behind:
-/// everything else is the provider's to judge.
+/// Only what the model's facts forbid is refused, and only thoughts of other models and answers without
+/// a word stay behind: everything else is the provider's to judge.
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     carry::check_limit(request, target)?;
     carry::check_forced_choice(request, target)?;
@@ -32,6 +32,7 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
         carry::thoughts_field(request),
         loses_thoughts(request, target),
     );
+    turns::declare_silent(request, MANNERS.blank, &mut lossy);
     let fate = thinking(request, target, &mut lossy);
     if matches!(fate, thinking::Fate::Kept | thinking::Fate::WithoutEffort) {
         lossy.add_if("thinking", cannot_think(request, target));
@@ -164,7 +165,11 @@ fn thoughts<'r, 'a>(request: &'r ChatRequest<'a>) -> impl Iterator<Item = &'r Re
 }
 
 fn loses_thoughts(request: &ChatRequest<'_>, target: &Target) -> bool {
+    let mut messages = request.messages.iter();
+    messages.next_back();
+    let mut silent = messages.filter(|message| turns::is_silent(message, MANNERS.blank));
     thoughts(request).any(|part| matches!(fate_of(part, target), Fate::Stripped))
+        || silent.any(|message| message.content.iter().any(turns::is_thought))
 }
 
 /// Whether the model cannot think as asked because results follow calls that another model made, with
@@ -173,7 +178,6 @@ fn cannot_think(request: &ChatRequest<'_>, target: &Target) -> bool {
     let budget = request.reasoning.and_then(|control| control.budget_tokens);
     let stays = |part: &ReasoningPart<'_>| !matches!(fate_of(part, target), Fate::Stripped);
     budget.is_some()
-        && loses_thoughts(request, target)
         && ends_without_thoughts(request, stays)
         // What a history without any is worth to a model of which nothing is known, Anthropic judges.
         && (carry::is_described(target) || !ends_without_thoughts(request, |_| true))
@@ -187,17 +191,24 @@ fn needs_rewriting(request: &ChatRequest<'_>, target: &Target) -> bool {
         || request.messages.iter().any(|message| {
             let ids = message.tool_calls.iter().map(|call| call.id.as_ref());
             let mut ids = ids.chain(message.tool_call_id.as_deref());
-            ids.any(|id| !is_id(id))
+            ids.any(|id| !is_id(id)) || has_blanks(message)
         })
+}
+
+/// Whether the message is an answer with a text in it that says nothing, or without anything.
+fn has_blanks(message: &Message<'_>) -> bool {
+    message.role == Role::Assistant
+        && (turns::is_silent(message, MANNERS.blank) || message.texts().any(MANNERS.blank))
 }
 
 fn rewritten(messages: &RawValue, target: &Target) -> Result<String, Refusal> {
     let raws: Vec<&RawValue> = read(messages, "messages")?;
     let mut out = String::with_capacity(messages.get().len());
     out.push('[');
+    let last = raws.len().saturating_sub(1);
     for (index, raw) in raws.into_iter().enumerate() {
         let path = format!("messages[{index}]");
-        let Some(message) = message(raw, target, &path)? else {
+        let Some(message) = message(raw, target, &path, index == last)? else {
             continue;
         };
         if out.len() > 1 {
@@ -209,36 +220,48 @@ fn rewritten(messages: &RawValue, target: &Target) -> Result<String, Refusal> {
     Ok(out)
 }
 
-/// One message; `None` where nothing is left of it.
+/// One message; `None` where nothing is left of it, and where it is an answer without a word: "all
+/// messages must have non-empty content except for the optional final assistant message".
 fn message<'a>(
     raw: &'a RawValue,
     target: &Target,
     path: &str,
+    last: bool,
 ) -> Result<Option<Cow<'a, str>>, Refusal> {
     let fields = fields(raw, path)?;
+    let answers = text(&fields, "role").as_deref() == Some("assistant");
+    let must_say = answers && !last;
     let Some(blocks) = find(&fields, "content").filter(|value| value.get().starts_with('[')) else {
-        return Ok(Some(Cow::Borrowed(raw.get())));
+        let says = text(&fields, "content").is_none_or(|text| !(MANNERS.blank)(&text));
+        return Ok((says || !must_say).then(|| Cow::Borrowed(raw.get())));
     };
     let blocks: Vec<&RawValue> = read(blocks, path)?;
     let had_blocks = !blocks.is_empty();
-    let mut changed = false;
+    let (mut changed, mut says) = (false, false);
     let mut content = String::from("[");
     for raw in blocks {
-        let block = block(raw, target, path)?;
+        let fields = self::fields(raw, path)?;
+        let kind = text(&fields, "type");
+        let blank = || text(&fields, "text").is_some_and(|text| (MANNERS.blank)(&text));
+        let block = match kind.as_deref() {
+            Some("text") if answers && blank() => None,
+            kind => block(raw, &fields, kind, target),
+        };
         changed |= !matches!(block, Some(Cow::Borrowed(_)));
         let Some(block) = block else {
             continue;
         };
+        says |= !matches!(kind.as_deref(), Some("thinking" | "redacted_thinking"));
         if content.len() > 1 {
             content.push(',');
         }
         content.push_str(&block);
     }
+    if had_blocks && content.len() == 1 || must_say && !says {
+        return Ok(None);
+    }
     if !changed {
         return Ok(Some(Cow::Borrowed(raw.get())));
-    }
-    if had_blocks && content.len() == 1 {
-        return Ok(None);
     }
     content.push(']');
     let mut out = Object::with_capacity(raw.get().len());
@@ -254,43 +277,43 @@ fn message<'a>(
 /// One block, borrowed where it leaves as it came; `None` where it is another model's thoughts.
 fn block<'a>(
     raw: &'a RawValue,
+    fields: &RawFields<'a>,
+    kind: Option<&str>,
     target: &Target,
-    path: &str,
-) -> Result<Option<Cow<'a, str>>, Refusal> {
-    let fields = fields(raw, path)?;
-    let text = |wanted: &str| {
-        let found = find(&fields, wanted);
-        found.and_then(|value| string(value).ok().flatten())
-    };
-    let kind = text("type");
-    let field = match kind.as_deref() {
+) -> Option<Cow<'a, str>> {
+    let field = match kind {
         Some("thinking") => "signature",
         Some("redacted_thinking") => "data",
         Some("tool_use") => "id",
         Some("tool_result") => "tool_use_id",
-        _ => return Ok(Some(Cow::Borrowed(raw.get()))),
+        _ => return Some(Cow::Borrowed(raw.get())),
     };
-    let found = text(field);
+    let found = text(fields, field);
     let replacement = match (field, found.as_deref()) {
         ("signature" | "data", proof) => match fate(proof, target) {
             Fate::Kept => None,
             Fate::Opened(own) => Some(Cow::Borrowed(own)),
-            Fate::Stripped => return Ok(None),
+            Fate::Stripped => return None,
         },
         (_, Some(id)) if !is_id(id) => Some(mapped_id(id)),
         _ => None,
     };
     let Some(replacement) = replacement else {
-        return Ok(Some(Cow::Borrowed(raw.get())));
+        return Some(Cow::Borrowed(raw.get()));
     };
     let mut out = Object::with_capacity(raw.get().len() + 16);
-    for (name, value) in &fields {
+    for (name, value) in fields {
         match name.as_ref() {
             name if name == field => out.text(name, &replacement),
             name => out.raw(name, value.get()),
         }
     }
-    Ok(Some(Cow::Owned(out.close())))
+    Some(Cow::Owned(out.close()))
+}
+
+/// The string in that field.
+fn text<'a>(fields: &RawFields<'a>, name: &str) -> Option<Cow<'a, str>> {
+    find(fields, name).and_then(|value| string(value).ok().flatten())
 }
 
 fn find<'a>(fields: &RawFields<'a>, name: &str) -> Option<&'a RawValue> {

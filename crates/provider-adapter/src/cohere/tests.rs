@@ -256,3 +256,16 @@ fn errors_keep_their_words_and_waits() {
     let page = CohereChat.decode_error(&head(502), b"<html>");
     assert_eq!(page.kind, ErrorKind::UpstreamServer);
 }
+
+#[test]
+fn answers_without_a_word_stay_behind() {
+    let (body, lossy) = sent(&json!({"model": "auto", "messages": [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": "two"},
+    ]}))
+    .unwrap();
+    let user = |words: &str| json!({"role": "user", "content": words});
+    assert_eq!(body["messages"], json!([user("one"), user("two")]));
+    assert_eq!(lossy, ["messages.content"]);
+}

@@ -49,6 +49,28 @@ fn what_a_model_does_not_take_is_refused_by_name() {
     }
 }
 
+#[test]
+fn answers_without_a_word_stay_behind() {
+    for features in [&[][..], &[Feature::Vision]] {
+        let target = target(features);
+        let body = asked(json!([
+            {"role": "user", "content": "one"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "t", "signature": ""}]},
+            {"role": "user", "content": "two"},
+            {"role": "assistant", "content": ""},
+            {"role": "user", "content": "three"},
+            {"role": "assistant", "content": []},
+        ]));
+        let (body, lossy) = support::of_messages(&target, &body).unwrap();
+        let messages = body["input"]["messages"].as_array().unwrap();
+        assert_eq!(messages.len(), 3, "{messages:?}");
+        assert!(messages.iter().all(|one| one["role"] == "user"));
+        assert_eq!(messages[2].get("partial"), None);
+        assert_eq!(lossy, ["messages.thinking", "messages.content"]);
+    }
+}
+
 fn with_results(last: &[Value]) -> Value {
     let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "look", "input": {}});
     let picture = |url: &str| json!({"type": "image", "source": {"type": "url", "url": url}});

@@ -63,6 +63,50 @@ fn what_others_answered_is_made_fit() {
 }
 
 #[test]
+fn answers_without_a_word_stay_behind() {
+    let filtered = json!({"role": "assistant", "content": []});
+    let user = |words: &str| json!({"role": "user", "content": words});
+    for silent in [
+        filtered.clone(),
+        json!({"role": "assistant", "content": ""}),
+        json!({"role": "assistant", "content": [{"type": "text", "text": " "}]}),
+        json!({"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "t", "signature": "s"}]}),
+    ] {
+        let body = json!({"model": "auto", "max_tokens": 7,
+            "messages": [user("one"), silent, user("two")]});
+        let (body, lossy) = judged(&body.to_string());
+        assert_eq!(body["messages"], json!([user("one"), user("two")]));
+        let thought = silent.to_string().contains("signature");
+        let lost = if thought {
+            "messages.thinking"
+        } else {
+            "messages.content"
+        };
+        assert_eq!(lossy, [lost], "{silent}");
+    }
+    // At the end it is nothing to go on from, which Anthropic takes.
+    let body = json!({"model": "auto", "max_tokens": 7, "messages": [user("one"), filtered]});
+    let (sent, lossy) = judged(&body.to_string());
+    assert_eq!(sent["messages"], body["messages"]);
+    assert!(lossy.is_empty());
+    // Beside others, texts that say nothing are no loss, and what a user says is not touched.
+    let call = json!({"type": "tool_use", "id": "t1", "name": "a", "input": {}});
+    let nothing = json!({"type": "text", "text": ""});
+    let result = json!({"type": "tool_result", "tool_use_id": "t1", "content": "b"});
+    let body = json!({"model": "auto", "max_tokens": 7, "messages": [
+        {"role": "user", "content": ""},
+        {"role": "assistant", "content": [nothing, call]},
+        {"role": "user", "content": [result, nothing]},
+    ]});
+    let (sent, lossy) = judged(&body.to_string());
+    assert_eq!(sent["messages"][0], body["messages"][0]);
+    assert_eq!(sent["messages"][1]["content"], json!([call]));
+    assert_eq!(sent["messages"][2], body["messages"][2]);
+    assert!(lossy.is_empty());
+}
+
+#[test]
 fn facts_of_the_model_are_respected() {
     let body = |more: Value| {
         let mut body = json!({"model": "a", "max_tokens": 7,
@@ -149,6 +193,20 @@ fn thinking_is_told_in_the_models_way() {
     let low = json!({"type": "enabled", "budget_tokens": 2_048});
     assert_eq!(thinks_as(&wish, &reasons, older), (low, Value::Null, true));
 
+    // The older ones have no word for an effort beside a budget, or without any thoughts.
+    let enabled = json!({"type": "enabled", "budget_tokens": 5_000});
+    let off = json!({"type": "disabled"});
+    for thinking in [&enabled, &off] {
+        let wish = json!({"thinking": thinking, "output_config": {"effort": "low", "x_new": 1}});
+        let expected = (thinking.clone(), json!({"x_new": 1}), true);
+        assert_eq!(thinks_as(&wish, &reasons, older), expected);
+    }
+    let wish = json!({"output_config": {"effort": "low"}});
+    let nothing = (Value::Null, Value::Null, true);
+    assert_eq!(thinks_as(&wish, &reasons, older), nothing);
+    let kept = (Value::Null, json!({"effort": "low"}), false);
+    assert_eq!(thinks_as(&wish, &reasons, newer), kept);
+
     // What else is said stays.
     let more = json!({"thinking": {"type": "enabled", "budget_tokens": 5_000,
         "display": "summarized"}, "output_config": {"x_new": 1}});
@@ -193,20 +251,6 @@ fn thinks(blocks: &[Value]) -> String {
         {"role": "user", "content": [
             {"type": "tool_result", "tool_use_id": "t1", "content": "b"}]},
     ]})
-    // The older ones have no word for an effort beside a budget, or without any thoughts.
-    let enabled = json!({"type": "enabled", "budget_tokens": 5_000});
-    let off = json!({"type": "disabled"});
-    for thinking in [&enabled, &off] {
-        let wish = json!({"thinking": thinking, "output_config": {"effort": "low", "x_new": 1}});
-        let expected = (thinking.clone(), json!({"x_new": 1}), true);
-        assert_eq!(thinks_as(&wish, &reasons, older), expected);
-    }
-    let wish = json!({"output_config": {"effort": "low"}});
-    let nothing = (Value::Null, Value::Null, true);
-    assert_eq!(thinks_as(&wish, &reasons, older), nothing);
-    let kept = (Value::Null, json!({"effort": "low"}), false);
-    assert_eq!(thinks_as(&wish, &reasons, newer), kept);
-
     .to_string()
 }
 

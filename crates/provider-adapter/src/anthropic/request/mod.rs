@@ -23,7 +23,7 @@ pub(super) use block::{is_id, mapped_id};
 pub(super) use output::ANSWER_TOOL;
 pub(super) use reasoning::{Reasoning, Thinking, ends_without_thoughts, plan as plan_reasoning};
 
-const MANNERS: Manners = Manners {
+pub(super) const MANNERS: Manners = Manners {
     provider: "Anthropic",
     blank: |text| text.trim().is_empty(),
     user_first: true,
@@ -121,6 +121,7 @@ fn plan<'r>(
         carry::thoughts_field(request),
         block::loses_thoughts(request, target),
     );
+    turns::declare_silent(request, MANNERS.blank, lossy);
     Ok(Plan {
         sampling: sampling(request, target, reasoning.is_on(), lossy),
         service_tier: service_tier(request, lossy),

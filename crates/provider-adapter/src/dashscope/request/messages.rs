@@ -10,7 +10,7 @@ use steelyard_types::{ChatRequest, Message, Part, Role, Source, ToolCall};
 use super::wire::{CalledFunction, Content, Piece, WireCall, WireMessage};
 use crate::gemini::call_id;
 use crate::sound::Sound;
-use crate::turns::told;
+use crate::turns::{self, told};
 
 /// Words before pictures that are moved out of a tool's result.
 const FROM_TOOL: &str = "From the result of the tool:";
@@ -42,7 +42,8 @@ pub(super) fn messages<'r>(request: &'r ChatRequest<'_>, manner: Manner) -> Vec<
             }
             written.push(said("user", Content::Pieces(pieces)));
         }
-        if !is_empty_instruction(message) {
+        // Both are answered with 400: "Content length must be greater than 0".
+        if !is_empty_instruction(message) && !turns::is_silent(message, str::is_empty) {
             written.push(wire_message(message, manner.pieces, &mut moved));
         }
     }
@@ -116,7 +117,7 @@ fn wire_message<'r>(
     }
 }
 
-/// Whether the message instructs without words, which says nothing and is answered with 400.
+/// Whether the message instructs without words, which says nothing.
 fn is_empty_instruction(message: &Message<'_>) -> bool {
     let instructs = matches!(message.role, Role::System | Role::Developer);
     instructs && message.texts().all(str::is_empty)

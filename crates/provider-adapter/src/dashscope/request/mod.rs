@@ -90,6 +90,7 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
     let (response_format, instruction) = parameters::form(request, target, &mut lossy)?;
     let field = carry::thoughts_field(request);
     lossy.add_if(field, turns::has_thoughts(request));
+    turns::declare_silent(request, str::is_empty, &mut lossy);
     Ok(Plan {
         lossy,
         sampling,

@@ -9,7 +9,7 @@ use super::wire::{ResponseFormat, WireSchema};
 use crate::carry::{self, Sampling, named, refuse};
 use crate::openai::budget_of;
 use crate::schema::{self, Subset};
-use crate::{Losses, Refusal};
+use crate::{Losses, Refusal, turns};
 
 /// Most answers to one request.
 const MAX_ANSWERS: u64 = 4;
@@ -67,7 +67,10 @@ pub(super) fn seed(request: &ChatRequest<'_>, lossy: &mut Losses) -> Option<i32>
 /// Whether the answer is to go on from the assistant's words at the end, which only one dialect
 /// promises.
 pub(super) fn goes_on(request: &ChatRequest<'_>) -> bool {
-    request.has_prefill() && request.dialect == Dialect::AnthropicMessages
+    let last = request.messages.last();
+    request.has_prefill()
+        && request.dialect == Dialect::AnthropicMessages
+        && !last.is_some_and(|last| turns::is_silent(last, str::is_empty))
 }
 
 /// What the model is told about thinking: nothing, or whether it is to and with how many tokens.

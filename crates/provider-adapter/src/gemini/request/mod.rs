@@ -69,6 +69,7 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
     let field = carry::thoughts_field(request);
     let loses = |message: &Message<'_>| loses_thoughts(message, target);
     lossy.add_if(field, request.messages.iter().any(loses));
+    turns::declare_silent(request, MANNERS.blank, &mut lossy);
     Ok(Plan {
         lossy,
         config,
