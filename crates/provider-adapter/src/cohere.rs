@@ -4,7 +4,8 @@
 //! reference, which also names the limits of numbers. Choices: a number beyond its limit is sent as
 //! the limit, and declared; tokens are counted as they are billed (`usage.billed_units`), which leaves out
 //! what Cohere adds to the prompt itself; the plan that a model tells before its calls is reasoning;
-//! citations have no place in the neutral form and stay behind.
+//! thoughts, which Cohere does not sign, get a signature that says which of the two they are, so that
+//! they return to the model that had them, and to no other; citations have no place in the neutral form and stay behind.
 
 use std::borrow::Cow;
 
@@ -13,8 +14,8 @@ use serde::Deserialize;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{
     ChatAnswer, ChatRequest, Effort, ErrorKind, Feature, FinishReason, Message, NumberText,
-    OutputFormat, Part, ProviderError, ReasoningControl, Role, Source, StreamEvent, Target,
-    ToolChoice, Usage, WireFormat,
+    OutputFormat, Part, ProviderError, ReasoningControl, ReasoningPart, Role, Source, StreamEvent,
+    Target, ToolChoice, Usage, WireFormat,
 };
 
 use crate::carry::{self, Words};
@@ -22,6 +23,7 @@ use crate::collect::Collected;
 use crate::gemini::call_id;
 use crate::json::{Lenient, Object, Text};
 use crate::masked::provider_error;
+use crate::origin::{self, Origin};
 use crate::sse::Frame;
 use crate::turns::{self, told};
 use crate::unreadable::unreadable;
@@ -32,6 +34,12 @@ const MAX_CALLS: u32 = 256;
 
 /// Most texts that may end an answer.
 const MAX_STOPS: usize = 5;
+
+/// The signature of thoughts, and the type of the blocks that hold them.
+const THINKING: &str = "thinking";
+
+/// The signature of plans, and the field that holds one.
+const PLAN: &str = "tool_plan";
 
 /// What Cohere has words for. Log probabilities are told for pieces, not tokens; there is no second
 /// answer, no user and no tier.
@@ -84,7 +92,11 @@ impl Adapter for CohereChat {
         for number in numbers(request, target) {
             lossy.add_if(number.field, number.sent().1);
         }
-        lossy.add_if(carry::thoughts_field(request), turns::has_thoughts(request));
+        let loses = |message: &Message<'_>| loses_thoughts(message, target);
+        lossy.add_if(
+            carry::thoughts_field(request),
+            request.messages.iter().any(loses),
+        );
         turns::declare_silent(request, str::is_empty, &mut lossy);
         Ok(lossy)
     }
@@ -99,7 +111,8 @@ impl Adapter for CohereChat {
         body.text("model", &target.upstream);
         let said = |message: &&Message<'_>| !turns::is_silent(message, str::is_empty);
         let messages = request.messages.iter().filter(said);
-        body.raw("messages", &list(messages.map(message)));
+        let written = messages.map(|one| message(one, target));
+        body.raw("messages", &list(written));
         if let Some(limit) = request.max_output_tokens {
             body.raw("max_tokens", &limit.to_string());
         }
@@ -189,7 +202,34 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn message(message: &Message<'_>) -> String {
+/// What this very model thought, and whether it was a plan or not.
+fn own<'m>(part: &'m Part<'_>, target: &Target) -> Option<(&'m str, &'m str)> {
+    let Part::Reasoning(ReasoningPart {
+        text,
+        signature: Some(signature),
+        ..
+    }) = part
+    else {
+        return None;
+    };
+    match origin::open(signature, target) {
+        Origin::Own(kind @ (THINKING | PLAN)) if !text.is_empty() => Some((kind, text)),
+        _ => None,
+    }
+}
+
+/// Whether thoughts of the message stay behind: another model's, a plan without calls, and those of
+/// an answer that says nothing else.
+fn loses_thoughts(message: &Message<'_>, target: &Target) -> bool {
+    let returns = |part: &Part<'_>| match own(part, target) {
+        Some((PLAN, _)) => !message.tool_calls.is_empty(),
+        thought => thought.is_some() && !turns::is_silent(message, str::is_empty),
+    };
+    let mut parts = message.content.iter();
+    parts.any(|part| turns::is_thought(part) && !returns(part))
+}
+
+fn message(message: &Message<'_>, target: &Target) -> String {
     let mut out = Object::with_capacity(256);
     let role = match message.role {
         Role::System | Role::Developer => "system",
@@ -201,12 +241,17 @@ fn message(message: &Message<'_>) -> String {
     if let Some(id) = &message.tool_call_id {
         out.text("tool_call_id", call_id::unpack(id).id);
     }
-    if message
-        .content
-        .iter()
-        .any(|it| matches!(it, Part::Image(_)))
-    {
-        out.raw("content", &list(message.content.iter().filter_map(part)));
+    let thoughts = message.content.iter().filter_map(|part| own(part, target));
+    let (plans, thoughts): (Vec<_>, Vec<_>) = thoughts.partition(|(kind, _)| *kind == PLAN);
+    if !plans.is_empty() && !message.tool_calls.is_empty() {
+        let plans: String = plans.into_iter().map(|(_, plan)| plan).collect();
+        out.text(PLAN, &plans);
+    }
+    let is_picture = |part: &Part<'_>| matches!(part, Part::Image(_));
+    if !thoughts.is_empty() || message.content.iter().any(is_picture) {
+        let thoughts = thoughts.into_iter().map(|(_, thought)| thinks(thought));
+        let parts = message.content.iter().filter_map(part);
+        out.raw("content", &list(thoughts.chain(parts)));
     } else if message.texts().next().is_some() || message.tool_calls.is_empty() {
         out.text("content", &told(message));
     }
@@ -224,6 +269,13 @@ fn message(message: &Message<'_>) -> String {
         });
         out.raw("tool_calls", &list(calls));
     }
+    out.close()
+}
+
+fn thinks(thought: &str) -> String {
+    let mut out = Object::with_capacity(thought.len() + 48);
+    out.text("type", THINKING);
+    out.text(THINKING, thought);
     out.close()
 }
 
@@ -248,7 +300,7 @@ fn part(part: &Part<'_>) -> Option<String> {
             out.text("type", "image_url");
             out.raw("image_url", &url.close());
         }
-        // `carries` has refused or declared these.
+        // `carries` has refused or declared these, or they are written apart.
         Part::Document(_) | Part::Reasoning(_) | Part::Other { .. } => return None,
     }
     Some(out.close())
@@ -526,6 +578,8 @@ type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
 #[derive(Debug, Default)]
 struct Reader {
     begun: bool,
+    /// The signature of the thoughts that are being told.
+    thinks: Option<&'static str>,
     calls: u32,
     finished: bool,
 }
@@ -544,13 +598,14 @@ impl Reader {
     fn said(&mut self, said: Said<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
         self.begun = true;
         if let Some(Text(plan)) = said.tool_plan.filter(is_said) {
-            emit(StreamEvent::Reasoning(plan));
+            self.thought(PLAN, plan, emit);
         }
         for block in said.content.into_vec() {
             if let Some(Text(thought)) = block.thinking.filter(is_said) {
-                emit(StreamEvent::Reasoning(thought));
+                self.thought(THINKING, thought, emit);
             }
             if let Some(Text(text)) = block.text.filter(is_said) {
+                self.sign(emit);
                 emit(StreamEvent::Text(text));
             }
         }
@@ -560,8 +615,24 @@ impl Reader {
         Ok(())
     }
 
+    fn thought(&mut self, kind: &'static str, words: Cow<'_, str>, emit: &mut Emit<'_>) {
+        if self.thinks != Some(kind) {
+            self.sign(emit);
+        }
+        self.thinks = Some(kind);
+        emit(StreamEvent::Reasoning(words));
+    }
+
+    /// Ends the thoughts that were being told.
+    fn sign(&mut self, emit: &mut Emit<'_>) {
+        if let Some(kind) = self.thinks.take() {
+            emit(StreamEvent::ReasoningSignature(Cow::Borrowed(kind)));
+        }
+    }
+
     /// A call, or a piece of the last one: only the first piece has a name.
     fn call(&mut self, call: Call<'_>, emit: &mut Emit<'_>) -> Result<(), ProviderError> {
+        self.sign(emit);
         let function = call.function;
         let (name, arguments) = function.map_or((None, None), |it| (it.name, it.arguments));
         if let Some(Text(name)) = name {
@@ -603,6 +674,7 @@ impl Reader {
             "TOOL_CALL" => FinishReason::ToolCalls,
             _ => FinishReason::Stop,
         };
+        self.sign(emit);
         self.finished = true;
         emit(StreamEvent::Finish(finish));
         if let Some(usage) = usage.and_then(|usage| usage.classes()) {

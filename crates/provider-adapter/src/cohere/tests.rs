@@ -217,6 +217,7 @@ fn a_stream_is_read_however_it_is_cut() {
     let expected = [
         r#"Start { id: "c14c", model: "" }"#,
         r#"Reasoning("Look.")"#,
+        r#"ReasoningSignature("tool_plan")"#,
         r#"Text("Ten …")"#,
         r#"ToolCallStart { index: 0, id: "tide_1", name: "tide" }"#,
         r#"ToolCallArguments { index: 0, fragment: "{}" }"#,
@@ -224,7 +225,7 @@ fn a_stream_is_read_however_it_is_cut() {
     ];
     assert_eq!(seen[..expected.len()], expected);
     assert!(
-        seen[6].starts_with("Usage(") && seen[7] == "Done",
+        seen[7].starts_with("Usage(") && seen[8] == "Done",
         "{seen:?}"
     );
     let cut: String = frames[..4].iter().map(frame).collect();
@@ -268,4 +269,70 @@ fn answers_without_a_word_stay_behind() {
     let user = |words: &str| json!({"role": "user", "content": words});
     assert_eq!(body["messages"], json!([user("one"), user("two")]));
     assert_eq!(lossy, ["messages.content"]);
+}
+
+/// The signature of thoughts of that kind, as a client has it of that model.
+fn signed(model: &str, kind: &str) -> String {
+    origin::seal(WireFormat::CohereChat, model, kind)
+}
+
+#[test]
+fn thoughts_return_to_the_model_that_had_them() {
+    let thought = |text: &str, signature: &str| json!({"type": "reasoning.text", "text": text, "signature": signature});
+    let call = json!({"id": "c1", "type": "function",
+        "function": {"name": "tide", "arguments": "{}"}});
+    let conversation = |details: &[Value], answer: &Value| {
+        let mut answer = answer.clone();
+        answer["role"] = "assistant".into();
+        answer["reasoning_details"] = details.into();
+        let mut messages = vec![json!({"role": "user", "content": "one"}), answer];
+        if messages[1].get("tool_calls").is_some() {
+            messages.push(json!({"role": "tool", "tool_call_id": "c1", "content": "ten"}));
+        }
+        messages.push(json!({"role": "user", "content": "two"}));
+        json!({"model": "auto", "messages": messages})
+    };
+    let own = |kind: &str| thought("hm", &signed("command-a-03-2025", kind));
+    let thinking = json!({"type": "thinking", "thinking": "hm"});
+
+    let said = json!({"content": "Yes."});
+    let (body, lossy) = sent(&conversation(&[own(THINKING)], &said)).unwrap();
+    let text = json!({"type": "text", "text": "Yes."});
+    assert_eq!(body["messages"][1]["content"], json!([thinking, text]));
+    assert!(lossy.is_empty());
+
+    let called = json!({"content": null, "tool_calls": [call]});
+    let (body, lossy) = sent(&conversation(&[own(PLAN), own(THINKING)], &called)).unwrap();
+    assert_eq!(body["messages"][1]["tool_plan"], "hm");
+    assert_eq!(body["messages"][1]["content"], json!([thinking]));
+    assert!(lossy.is_empty());
+
+    for (details, answer) in [
+        // Of another model, or of nobody knows whom.
+        (thought("hm", &signed("command-r", THINKING)), &said),
+        (thought("hm", THINKING), &said),
+        (thought("hm", ""), &said),
+        (own("else"), &said),
+        // Without what there was to plan, and without an answer.
+        (own(PLAN), &said),
+        (own(THINKING), &json!({"content": ""})),
+    ] {
+        let (body, lossy) = sent(&conversation(&[details], answer)).unwrap();
+        assert!(!body.to_string().contains("hm"), "{body}");
+        assert_eq!(lossy, ["messages.reasoning"], "{body}");
+    }
+}
+
+#[test]
+fn thoughts_are_signed_with_what_they_are() {
+    let body = br#"{"id": "x", "finish_reason": "TOOL_CALL", "message": {"role": "assistant",
+        "tool_plan": "Look.", "content": [{"type": "thinking", "thinking": "hm"}],
+        "tool_calls": [{"id": "c1", "type": "function",
+            "function": {"name": "tide", "arguments": "{}"}}]}}"#;
+    let answer = CohereChat.decode(&head(200), body).unwrap();
+    let told = answer.reasoning.iter();
+    let told: Vec<_> = told
+        .map(|one| (one.text.as_str(), one.signature.as_deref()))
+        .collect();
+    assert_eq!(told, [("Look.", Some(PLAN)), ("hm", Some(THINKING))]);
 }
