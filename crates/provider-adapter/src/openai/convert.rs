@@ -12,7 +12,7 @@ use steelyard_types::{
     UnknownFields, WireProfile,
 };
 
-use super::encode::{PATH, check_choices, limit_name};
+use super::encode::{PATH, check_choices, limit_name, strict};
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
 use crate::carry::{self, Sampling, Words, refuse};
@@ -64,7 +64,13 @@ const STRICT: Words = Words {
     end_user: false,
     service_tier: false,
     shared: false,
-    part: |part, role| matches!(part, Part::Image(_)) && matches!(role, Role::User | Role::Tool),
+    part: |part, role| match part {
+        Part::Image(_) => matches!(role, Role::User | Role::Tool),
+        Part::Document(document) => {
+            matches!(role, Role::User | Role::Tool) && strict::takes(document)
+        }
+        _ => false,
+    },
     ..OPENAI
 };
 

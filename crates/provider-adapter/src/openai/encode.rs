@@ -15,7 +15,7 @@ use crate::{EncodedRequest, Losses, Refusal};
 
 mod ids;
 mod messages;
-mod strict;
+pub(super) mod strict;
 
 pub(super) use ids::mapped_id;
 

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use steelyard_types::{ChatRequest, Image, Message, Part, Role, Source, Target, WireProfile};
+use steelyard_types::{
+    ChatRequest, Image, Message, Part, Role, Source, Target, UnknownFields, WireProfile,
+};
 
 use super::list;
 use crate::json::{Object, push_text};
-use crate::openai::encode::mapped_id;
+use crate::openai::encode::{mapped_id, strict};
 use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
@@ -110,7 +112,7 @@ fn show(result: &Message<'_>, profile: &WireProfile, shown: &mut Vec<String>) {
     let id = result.tool_call_id.as_deref().unwrap_or_default();
     let told = format!("Result of the tool call {}:", mapped_id(id, profile));
     shown.push(text_part(&told));
-    shown.extend(parts.filter_map(part));
+    shown.extend(parts.filter_map(|one| part(one, profile)));
 }
 
 fn is_words(part: &Part<'_>) -> bool {
@@ -166,7 +168,9 @@ impl One<'_, '_> {
         let message = self.message;
         let all_words = message.content.iter().all(is_words);
         if message.role != Role::Tool && (!all_words || !before.is_empty()) {
-            let own = message.content.iter().filter_map(part);
+            let profile = &self.target.profile;
+            let own = message.content.iter();
+            let own = own.filter_map(|one| part(one, profile));
             let parts = before.into_iter().chain(own);
             return list(parts, |out, part| out.push_str(&part));
         }
@@ -209,13 +213,16 @@ fn text_part(text: &str) -> String {
     out.close()
 }
 
-fn part(part: &Part<'_>) -> Option<String> {
+fn part(part: &Part<'_>, profile: &WireProfile) -> Option<String> {
     let mut out = Object::with_capacity(128);
     match part {
         Part::Text(text) | Part::Refusal(text) => return Some(text_part(text)),
         Part::Image(image) => {
             out.text("type", "image_url");
             out.raw("image_url", &image_url(image));
+        }
+        Part::Document(document) if profile.unknown_fields == UnknownFields::Refuse => {
+            return Some(strict::document(document));
         }
         Part::Document(document) => {
             let mut file = Object::with_capacity(128);

@@ -205,9 +205,20 @@ fn documents_go_where_they_are_known() {
         {"filename": "a.pdf", "file_data": "data:application/pdf;base64,aGk="}});
     assert_eq!(body["messages"][0]["content"][0], file);
     let url = document(json!({"type": "url", "url": "https://e.com/a.pdf"}));
-    for (more, profile) in [(&url, WireProfile::OPENAI), (&bytes, WireProfile::MISTRAL)] {
+    let word =
+        document(json!({"type": "base64", "media_type": "application/msword", "data": "aGk="}));
+    for (more, profile) in [(&url, WireProfile::OPENAI), (&word, WireProfile::MISTRAL)] {
         let refusal = sent(more, profile).unwrap_err();
         assert_eq!(refusal.field, "messages[0].content[0]");
+    }
+    for (more, place) in [
+        (&bytes, "data:application/pdf;base64,aGk="),
+        (&url, "https://e.com/a.pdf"),
+    ] {
+        let body = sent(more, WireProfile::MISTRAL).unwrap();
+        let chunk =
+            json!({"type": "document_url", "document_url": place, "document_name": "a.pdf"});
+        assert_eq!(body["messages"][0]["content"][0], chunk);
     }
 }
 

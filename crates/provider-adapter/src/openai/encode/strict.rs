@@ -1,7 +1,7 @@
 //! Servers that refuse fields which they do not know: Mistral.
 
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Message, Part};
+use steelyard_types::{ChatRequest, Document, Message, Part, Source};
 
 use super::messages::THOUGHTS;
 use super::{elements, fields, mapped, without};
@@ -140,8 +140,11 @@ fn check_messages(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), R
                 return Err(refuse(format!("{path}.{name}"), WHY));
             }
         }
-        let document = |part: &Part<'_>| matches!(part, Part::Document(_));
-        if let Some(position) = message.content.iter().position(document) {
+        let unknown = |part: &Part<'_>| match part {
+            Part::Document(document) => !takes(document),
+            _ => false,
+        };
+        if let Some(position) = message.content.iter().position(unknown) {
             return Err(refuse(
                 format!("{path}.content[{position}]"),
                 "of type file is not known to this provider",
@@ -149,6 +152,30 @@ fn check_messages(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// Whether they take such a document: a PDF, or whatever they find at an address.
+pub(in crate::openai) fn takes(document: &Document<'_>) -> bool {
+    match &document.source {
+        Source::Url(_) => true,
+        Source::Base64 { media_type, .. } => media_type == "application/pdf",
+    }
+}
+
+/// A document in their words, which they take from their own reference's `DocumentURLChunk`.
+pub(in crate::openai) fn document(document: &Document<'_>) -> String {
+    let mut out = Object::with_capacity(128);
+    out.text("type", "document_url");
+    match &document.source {
+        Source::Url(url) => out.text("document_url", url),
+        Source::Base64 { media_type, data } => {
+            out.text("document_url", &format!("data:{media_type};base64,{data}"));
+        }
+    }
+    if let Some(name) = &document.name {
+        out.text("document_name", name);
+    }
+    out.close()
 }
 
 /// Writes a field that is neither the model's name nor the messages.
@@ -199,18 +226,22 @@ fn unmarked_tools(request: &ChatRequest<'_>, value: &RawValue) -> Result<String,
     })
 }
 
-/// The parts of a content without marks for a cache, refusals as the text that they are.
+/// The parts of a content without marks for a cache, refusals as the text that they are, documents in
+/// their own words.
 pub(super) fn parts(
     message: &Message<'_>,
     value: &RawValue,
     path: &str,
 ) -> Result<String, Refusal> {
-    let refused = |part: &Part<'_>| matches!(part, Part::Refusal(_));
+    let odd = |part: &Part<'_>| matches!(part, Part::Refusal(_) | Part::Document(_));
     let is_list = value.get().starts_with('[');
-    if !is_list || message.cache.is_empty() && !message.content.iter().any(refused) {
+    if !is_list || message.cache.is_empty() && !message.content.iter().any(odd) {
         return Ok(value.get().to_owned());
     }
-    mapped(elements(value, path)?, |_, raw| {
+    mapped(elements(value, path)?, |index, raw| {
+        if let Some(Part::Document(given)) = message.content.get(index) {
+            return Ok(document(given));
+        }
         let mut part = Object::with_capacity(raw.get().len());
         let found = fields(raw, path)?;
         let is_refusal = found

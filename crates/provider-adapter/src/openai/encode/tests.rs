@@ -97,6 +97,21 @@ fn streams_ask_for_usage_where_that_is_understood() {
 }
 
 #[test]
+fn documents_are_told_in_mistrals_words() {
+    let body = |kind: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"user","content":[{{"type":"text","text":"x"}},{{"type":"file","file":{{"filename":"a","file_data":"data:{kind};base64,aGk="}}}}]}}]}}"#
+        )
+    };
+    let chunk = r#"[{"type":"text","text":"x"},{"type":"document_url","document_url":"data:application/pdf;base64,aGk=","document_name":"a"}]"#;
+    assert!(sent(&body("application/pdf"), WireProfile::MISTRAL).contains(chunk));
+    let body = body("application/zip");
+    let request = parse_chat_request(body.as_bytes()).unwrap();
+    let refusal = carries(&request, &target(WireProfile::MISTRAL)).unwrap_err();
+    assert_eq!(refusal.field, "messages[0].content[1]");
+}
+
+#[test]
 fn developers_are_systems_where_nobody_knows_them() {
     let body = r#"{"model":"a","messages":[{"content":"x","role":"developer","name":"n"},{"role":"user","content": "y"}]}"#;
     let rewritten = r#"{"model":"up/\"stream\"","messages":[{"content":"x","role":"system","name":"n"},{"role":"user","content": "y"}]}"#;
