@@ -115,7 +115,21 @@ pub(crate) struct Sampling<'a> {
     pub(crate) temperature: Option<NumberText<'a>>,
     pub(crate) top_p: Option<NumberText<'a>>,
     pub(crate) top_k: Option<NumberText<'a>>,
+    pub(crate) presence_penalty: Option<NumberText<'a>>,
+    pub(crate) frequency_penalty: Option<NumberText<'a>>,
 }
+
+/// What a model that refuses sampling parameters is not sent, whatever it says.
+pub(crate) const SAMPLING: [&str; 8] = [
+    "temperature",
+    "top_p",
+    "top_k",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+];
 
 pub(crate) fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
     Refusal {
@@ -142,6 +156,7 @@ pub(crate) fn check(
         }
     }
     check_fields(request, words, &mut lossy)?;
+    check_logprobs(request, target)?;
     check_schema(request)?;
     check_messages(request, words, &mut lossy)?;
     check_tools(request, target, words, &mut lossy)?;
@@ -236,7 +251,7 @@ fn check_fields(
         return Err(not_carried("n", words));
     }
     if request.logprobs == Some(true) && !words.logprobs {
-        return Err(not_carried("logprobs", words));
+        return Err(not_carried(logprobs_field(request), words));
     }
     if !matches!(request.format, OutputFormat::Text) && !words.json {
         let field = named(request, "response_format", "output_config.format");
@@ -372,6 +387,26 @@ pub(crate) fn check_forced_choice(
     Ok(())
 }
 
+/// Refuses log probabilities where the model does: the client relies on getting them. Models that
+/// take no sampling parameters tell none (OpenAI: "logprobs are not supported with reasoning
+/// models").
+pub(crate) fn check_logprobs(request: &ChatRequest<'_>, target: &Target) -> Result<(), Refusal> {
+    if request.logprobs == Some(true) && target.facts.refuses_sampling {
+        let reason = format!("are not told by {}", target.upstream);
+        return Err(refuse(logprobs_field(request), reason));
+    }
+    Ok(())
+}
+
+/// The client's field that asks for log probabilities.
+fn logprobs_field(request: &ChatRequest<'_>) -> &'static str {
+    match request.dialect {
+        Dialect::OpenAiResponses if request.top_logprobs.is_some() => "top_logprobs",
+        Dialect::OpenAiResponses => "include",
+        _ => "logprobs",
+    }
+}
+
 /// Refuses a conversation that ends with the assistant's words where the model does, and where it
 /// would begin anew although the client's dialect promises that it goes on.
 pub(crate) fn check_prefill(
@@ -423,16 +458,26 @@ pub(crate) fn sampling<'a>(
             temperature: request.temperature,
             top_p: request.top_p,
             top_k: request.top_k,
+            presence_penalty: request.presence_penalty,
+            frequency_penalty: request.frequency_penalty,
         };
     }
     let says_something = |value: Option<NumberText<'_>>| value.is_some_and(|it| !is_one(it));
     lossy.add_if("temperature", says_something(request.temperature));
     lossy.add_if("top_p", says_something(request.top_p));
     lossy.add_if("top_k", request.top_k.is_some());
+    lossy.add_if("presence_penalty", request.presence_penalty.is_some());
+    lossy.add_if("frequency_penalty", request.frequency_penalty.is_some());
+    for hint in ["logit_bias", "top_logprobs"] {
+        let mut untranslated = request.untranslated.iter();
+        lossy.add_if(hint, untranslated.any(|field| field == hint));
+    }
     Sampling {
         temperature: None,
         top_p: None,
         top_k: None,
+        presence_penalty: None,
+        frequency_penalty: None,
     }
 }
 

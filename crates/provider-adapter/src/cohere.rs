@@ -365,14 +365,14 @@ fn numbers<'a>(request: &ChatRequest<'a>, target: &Target) -> [Number<'a>; 5] {
         (
             "presence_penalty",
             "presence_penalty",
-            request.presence_penalty,
+            sampling.presence_penalty,
             "0",
             "1",
         ),
         (
             "frequency_penalty",
             "frequency_penalty",
-            request.frequency_penalty,
+            sampling.frequency_penalty,
             "0",
             "1",
         ),

@@ -108,8 +108,8 @@ pub enum ReasoningField {
 /// What a model accepts, as far as models of one provider differ: facts of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ModelFacts {
-    /// Whether it refuses `temperature`, `top_p` and `top_k` (Claude Opus 4.7 and later, OpenAI's
-    /// reasoning models).
+    /// Whether it refuses `temperature`, `top_p`, `top_k`, penalties, biases and log probabilities
+    /// (Claude Opus 4.7 and later, OpenAI's reasoning models).
     pub refuses_sampling: bool,
     /// Whether it refuses a conversation that ends with the assistant's words (newer Claude).
     pub refuses_prefill: bool,

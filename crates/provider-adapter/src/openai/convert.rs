@@ -192,8 +192,8 @@ fn numbers(
         ("temperature", sampling.temperature),
         ("top_p", sampling.top_p),
         (seed, request.seed),
-        ("presence_penalty", request.presence_penalty),
-        ("frequency_penalty", request.frequency_penalty),
+        ("presence_penalty", sampling.presence_penalty),
+        ("frequency_penalty", sampling.frequency_penalty),
     ] {
         if let Some(value) = carry::number(name, value)? {
             body.raw(name, value.get());

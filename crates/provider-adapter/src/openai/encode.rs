@@ -29,6 +29,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     carry::check_forced_choice(request, target)?;
     carry::check_prefill(request, target, true)?;
     check_choices(request, target)?;
+    carry::check_logprobs(request, target)?;
     carry::sampling(request, target, &mut lossy);
     if let Some(wish) = reasoning::translated(request, target) {
         wish.declare(request, &mut lossy);
@@ -71,10 +72,9 @@ pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    let mut lossy = carries(request, target)?;
+    let lossy = carries(request, target)?;
     let profile = &target.profile;
     let strict = is_strict(profile);
-    let sampling = carry::sampling(request, target, &mut lossy);
     let wish = reasoning::translated(request, target);
     let instruction = format::instruction(request, target);
     let size: usize = request
@@ -98,9 +98,7 @@ pub(super) fn encode(
             "stream_options" => stream_options = Some(field.value),
             "max_tokens" | "max_completion_tokens" if value == "null" => {}
             "max_tokens" | "max_completion_tokens" => body.raw(limit_name(profile), value),
-            "temperature" if sampling.temperature != request.temperature => {}
-            "top_p" if sampling.top_p != request.top_p => {}
-            "top_k" if sampling.top_k != request.top_k => {}
+            name if target.facts.refuses_sampling && carry::SAMPLING.contains(&name) => {}
             "response_format" if instruction.is_some() => body.raw(&field.name, format::ANY_OBJECT),
             name if wish.is_some() && reasoning::is_word(name) => {}
             // What the strict do not know, and `carries` has not refused.

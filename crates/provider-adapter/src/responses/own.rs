@@ -23,6 +23,7 @@ use crate::{EncodedRequest, Losses, Refusal};
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     carry::check_limit(request, target)?;
     carry::check_forced_choice(request, target)?;
+    carry::check_logprobs(request, target)?;
     let mut lossy = Losses::none();
     carry::sampling(request, target, &mut lossy);
     let foreign =
@@ -49,7 +50,7 @@ pub(super) fn encode(
                 body.raw("input", &rewritten(field.value, target)?);
             }
             // A model that takes none does what these say anyway, or they are declared lost.
-            "temperature" | "top_p" if target.facts.refuses_sampling => {}
+            name if target.facts.refuses_sampling && carry::SAMPLING.contains(&name) => {}
             name => body.raw(name, field.value.get()),
         }
     }

@@ -106,6 +106,15 @@ fn models_without_sampling_take_only_its_default() {
         assert_eq!(sent(json!(0.7), json!(0.9)), ["temperature", "top_p"]);
         assert_eq!(sent(json!(1.0), json!(0.9)), ["top_p"]);
         assert!(sent(json!(1), json!(1)).is_empty());
+        let mut request = with("presence_penalty", json!(0.5));
+        request["temperature"] = json!(null);
+        request["top_p"] = json!(null);
+        request["frequency_penalty"] = json!(0.5);
+        let (encoded, body) = try_encode(&target, &request).unwrap();
+        assert!(!body.to_string().to_lowercase().contains("penalty"));
+        let mut lost = encoded.lossy.fields().to_vec();
+        lost.sort_unstable();
+        assert_eq!(lost, ["frequency_penalty", "presence_penalty"]);
     }
 }
 

@@ -361,6 +361,17 @@ fn a_model_without_sampling_parameters_is_not_sent_any() {
     let (body, lossy) = written(&parsed, &own).unwrap();
     assert_eq!(body, json!({"model": "its-model", "input": "a"}));
     assert_eq!(lossy, ["temperature"]);
+    let told = json!({"model": "m", "input": "a", "top_logprobs": 2}).to_string();
+    let parsed = parse_responses_request(told.as_bytes()).unwrap();
+    let (body, lossy) = written(&parsed, &own).unwrap();
+    assert_eq!(body, json!({"model": "its-model", "input": "a"}));
+    assert_eq!(lossy, ["top_logprobs"]);
+    let included = json!({"model": "m", "input": "a", "top_logprobs": 2,
+        "include": ["message.output_text.logprobs"]})
+    .to_string();
+    let parsed = parse_responses_request(included.as_bytes()).unwrap();
+    let refusal = written(&parsed, &own).unwrap_err();
+    assert!(refusal.starts_with("top_logprobs"), "{refusal}");
 }
 
 fn arbitrary_part() -> impl Strategy<Value = Value> {

@@ -154,6 +154,7 @@ fn sampling<'r>(
             temperature: None,
             top_p: sampling.top_p.filter(|value| !refused(value)),
             top_k: None,
+            ..sampling
         };
     }
     if let Some(number) = sampling.temperature

@@ -153,7 +153,7 @@ fn parameters<'r>(request: &'r ChatRequest<'_>, plan: Plan<'r>) -> Result<Parame
         top_p: carry::number("top_p", sampling.top_p)?,
         top_k: carry::number("top_k", sampling.top_k)?,
         seed: plan.seed,
-        presence_penalty: carry::number("presence_penalty", request.presence_penalty)?,
+        presence_penalty: carry::number("presence_penalty", sampling.presence_penalty)?,
         n: request.n.filter(|n| *n != 1),
         logprobs: logprobs.then_some(true),
         top_logprobs: request.top_logprobs.filter(|_| logprobs),

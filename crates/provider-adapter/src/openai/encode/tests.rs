@@ -343,6 +343,31 @@ fn models_without_sampling_take_the_default_only() {
             "{sent}"
         );
     }
+    let nudged = body(
+        r#""presence_penalty":0.2,"frequency_penalty":-1,"logit_bias":{"1":2},"top_logprobs":2"#,
+    );
+    let lost_here = [
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "top_logprobs",
+    ];
+    assert_eq!(lost(&nudged, &reasoner), lost_here);
+    assert!(lost(&nudged, &target(WireProfile::OPENAI)).is_empty());
+    let silent = body(
+        r#""presence_penalty":0,"frequency_penalty":0.0,"logit_bias":{},"logprobs":false,"top_logprobs":0"#,
+    );
+    assert!(lost(&silent, &reasoner).is_empty());
+    for body in [nudged, silent] {
+        let request = parse_chat_request(body.as_bytes()).unwrap();
+        let sent = encode(&request, &reasoner).unwrap().body;
+        let sent: serde_json::Value = serde_json::from_slice(&sent).unwrap();
+        let names: Vec<&String> = sent.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["messages", "model"]);
+    }
+    let told = body(r#""logprobs":true"#);
+    assert!(refused(&told, &reasoner).starts_with("logprobs are not told by"));
+    assert!(lost(&told, &target(WireProfile::OPENAI)).is_empty());
 }
 
 #[test]
