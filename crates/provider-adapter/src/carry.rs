@@ -242,6 +242,11 @@ pub(crate) fn thoughts_field(request: &ChatRequest<'_>) -> &'static str {
     named(request, "messages.reasoning", "messages.thinking")
 }
 
+/// The client's name for a turn of the assistant that says nothing, where it is left out.
+pub(crate) fn empty_turn_field(request: &ChatRequest<'_>) -> &'static str {
+    named(request, "messages.content", "messages.content")
+}
+
 fn check_fields(
     request: &ChatRequest<'_>,
     words: &Words,

@@ -202,6 +202,21 @@ impl Message<'_> {
         }
     }
 
+    /// Whether this is a turn of the assistant in which nothing is said and nothing called, whatever
+    /// was thought: an answer that was filtered, or cut off while the model thought.
+    #[must_use]
+    pub fn is_empty_turn(&self) -> bool {
+        let says_nothing = |part: &Part<'_>| match part {
+            Part::Text(text) | Part::Refusal(text) => text.is_empty(),
+            Part::Reasoning(_) => true,
+            Part::Image(_) | Part::Document(_) | Part::Other { .. } => false,
+        };
+        self.role == Role::Assistant
+            && self.untranslated.is_none()
+            && self.tool_calls.is_empty()
+            && self.content.iter().all(says_nothing)
+    }
+
     /// The pieces of text in this message. A refusal is what its model said.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.content.iter().filter_map(|part| match part {

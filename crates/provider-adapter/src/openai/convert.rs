@@ -12,7 +12,7 @@ use steelyard_types::{
     UnknownFields, WireProfile,
 };
 
-use super::encode::{PATH, check_choices, limit_name, strict};
+use super::encode::{PATH, check_choices, declare_left_out, limit_name, strict};
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
 use crate::carry::{self, Sampling, Words, refuse};
@@ -103,6 +103,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let loosened = |tool: &Tool<'_>| strict_schema::is_loosened_tool(request, tool);
     lossy.add_if("tools.strict", request.tools.iter().any(loosened));
     messages::declare(request, target, &mut lossy);
+    declare_left_out(request, profile, &mut lossy);
     let stops = request.stop.as_ref().map_or(0, |stop| stop.len());
     if stops > MAX_STOP
         && !takes_extensions(profile)

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, MaxTokensField, Target, UnknownFields, WireProfile};
+use steelyard_types::{ChatRequest, MaxTokensField, Message, Target, UnknownFields, WireProfile};
 
 use super::format;
-use super::reasoning;
+use super::reasoning::{self, has_thoughts};
 use super::request::{Fields, RawFields, says_nothing};
 use crate::carry::{self, refuse};
 use crate::json::Object;
@@ -50,6 +50,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
         strict::check(request, &mut lossy)?;
     }
     messages::declare(request, target, &mut lossy);
+    declare_left_out(request, profile, &mut lossy);
     Ok(lossy)
 }
 
@@ -61,6 +62,25 @@ pub(super) fn check_choices(request: &ChatRequest<'_>, target: &Target) -> Resul
             Err(refuse("n", reason))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the server refuses this turn because nothing is said in it: Mistral, with "Assistant
+/// message must have either content or tool_calls, but not none". Others take an empty text.
+pub(super) fn leaves_out(message: &Message<'_>, profile: &WireProfile) -> bool {
+    is_strict(profile) && message.is_empty_turn()
+}
+
+/// Declares turns that are left out, with what was thought in them.
+pub(super) fn declare_left_out(
+    request: &ChatRequest<'_>,
+    profile: &WireProfile,
+    lossy: &mut Losses,
+) {
+    let messages = request.messages.iter();
+    for message in messages.filter(|one| leaves_out(one, profile)) {
+        lossy.add(carry::empty_turn_field(request));
+        lossy.add_if(carry::thoughts_field(request), has_thoughts(message));
     }
 }
 

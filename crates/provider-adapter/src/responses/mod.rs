@@ -70,6 +70,7 @@ pub(crate) fn named(chat: &'static str) -> &'static str {
         "response_format" => "text.format",
         "reasoning_effort" => "reasoning",
         "messages.reasoning" => "input.reasoning",
+        "messages.content" => "input.content",
         "response_format.json_schema.schema" => "text.format.schema",
         "function.name" => "name",
         "file.filename" => "input_file.filename",

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, Part, ReasoningPart, Target};
 
-use super::convert::call_id;
+use super::convert::{NOTHING_SAID, call_id};
 use super::stream::unsealed;
 use super::write::OWN_REASONING;
 use super::{PATH, REDACTED};
@@ -112,33 +112,70 @@ fn must_change(request: &ChatRequest<'_>, target: &Target) -> bool {
         let mut ids = of_calls.chain(one.tool_call_id.as_deref());
         ids.any(|id| call_id(id) != id)
     };
-    foreign || has_unsigned(request) || request.messages.iter().any(ids)
+    foreign
+        || has_lone_thoughts(request)
+        || has_unsigned(request)
+        || request.messages.iter().any(ids)
+}
+
+/// Whether there are thoughts with nothing said behind them, from an answer that was cut off: OpenAI
+/// answers 400, "reasoning was provided without its required following item".
+fn has_lone_thoughts(request: &ChatRequest<'_>) -> bool {
+    let is_thought = |part: &Part<'_>| matches!(part, Part::Reasoning(_));
+    let messages = request.messages.iter();
+    messages
+        .filter(|one| one.is_empty_turn())
+        .any(|one| one.content.iter().any(is_thought) && one.content.iter().all(is_thought))
 }
 
 fn rewritten(input: &RawValue, target: &Target) -> Result<String, Refusal> {
     let cannot = |error| refuse("input", format!("cannot be rewritten: {error}"));
     let mut out = String::with_capacity(input.get().len());
     out.push('[');
+    // Whether the last item was thoughts, which need something behind them.
+    let mut open = false;
     for raw in list(input, "a list of items").map_err(cannot)? {
         let fields = object(raw).map_err(cannot)?;
         let Some(item) = item(raw, &fields, target) else {
             continue;
         };
+        if open && !is_of_answer(&fields) {
+            out.push(',');
+            out.push_str(NOTHING_SAID);
+        }
+        open = kind(&fields).as_deref() == Some("reasoning");
         if out.len() > 1 {
             out.push(',');
         }
         out.push_str(&item);
     }
+    if open {
+        out.push(',');
+        out.push_str(NOTHING_SAID);
+    }
     out.push(']');
     Ok(out)
 }
 
+fn kind<'a>(fields: &RawFields<'a>) -> Option<Cow<'a, str>> {
+    text(fields, "type")
+}
+
+fn text<'a>(fields: &RawFields<'a>, wanted: &str) -> Option<Cow<'a, str>> {
+    let found = fields.iter().find(|(name, _)| name == wanted);
+    found.and_then(|(_, value)| string(value).ok().flatten())
+}
+
+/// Whether the item is a part of an answer: what the model said, thought or called.
+fn is_of_answer(fields: &RawFields<'_>) -> bool {
+    match kind(fields).as_deref() {
+        None | Some("message") => text(fields, "role").as_deref() == Some("assistant"),
+        Some(kind) => !kind.ends_with("_output"),
+    }
+}
+
 /// One item; `None` where it is another model's thoughts.
 fn item<'a>(raw: &'a RawValue, fields: &RawFields<'a>, target: &Target) -> Option<Cow<'a, str>> {
-    let text = |wanted: &str| {
-        let found = fields.iter().find(|(name, _)| name == wanted);
-        found.and_then(|(_, value)| string(value).ok().flatten())
-    };
     let replaced = |changes: &[(&str, &str)]| {
         let mut out = Object::with_capacity(raw.get().len() + 16);
         for (name, value) in fields {
@@ -150,9 +187,9 @@ fn item<'a>(raw: &'a RawValue, fields: &RawFields<'a>, target: &Target) -> Optio
         Some(Cow::Owned(out.close()))
     };
     let same = Some(Cow::Borrowed(raw.get()));
-    match text("type").as_deref() {
-        Some("reasoning") => match text("encrypted_content").filter(|it| !it.is_empty()) {
-            None if text("id").is_some_and(|id| id.starts_with(OWN_REASONING)) => None,
+    match kind(fields).as_deref() {
+        Some("reasoning") => match text(fields, "encrypted_content").filter(|it| !it.is_empty()) {
+            None if text(fields, "id").is_some_and(|id| id.starts_with(OWN_REASONING)) => None,
             None => same,
             Some(proof) if proof.starts_with(REDACTED) => None,
             Some(proof) => match origin::open(&proof, target) {
@@ -164,7 +201,7 @@ fn item<'a>(raw: &'a RawValue, fields: &RawFields<'a>, target: &Target) -> Optio
                 },
             },
         },
-        Some("function_call" | "function_call_output") => match text("call_id") {
+        Some("function_call" | "function_call_output") => match text(fields, "call_id") {
             Some(id) if call_id(&id) != id => replaced(&[("call_id", &call_id(&id))]),
             _ => same,
         },

@@ -327,6 +327,55 @@ fn thoughts_return_to_their_model_and_to_no_other() {
 }
 
 #[test]
+fn an_answer_that_says_nothing_keeps_its_place() {
+    let own = target(WireFormat::OpenAiResponses);
+    let nothing = json!({"type": "message", "role": "assistant", "content": ""});
+    for answer in [
+        json!({"role": "assistant", "content": null, "refusal": null}),
+        json!({"role": "assistant", "content": null, "reasoning_content": "hm"}),
+    ] {
+        let request = json!({"model": "m", "messages": [
+            {"role": "user", "content": "a"}, answer, {"role": "user", "content": "b"}]});
+        let text = request.to_string();
+        let parsed = parse_chat_request(text.as_bytes()).unwrap();
+        let (body, lossy) = written(&parsed, &own).unwrap();
+        assert_eq!(body["input"][1], nothing);
+        assert_eq!(body["input"].as_array().unwrap().len(), 3);
+        assert!(!lossy.contains(&"messages.content"));
+    }
+    // Thoughts of an answer that was cut off need something behind them.
+    let thoughts =
+        json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "g"});
+    let user = json!({"role": "user", "content": "b"});
+    let said = json!({"type": "message", "role": "assistant", "content": "c"});
+    let search = json!({"type": "web_search_call", "id": "ws_1", "status": "completed"});
+    for (input, expected) in [
+        (
+            json!([user, thoughts, user]),
+            json!([user, thoughts, nothing, user]),
+        ),
+        (
+            json!([user, thoughts, thoughts]),
+            json!([user, thoughts, thoughts, nothing]),
+        ),
+        (
+            json!([user, thoughts, said, user]),
+            json!([user, thoughts, said, user]),
+        ),
+        (
+            json!([user, thoughts, search, user]),
+            json!([user, thoughts, search, user]),
+        ),
+    ] {
+        let text = json!({"model": "m", "input": input}).to_string();
+        let parsed = parse_responses_request(text.as_bytes()).unwrap();
+        let (body, lossy) = written(&parsed, &own).unwrap();
+        assert_eq!(body["input"], expected);
+        assert!(lossy.is_empty());
+    }
+}
+
+#[test]
 fn only_what_openai_would_refuse_is_taken_out_of_a_history() {
     let own = target(WireFormat::OpenAiResponses);
     let reasoning = |id: &str, proof: Value| json!({"type": "reasoning", "id": id, "summary": [], "encrypted_content": proof});

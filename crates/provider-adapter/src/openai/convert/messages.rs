@@ -8,7 +8,7 @@ use steelyard_types::{
 
 use super::list;
 use crate::json::{Object, push_text};
-use crate::openai::encode::{mapped_id, strict};
+use crate::openai::encode::{leaves_out, mapped_id, strict};
 use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
@@ -69,6 +69,9 @@ pub(super) fn written(
         }
         if message.role == Role::Tool {
             show(message, profile, &mut shown);
+        }
+        if leaves_out(message, profile) {
+            continue;
         }
         let one = One {
             message,

@@ -465,3 +465,23 @@ fn documents_that_cannot_be_carried_are_told_why() {
         );
     }
 }
+
+#[test]
+fn an_answer_that_says_nothing_is_an_empty_text() {
+    for content in [
+        json!(""),
+        json!([{"type": "thinking", "thinking": "hm", "signature": ""}]),
+    ] {
+        let more = json!({"messages": [{"role": "user", "content": "x"},
+            {"role": "assistant", "content": content}, {"role": "user", "content": "y"}]});
+        let messages = sent(&more, WireProfile::OPENAI).unwrap()["messages"].clone();
+        assert_eq!(messages[1], json!({"role": "assistant", "content": ""}));
+        assert!(!lost(&more, WireProfile::OPENAI).contains(&"messages.content"));
+        let messages = sent(&more, WireProfile::MISTRAL).unwrap()["messages"].clone();
+        assert_eq!(
+            messages,
+            json!([{"role": "user", "content": "x"}, {"role": "user", "content": "y"}])
+        );
+        assert!(lost(&more, WireProfile::MISTRAL).contains(&"messages.content"));
+    }
+}

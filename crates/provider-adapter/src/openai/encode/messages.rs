@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target};
 
-use super::{elements, fields, is_strict, mapped, mapped_id, strict};
+use super::{elements, fields, is_strict, leaves_out, mapped, mapped_id, strict};
 use crate::carry::refuse;
 use crate::json::Object;
 use crate::openai::format;
@@ -138,11 +138,14 @@ pub(super) fn rewritten(
     out.push('[');
     if let Some(instruction) = instruction.filter(|_| !joins) {
         out.push_str(&format::message(instruction));
-        out.push(',');
     }
     let raws = elements(raw, "messages")?;
     for (index, (message, raw)) in request.messages.iter().zip(raws).enumerate() {
-        if index > 0 {
+        if leaves_out(message, &target.profile) {
+            changed = true;
+            continue;
+        }
+        if !out.ends_with('[') {
             out.push(',');
         }
         let one = One {
@@ -199,8 +202,14 @@ fn needs_rewriting(message: &Message<'_>, target: &Target) -> bool {
     developer
         || foreign_ids
         || is_strict(profile)
+        || lacks_content(message)
         || Kept::of(message, target) != Kept::All
         || wants_thoughts(message, profile) && !has_thoughts(message)
+}
+
+/// Whether the message has neither content nor calls, which servers refuse: they want an empty text.
+fn lacks_content(message: &Message<'_>) -> bool {
+    message.is_empty_turn() && message.texts().next().is_none()
 }
 
 /// A message to be rewritten.
@@ -228,6 +237,7 @@ impl One<'_, '_> {
                 "role" if message.role == Role::Developer && !profile.developer_role => {
                     out.text("role", "system");
                 }
+                "content" if lacks_content(message) => {}
                 "content" => out.raw("content", &self.content(value, find("refusal"))?),
                 "tool_calls" if !message.tool_calls.is_empty() => {
                     out.raw("tool_calls", &self.calls(value)?);
@@ -247,6 +257,9 @@ impl One<'_, '_> {
             && let Some((_, refusal)) = find("refusal")
         {
             out.raw("content", refusal.get());
+        }
+        if lacks_content(message) {
+            out.text("content", "");
         }
         if kept == Kept::Unmarked
             && let Some(details) = proofs::returned(message, target)

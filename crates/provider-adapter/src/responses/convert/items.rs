@@ -14,6 +14,10 @@ use crate::turns::told;
 /// Longest id of a call that OpenAI takes.
 const MAX_CALL_ID: usize = 64;
 
+/// An answer that says nothing.
+pub(in crate::responses) const NOTHING_SAID: &str =
+    r#"{"type":"message","role":"assistant","content":""}"#;
+
 pub(super) fn input(messages: &[Message<'_>], target: &Target) -> String {
     let mut items = Items(String::from("["));
     for message in messages {
@@ -79,6 +83,8 @@ fn answer(message: &Message<'_>, target: &Target, items: &mut Items) {
         .filter(|part| matches!(part, Part::Text(_) | Part::Refusal(_)))
         .collect();
     match words.as_slice() {
+        // Thoughts need something behind them, and a turn that is missing changes who spoke.
+        [] if message.is_empty_turn() => items.push(NOTHING_SAID),
         [] => {}
         [Part::Text(text)] => {
             let mut out = Object::with_capacity(text.len() + 64);

@@ -22,7 +22,7 @@ use items::{input, list, own};
 
 mod items;
 
-pub(super) use items::call_id;
+pub(super) use items::{NOTHING_SAID, call_id};
 
 /// What the Responses API has words for: no seed, no penalties, no second answer.
 const WORDS: Words = Words {
