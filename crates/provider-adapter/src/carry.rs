@@ -84,7 +84,7 @@ impl Words {
 
 /// Fields that the neutral form has no word for and that change nothing in what is asked: hints,
 /// bookkeeping, and nudges of the sampling. Everything else that it has no word for is refused.
-const HINTS: [&str; 15] = [
+const HINTS: [&str; 17] = [
     "logit_bias",
     "store",
     "prompt_cache_key",
@@ -98,6 +98,8 @@ const HINTS: [&str; 15] = [
     "metadata",
     "output_config.task_budget",
     "messages.name",
+    "messages.annotations",
+    "messages.citations",
     "thinking.display",
     "tools.eager_input_streaming",
 ];

@@ -56,11 +56,12 @@ const REDACTED: &str = "redacted:";
 ///
 /// `max_tool_calls` limits the calls of built-in tools, which are refused by themselves;
 /// `top_logprobs` stands here where `include` asks for none.
-pub(crate) const HINTS: [&str; 5] = [
+pub(crate) const HINTS: [&str; 6] = [
     "text.verbosity",
     "truncation",
     "reasoning.context",
     "max_tool_calls",
+    "input.annotations",
     "top_logprobs",
 ];
 

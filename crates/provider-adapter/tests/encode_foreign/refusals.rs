@@ -8,6 +8,7 @@ fn what_no_format_carries_is_refused_by_name() {
         for (field, value) in [
             ("modalities", json!(["text", "audio"])),
             ("web_search_options", json!({"search_context_size": "low"})),
+            ("web_search_options", json!({})),
             ("something_new", json!(true)),
         ] {
             assert_eq!(refused(wire, &with(field, value)), field);
@@ -36,6 +37,11 @@ fn hints_are_lost_and_declared() {
         ] {
             assert_eq!(lost(wire, &with(field, value)), [field]);
         }
+        let cited = json!({"model": "a", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": "Ho", "annotations": [{"type": "url_citation"}]},
+            {"role": "user", "content": "Hi"}]});
+        assert_eq!(lost(wire, &cited), ["messages.annotations"]);
     }
 }
 

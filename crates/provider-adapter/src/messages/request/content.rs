@@ -156,6 +156,11 @@ impl<'a> Said<'a> {
             match name.as_ref() {
                 "type" => {}
                 "text" => text = trail.within(Step::Field("text"), || string(value))?,
+                "citations" if self.message.role == Role::Assistant => {
+                    if !says_nothing(value) {
+                        trail.cite();
+                    }
+                }
                 _ => mark = self.other(&name, value, trail)?.or(mark),
             }
         }

@@ -62,6 +62,9 @@ fn parse(body: &[u8]) -> Result<ChatRequest<'_>, RequestError> {
     for (name, value) in system.chain(rest) {
         field(name, value, &trail, &mut request).map_err(|error| located(&trail, &error))?;
     }
+    if trail.has_citations() {
+        request.untranslated.push("messages.citations".into());
+    }
     complete(&request, &fields)?;
     let raw = fields.into_iter();
     request.fields = raw.map(|(name, value)| Field { name, value }).collect();

@@ -346,6 +346,12 @@ fn what_has_no_word_is_listed() {
                 {"type": "text", "text": "a", "citations": [{"type": "x"}]}]}]}),
             "messages[0].content[0].citations",
         ),
+        (
+            json!({"messages": [{"role": "assistant", "content": [
+                {"type": "text", "text": "a", "citations": [{"type": "x"}]},
+                {"type": "text", "text": "b", "citations": null}]}]}),
+            "messages.citations",
+        ),
         (json!({"cache_control": {"type": "new"}}), "cache_control"),
     ];
     for (more, path) in cases {

@@ -1,7 +1,7 @@
 //! Servers that refuse fields which they do not know: Mistral.
 
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Document, Message, Part, Source};
+use steelyard_types::{ChatRequest, Document, Message, Part, Role, Source};
 
 use super::messages::THOUGHTS;
 use super::{elements, fields, mapped, without};
@@ -9,7 +9,7 @@ use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::reasoning;
 use crate::openai::request::{
-    BREAKPOINT, FUNCTION_CALL_ID, is_default, message_field_says_nothing, says_nothing,
+    BREAKPOINT, FUNCTION_CALL_ID, SEARCH, is_default, message_field_says_nothing, says_nothing,
 };
 use crate::{Losses, Refusal, shared};
 
@@ -59,7 +59,9 @@ pub(super) fn check(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(),
     let has_own_seed = request.fields.iter().any(|field| field.name == SEED);
     for field in &request.fields {
         let name = field.name.as_ref();
-        if FIELDS.contains(&name) || says_nothing(field.value) || is_default(name, field.value) {
+        let is_silent = says_nothing(field.value) || is_default(name, field.value);
+        let switches = name == SEARCH && field.value.get() != "null";
+        if FIELDS.contains(&name) || is_silent && !switches {
             continue;
         }
         match name {
@@ -77,7 +79,7 @@ pub(super) fn check(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(),
         }
     }
     for path in &request.untranslated {
-        if path.starts_with("stream_options.") {
+        if path.starts_with("stream_options.") || path == "messages.annotations" {
             match carry::hint(path) {
                 Some(hint) => lossy.add(hint),
                 None => return Err(refuse(path.as_ref(), WHY)),
@@ -134,6 +136,7 @@ fn check_messages(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), R
             let known = is_thought
                 || MESSAGE_FIELDS.contains(&name.as_ref())
                 || name == "cache_control" && !message.cache.is_empty()
+                || name == "annotations" && message.role == Role::Assistant
                 // It is said in the content instead.
                 || name == "refusal" && !says("content");
             if !known {

@@ -160,6 +160,7 @@ fn strict_servers_are_sent_nothing_unknown() {
     for (extra, name) in [
         (r#""logprobs":true"#, "logprobs"),
         (r#""web_search_options":{"a":1}"#, "web_search_options"),
+        (r#""web_search_options":{}"#, "web_search_options"),
         (r#""functions":[{"name":"f"}]"#, "functions"),
         (r#""something_new":0"#, "something_new"),
     ] {
@@ -176,6 +177,10 @@ fn strict_servers_are_sent_nothing_unknown() {
         assert_eq!(lost(&body(extra), &mistral), [name]);
         assert!(!sent(&body(extra), WireProfile::MISTRAL).contains(&format!("\"{name}\":")));
     }
+    let cited = r#"{"model":"a","messages":[{"role":"assistant","content":"x","refusal":"","annotations":[{"type":"url_citation"}]}]}"#;
+    assert_eq!(lost(cited, &mistral), ["messages.annotations"]);
+    assert!(!sent(cited, WireProfile::MISTRAL).contains("annotations"));
+    assert!(sent(cited, WireProfile::OPENAI).contains("url_citation"));
     let silent = sent(&body(r#""seed":null,"store":false"#), WireProfile::MISTRAL);
     assert!(!silent.contains("seed") && !silent.contains("store"));
     for seed in [r#""random_seed":0"#, r#""seed":0"#] {

@@ -206,6 +206,7 @@ impl Others<'_> {
                 "refusal" if by_model && is_text => {
                     refusal = self.trail.within(Step::Field("refusal"), read)?;
                 }
+                "annotations" if by_model => self.trail.cite(),
                 "function_call" if by_model && message.tool_calls.is_empty() => {
                     self.function_call(value, message, &mut untranslated)?;
                 }

@@ -42,6 +42,9 @@ const MAX_FIELDS: usize = 256;
 /// Most stop sequences. OpenAI takes 4, others more.
 pub(crate) const MAX_STOP: usize = 64;
 
+/// The field whose mere presence, as an empty object too, switches OpenAI's search on.
+pub(super) const SEARCH: &str = "web_search_options";
+
 /// Why a body is not a chat request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -240,6 +243,10 @@ impl<'a> Reader<'_, 'a> {
                 if notes.named.get() {
                     request.untranslated.push(Cow::Borrowed("messages.name"));
                 }
+                if trail.has_citations() {
+                    let field = Cow::Borrowed("messages.annotations");
+                    request.untranslated.push(field);
+                }
             }
             "stream" => {
                 request.stream = trail.within(place("stream"), || typed(value))?;
@@ -278,6 +285,8 @@ impl<'a> Reader<'_, 'a> {
                 let parallel = trail.within(place("parallel_tool_calls"), read)?;
                 request.parallel_tool_calls = Some(parallel);
             }
+            // To say nothing about it is to switch it on.
+            SEARCH => request.untranslated.push(Cow::Borrowed(SEARCH)),
             _ if says_nothing(value) || is_default(name, value) => {}
             _ => self.rare.field(name, value, trail, request)?,
         }

@@ -408,6 +408,7 @@ fn what_says_nothing_is_not_in_the_way() {
 fn what_has_meaning_is_never_overlooked() {
     for (fields, name) in [
         (r#""store":true"#, "store"),
+        (r#""web_search_options":{}"#, "web_search_options"),
         (
             r#""response_format":{"type":"grammar","grammar":"x"}"#,
             "response_format",

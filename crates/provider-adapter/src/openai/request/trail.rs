@@ -1,6 +1,6 @@
 //! Where in the document the parser is, so that an error can name the place.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 
 use serde::de::{Deserialize, DeserializeSeed, Error as _, MapAccess, SeqAccess};
@@ -16,18 +16,31 @@ pub(crate) enum Step {
 /// The way from the top to the value that is being read. It is shortened again only when a value
 /// was read well, so that after an error it still leads to the place.
 #[derive(Debug, Default)]
-pub(crate) struct Trail(RefCell<Vec<Step>>);
+pub(crate) struct Trail {
+    steps: RefCell<Vec<Step>>,
+    cited: Cell<bool>,
+}
 
 impl Trail {
+    /// Notes that an answer in the history names its sources, which no other format has a word for.
+    pub(crate) fn cite(&self) {
+        self.cited.set(true);
+    }
+
+    /// Whether an answer on the way names its sources.
+    pub(crate) fn has_citations(&self) -> bool {
+        self.cited.get()
+    }
+
     /// Reads a value one step down.
     pub(crate) fn within<T, E>(
         &self,
         step: Step,
         read: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        self.0.borrow_mut().push(step);
+        self.steps.borrow_mut().push(step);
         let value = read()?;
-        self.0.borrow_mut().pop();
+        self.steps.borrow_mut().pop();
         Ok(value)
     }
 
@@ -105,7 +118,7 @@ impl Trail {
     /// The current place: `messages[2].content[0]`.
     pub(crate) fn path(&self) -> String {
         let mut path = String::new();
-        for step in self.0.borrow().iter() {
+        for step in self.steps.borrow().iter() {
             match step {
                 Step::Field(name) => {
                     if !path.is_empty() {

@@ -50,6 +50,9 @@ pub fn parse_responses_request(body: &[u8]) -> Result<ChatRequest<'_>, RequestEr
     for (name, value) in instructions.chain(rest) {
         field(name, value, &trail, &mut request).map_err(|error| located(&trail, &error))?;
     }
+    if trail.has_citations() {
+        request.untranslated.push("input.annotations".into());
+    }
     complete(&mut request, &fields)?;
     let raw = fields.into_iter();
     request.fields = raw.map(|(name, value)| Field { name, value }).collect();

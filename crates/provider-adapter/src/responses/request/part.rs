@@ -133,6 +133,10 @@ impl<'a> Given<'a> {
                 "file_data" => ("file_data", &mut given.file_data),
                 "file_url" => ("file_url", &mut given.file_url),
                 "filename" => ("filename", &mut given.filename),
+                "annotations" if !says_nothing(value) => {
+                    trail.cite();
+                    continue;
+                }
                 // What an answer had besides its words says nothing to a model.
                 "annotations" | "logprobs" => continue,
                 "prompt_cache_breakpoint" => {

@@ -247,7 +247,7 @@ fn what_says_nothing_is_not_in_the_way() {
     assert!(crate::carry::hint("top_logprobs").is_some());
     let echoed = saying(
         r#"[{"type":"message","id":"msg_1","status":"completed","role":"assistant","phase":null,
-             "content":[{"type":"output_text","text":"x","annotations":[{"type":"url_citation"}],
+             "content":[{"type":"output_text","text":"x","annotations":[],
              "logprobs":[]}]},
             {"type":"function_call","id":"fc_1","status":"completed","call_id":"a","name":"f",
              "arguments":"{}","caller":{"type": "direct"},"namespace":null},
@@ -258,6 +258,11 @@ fn what_says_nothing_is_not_in_the_way() {
 
 #[test]
 fn what_has_meaning_is_never_overlooked() {
+    let cited = saying(
+        r#"[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"x",
+             "annotations":[{"type":"url_citation"}]}]}]"#,
+    );
+    assert_eq!(untranslated(&cited), ["input.annotations"]);
     for (fields, name) in [
         (r#""store":true"#, "store"),
         (r#""truncation":"auto""#, "truncation"),
