@@ -488,6 +488,22 @@ pub(crate) fn sampling<'a>(
     }
 }
 
+/// The temperature that is sent to a provider that takes `most` and answers 400 to more: what goes
+/// beyond it is lost.
+pub(crate) fn cooled<'a>(
+    temperature: Option<NumberText<'a>>,
+    most: &'static str,
+    lossy: &mut Losses,
+) -> Option<NumberText<'a>> {
+    let most = NumberText(most);
+    let is_hotter = temperature.is_some_and(|given| value(given) > value(most));
+    lossy.add_if("temperature", is_hotter);
+    if is_hotter { Some(most) } else { temperature }
+}
+
+/// The most below 2, where DashScope's range ends.
+pub(crate) const DASHSCOPES_TEMPERATURE: &str = "1.99";
+
 /// Whether the policy says what the model can do. Of one of which it says nothing, nothing is known
 /// that could speak against the client's words.
 pub(crate) fn is_described(target: &Target) -> bool {

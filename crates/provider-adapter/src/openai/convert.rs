@@ -12,7 +12,7 @@ use steelyard_types::{
     UnknownFields, WireProfile,
 };
 
-use super::encode::{PATH, check_choices, declare_left_out, limit_name, strict};
+use super::encode::{PATH, check_choices, declare_left_out, limit_name, strict, temperature};
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
 use crate::carry::{self, Sampling, Words, refuse};
@@ -90,6 +90,8 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let words = words(profile);
     let mut lossy = carry::check(request, target, words)?;
     check_choices(request, target)?;
+    let sampling = carry::sampling(request, target, &mut lossy);
+    temperature(sampling, profile, &mut lossy);
     if let Some(control) = request.reasoning {
         Wish::new(control, target).declare(request, &mut lossy);
     }
@@ -136,7 +138,8 @@ pub(super) fn encode(
     if let Some(limit) = request.max_output_tokens {
         body.raw(limit_name(profile), &limit.to_string());
     }
-    let sampling = carry::sampling(request, target, &mut lossy);
+    let mut sampling = carry::sampling(request, target, &mut lossy);
+    sampling.temperature = temperature(sampling, profile, &mut lossy);
     numbers(request, sampling, profile, &mut body)?;
     if let Some(stop) = request.stop.as_ref().filter(|stop| !stop.is_empty()) {
         body.raw("stop", &list(stop.iter(), |out, text| push_text(out, text)));

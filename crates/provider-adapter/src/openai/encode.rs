@@ -4,12 +4,15 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, MaxTokensField, Message, Target, UnknownFields, WireProfile};
+use steelyard_types::{
+    ChatRequest, MaxTokensField, Message, NumberText, ReasoningField, Target, UnknownFields,
+    WireProfile,
+};
 
 use super::format;
 use super::reasoning::{self, has_thoughts};
 use super::request::{Fields, RawFields, says_nothing};
-use crate::carry::{self, refuse};
+use crate::carry::{self, Sampling, refuse};
 use crate::json::Object;
 use crate::{EncodedRequest, Losses, Refusal};
 
@@ -30,7 +33,8 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     carry::check_prefill(request, target, true)?;
     check_choices(request, target)?;
     carry::check_logprobs(request, target)?;
-    carry::sampling(request, target, &mut lossy);
+    let sampling = carry::sampling(request, target, &mut lossy);
+    temperature(sampling, profile, &mut lossy);
     if let Some(wish) = reasoning::translated(request, target) {
         wish.declare(request, &mut lossy);
         // What else stood in those fields (OpenRouter's `exclude`) goes with them.
@@ -52,6 +56,20 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     messages::declare(request, target, &mut lossy);
     declare_left_out(request, profile, &mut lossy);
     Ok(lossy)
+}
+
+/// The temperature as the server takes it: Mistral up to 1.5, DashScope below 2, others as OpenAI.
+pub(super) fn temperature<'a>(
+    sampling: Sampling<'a>,
+    profile: &WireProfile,
+    lossy: &mut Losses,
+) -> Option<NumberText<'a>> {
+    let most = match profile.reasoning {
+        _ if is_strict(profile) => "1.5",
+        ReasoningField::EnableThinking => carry::DASHSCOPES_TEMPERATURE,
+        _ => return sampling.temperature,
+    };
+    carry::cooled(sampling.temperature, most, lossy)
 }
 
 /// Refuses several answers where the server gives one and says nothing.
@@ -92,7 +110,9 @@ pub(super) fn encode(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<EncodedRequest, Refusal> {
-    let lossy = carries(request, target)?;
+    let mut lossy = carries(request, target)?;
+    let cooled = carry::sampling(request, target, &mut lossy);
+    let cooled = temperature(cooled, &target.profile, &mut lossy);
     let profile = &target.profile;
     let strict = is_strict(profile);
     let wish = reasoning::translated(request, target);
@@ -118,6 +138,11 @@ pub(super) fn encode(
             "stream_options" => stream_options = Some(field.value),
             "max_tokens" | "max_completion_tokens" if value == "null" => {}
             "max_tokens" | "max_completion_tokens" => body.raw(limit_name(profile), value),
+            "temperature" if cooled != request.temperature => {
+                if let Some(number) = carry::number("temperature", cooled)? {
+                    body.raw("temperature", number.get());
+                }
+            }
             name if target.facts.refuses_sampling && carry::SAMPLING.contains(&name) => {}
             "response_format" if instruction.is_some() => body.raw(&field.name, format::ANY_OBJECT),
             name if wish.is_some() && reasoning::is_word(name) => {}

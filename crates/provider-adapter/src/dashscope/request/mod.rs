@@ -83,7 +83,9 @@ struct Plan<'r> {
 
 fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, Refusal> {
     let mut lossy = carry::check(request, target, &words(target))?;
-    let sampling = carry::sampling(request, target, &mut lossy);
+    let mut sampling = carry::sampling(request, target, &mut lossy);
+    let most = carry::DASHSCOPES_TEMPERATURE;
+    sampling.temperature = carry::cooled(sampling.temperature, most, &mut lossy);
     parameters::check_limits(request, &sampling)?;
     let seed = parameters::seed(request, &mut lossy);
     let thinking = parameters::thinking(request, target, &mut lossy)?;

@@ -25,12 +25,7 @@ pub(super) fn check_limits(
     request: &ChatRequest<'_>,
     sampling: &Sampling<'_>,
 ) -> Result<(), Refusal> {
-    let (temperature, top_p) = (sampling.temperature, sampling.top_p);
-    if let Some(number) = temperature.filter(|number| carry::value(*number) >= 2.0) {
-        let reason = format!("is {}, and DashScope takes less than 2", number.0);
-        return Err(refuse("temperature", reason));
-    }
-    if let Some(number) = top_p.filter(|number| carry::value(*number) <= 0.0) {
+    if let Some(number) = sampling.top_p.filter(|number| carry::value(*number) <= 0.0) {
         let reason = format!("is {}, and DashScope takes more than 0", number.0);
         return Err(refuse("top_p", reason));
     }

@@ -485,3 +485,16 @@ fn an_answer_that_says_nothing_is_an_empty_text() {
         assert!(lost(&more, WireProfile::MISTRAL).contains(&"messages.content"));
     }
 }
+
+#[test]
+fn a_temperature_beyond_what_a_server_takes_is_its_most() {
+    let hot = json!({"temperature": 2});
+    for (profile, told, lossy) in [
+        (WireProfile::MISTRAL, json!(1.5), true),
+        (WireProfile::DASHSCOPE, json!(1.99), true),
+        (WireProfile::OPENAI, json!(2), false),
+    ] {
+        assert_eq!(sent(&hot, profile).unwrap()["temperature"], told);
+        assert_eq!(lost(&hot, profile).contains(&"temperature"), lossy);
+    }
+}

@@ -435,3 +435,19 @@ fn a_model_that_does_not_reason_is_not_asked_to() {
         assert!(says(&target(WireProfile::OPENAI)));
     }
 }
+
+#[test]
+fn a_temperature_beyond_what_a_server_takes_is_its_most() {
+    for (profile, given, told, losses) in [
+        (WireProfile::MISTRAL, "2", "1.5", &["temperature"][..]),
+        (WireProfile::MISTRAL, "1.50", "1.50", &[]),
+        (WireProfile::DASHSCOPE, "2.0", "1.99", &["temperature"]),
+        (WireProfile::DASHSCOPE, "1.9", "1.9", &[]),
+        (WireProfile::OPENAI, "2", "2", &[]),
+    ] {
+        let body = format!(r#"{{"model":"a","messages":{HI},"temperature":{given}}}"#);
+        assert_eq!(lost(&body, &target(profile)), losses);
+        let sent = sent(&body, profile);
+        assert!(sent.contains(&format!(r#""temperature":{told}"#)), "{sent}");
+    }
+}
