@@ -17,6 +17,7 @@ use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
 use crate::carry::{self, Sampling, Words, refuse};
 use crate::json::{Object, push_text};
+use crate::responses::asks_for_thoughts;
 use crate::{EncodedRequest, Losses, Refusal, shared};
 
 mod messages;
@@ -95,6 +96,9 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     if let Some(control) = request.reasoning {
         Wish::new(control, target).declare(request, &mut lossy);
     }
+    // OpenAI's chat completions show nothing of what was thought.
+    let is_silent = words.shared;
+    lossy.add_if("reasoning.summary", is_silent && asks_for_thoughts(request));
     format::declare(request, target, &mut lossy);
     if format::told(request, target).is_none()
         && let OutputFormat::JsonSchema(wanted) = &request.format

@@ -10,14 +10,17 @@
 //! (`REDACTED`). What an answer cost stands in the last response object of a stream, under
 //! `steelyard`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
 use crate::carry;
 use crate::dialect::{ClientDialect, ClientError};
+use crate::openai::request::{object, says_nothing};
 use crate::openai::{self, OpenAiChat, RequestError};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
@@ -56,14 +59,27 @@ const REDACTED: &str = "redacted:";
 ///
 /// `max_tool_calls` limits the calls of built-in tools, which are refused by themselves;
 /// `top_logprobs` stands here where `include` asks for none.
-pub(crate) const HINTS: [&str; 6] = [
+pub(crate) const HINTS: [&str; 7] = [
     "text.verbosity",
     "truncation",
     "reasoning.context",
+    "reasoning.summary",
     "max_tool_calls",
     "input.annotations",
     "top_logprobs",
 ];
+
+/// Whether the client asks in this dialect to be shown what the model thinks.
+pub(crate) fn asks_for_thoughts(request: &ChatRequest<'_>) -> bool {
+    let mut fields = request.fields.iter();
+    let reasoning = fields.find(|field| field.name == "reasoning");
+    let members = reasoning.and_then(|field| object(field.value).ok());
+    let is_asked = |(name, value): &(Cow<'_, str>, &RawValue)| {
+        matches!(name.as_ref(), "summary" | "generate_summary") && !says_nothing(value)
+    };
+    request.dialect == Dialect::OpenAiResponses
+        && members.is_some_and(|members| members.iter().any(is_asked))
+}
 
 /// The word of this dialect for a field of OpenAI's chat completions.
 pub(crate) fn named(chat: &'static str) -> &'static str {

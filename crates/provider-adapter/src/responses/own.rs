@@ -6,17 +6,34 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ChatRequest, Part, ReasoningPart, Target};
+use steelyard_types::{ChatRequest, Effort, Feature, Part, ReasoningPart, Target};
 
 use super::convert::{NOTHING_SAID, call_id};
 use super::stream::unsealed;
 use super::write::OWN_REASONING;
-use super::{PATH, REDACTED};
+use super::{PATH, REDACTED, asks_for_thoughts};
 use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::request::{RawFields, list, object, string};
 use crate::origin::{self, Origin};
 use crate::{EncodedRequest, Losses, Refusal};
+
+/// Whether the model is known not to reason: OpenAI answers 400 to the word, and to asking for
+/// thoughts that can come back.
+fn is_silent(target: &Target) -> bool {
+    carry::is_described(target) && !target.features.contains(Feature::Reasoning)
+}
+
+/// `include` without thoughts that can come back.
+fn without_thoughts(include: &RawValue) -> Option<String> {
+    let wanted: Vec<&str> = list(include, "a list of strings")
+        .ok()?
+        .into_iter()
+        .map(RawValue::get)
+        .filter(|word| *word != "\"reasoning.encrypted_content\"")
+        .collect();
+    (!wanted.is_empty()).then(|| format!("[{}]", wanted.join(",")))
+}
 
 /// Only what the model's facts forbid is refused: everything else is the provider's to judge.
 /// Thoughts of other models are lost.
@@ -26,6 +43,11 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
     carry::check_logprobs(request, target)?;
     let mut lossy = Losses::none();
     carry::sampling(request, target, &mut lossy);
+    let asks = request
+        .reasoning
+        .is_some_and(|control| control.effort != Some(Effort::None));
+    let asks = asks || asks_for_thoughts(request);
+    lossy.add_if("reasoning", asks && is_silent(target));
     let foreign =
         thoughts(request).any(|part| whose(part, target) == Whose::Other) || has_unsigned(request);
     lossy.add_if(carry::thoughts_field(request), foreign);
@@ -51,6 +73,12 @@ pub(super) fn encode(
             }
             // A model that takes none does what these say anyway, or they are declared lost.
             name if target.facts.refuses_sampling && carry::SAMPLING.contains(&name) => {}
+            "reasoning" if is_silent(target) => {}
+            "include" if is_silent(target) && field.value.get() != "null" => {
+                if let Some(include) = without_thoughts(field.value) {
+                    body.raw("include", &include);
+                }
+            }
             name => body.raw(name, field.value.get()),
         }
     }

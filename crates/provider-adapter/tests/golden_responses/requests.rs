@@ -327,6 +327,60 @@ fn thoughts_return_to_their_model_and_to_no_other() {
 }
 
 #[test]
+fn a_model_that_does_not_reason_is_not_asked_to() {
+    let mut plain = target(WireFormat::OpenAiResponses);
+    plain.features = FeatureSet::EMPTY.with(Feature::Tools);
+    let logprobs = json!(["message.output_text.logprobs"]);
+    for (reasoning, losses) in [
+        (json!({"effort": "low"}), vec!["reasoning"]),
+        (json!({"effort": "none"}), vec![]),
+        (json!({"summary": "auto"}), vec!["reasoning"]),
+        (Value::Null, vec![]),
+    ] {
+        let request = json!({"model": "m", "input": "a", "reasoning": reasoning,
+            "include": ["reasoning.encrypted_content", "message.output_text.logprobs"]});
+        let text = request.to_string();
+        let parsed = parse_responses_request(text.as_bytes()).unwrap();
+        let (body, lossy) = written(&parsed, &plain).unwrap();
+        assert_eq!(
+            body,
+            json!({"model": "its-model", "input": "a", "include": logprobs})
+        );
+        assert_eq!(lossy, losses);
+        let reasoner = target(WireFormat::OpenAiResponses);
+        let (body, lossy) = written(&parsed, &reasoner).unwrap();
+        assert_eq!(body["reasoning"], reasoning);
+        assert!(lossy.is_empty());
+    }
+    let text = json!({"model": "m", "input": "a", "include": ["reasoning.encrypted_content"]});
+    let text = text.to_string();
+    let parsed = parse_responses_request(text.as_bytes()).unwrap();
+    let (body, _) = written(&parsed, &plain).unwrap();
+    assert_eq!(body, json!({"model": "its-model", "input": "a"}));
+}
+
+#[test]
+fn how_thoughts_are_to_be_told_is_lost_where_they_are_not() {
+    let openai = target(WireFormat::OpenAiChat);
+    let mut compatible = target(WireFormat::OpenAiChat);
+    compatible.profile = WireProfile::COMPATIBLE;
+    for (how, to_openai, to_others) in [
+        ("auto", vec!["reasoning.summary"], vec![]),
+        (
+            "detailed",
+            vec!["reasoning.summary"],
+            vec!["reasoning.summary"],
+        ),
+    ] {
+        let request = json!({"model": "m", "input": "a", "reasoning": {"summary": how}});
+        let text = request.to_string();
+        let parsed = parse_responses_request(text.as_bytes()).unwrap();
+        assert_eq!(written(&parsed, &openai).unwrap().1, to_openai);
+        assert_eq!(written(&parsed, &compatible).unwrap().1, to_others);
+    }
+}
+
+#[test]
 fn an_answer_that_says_nothing_keeps_its_place() {
     let own = target(WireFormat::OpenAiResponses);
     let nothing = json!({"type": "message", "role": "assistant", "content": ""});

@@ -248,8 +248,8 @@ fn format<'a>(value: &'a RawValue, trail: &Trail) -> Read<Option<OutputFormat<'a
     }
 }
 
-/// `reasoning`: how hard the model thinks. What it thought is shown anyway, however much of it the
-/// client asks for.
+/// `reasoning`: how hard the model thinks. What it thought is shown anyway where it is told; how
+/// much of it the client asks for has no word elsewhere.
 fn reasoning<'a>(value: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>) -> Read<()> {
     for (name, value) in object(value)? {
         match name.as_ref() {
@@ -266,7 +266,11 @@ fn reasoning<'a>(value: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'
                     "summary" => Step::Field("summary"),
                     _ => Step::Field("generate_summary"),
                 };
-                trail.within(at(&name), || string(value))?;
+                let how = trail.within(at(&name), || string(value))?;
+                // Thoughts are shown as their provider tells them.
+                if how.is_some_and(|how| how != "auto") {
+                    request.untranslated.push("reasoning.summary".into());
+                }
             }
             "context" if value.get() == "\"auto\"" => {}
             _ => request.untranslated.push(trail.path_to(&name).into()),

@@ -353,7 +353,7 @@ fn parameters_find_their_words() {
     assert_eq!(request.tool_choice, Some(ToolChoice::Function("f".into())));
     assert!(matches!(&request.format, OutputFormat::JsonSchema(schema)
         if schema.name.as_deref() == Some("n") && schema.strict == Some(true)));
-    assert_eq!(untranslated(&body), Vec::<String>::new());
+    assert_eq!(untranslated(&body), ["reasoning.summary"]);
 }
 
 #[test]
