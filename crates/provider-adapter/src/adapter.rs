@@ -41,6 +41,12 @@ pub trait Adapter: Send + Sync {
 
     /// A decoder for one streamed answer.
     fn stream_decoder(&self) -> Box<dyn FrameDecoder>;
+
+    /// Keys and words, in their quotes, that only answers with citations have: what is converted has
+    /// no place for them, and says that they are lost.
+    fn signs_of_citations(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// Reads the SSE frames of one streamed answer.

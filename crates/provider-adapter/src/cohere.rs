@@ -184,6 +184,10 @@ impl Adapter for CohereChat {
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::<Decoder>::default()
     }
+
+    fn signs_of_citations(&self) -> &'static [&'static str] {
+        &["\"citation-start\"", "\"sources\""]
+    }
 }
 
 /// Whether the prompt is too long. What Cohere says of a limit on the answer begins alike.

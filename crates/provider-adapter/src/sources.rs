@@ -6,15 +6,7 @@ use steelyard_types::{Dialect, WireFormat};
 /// Whether a piece of a provider's answer cites anything. Within JSON, a word between bare quotes is a
 /// key or a whole value: the quotes of words that a model writes are escaped.
 pub(crate) fn are_cited(wire: WireFormat, json: &str) -> bool {
-    let signs: &[&str] = match wire {
-        WireFormat::OpenAiChat | WireFormat::OpenAiResponses => {
-            &["\"url_citation\"", "\"file_citation\""]
-        }
-        WireFormat::AnthropicMessages => &["\"cited_text\""],
-        WireFormat::GeminiGenerateContent => &["\"groundingChunks\""],
-        WireFormat::DashScopeGeneration => &["\"search_results\""],
-        WireFormat::CohereChat => &["\"citation-start\"", "\"sources\""],
-    };
+    let signs = crate::adapter(wire).signs_of_citations();
     signs.iter().any(|sign| json.contains(sign))
 }
 

@@ -81,4 +81,8 @@ impl Adapter for AnthropicMessages {
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::<stream::Decoder>::default()
     }
+
+    fn signs_of_citations(&self) -> &'static [&'static str] {
+        &["\"cited_text\""]
+    }
 }

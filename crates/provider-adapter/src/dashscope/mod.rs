@@ -61,4 +61,8 @@ impl Adapter for DashScopeGeneration {
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::<stream::Decoder>::default()
     }
+
+    fn signs_of_citations(&self) -> &'static [&'static str] {
+        &["\"search_results\""]
+    }
 }

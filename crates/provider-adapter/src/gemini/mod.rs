@@ -76,4 +76,8 @@ impl Adapter for GeminiGenerateContent {
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::<stream::Decoder>::default()
     }
+
+    fn signs_of_citations(&self) -> &'static [&'static str] {
+        &["\"groundingChunks\""]
+    }
 }

@@ -105,6 +105,10 @@ impl Adapter for OpenAiChat {
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::new(ChunkDecoder::default())
     }
+
+    fn signs_of_citations(&self) -> &'static [&'static str] {
+        &["\"url_citation\"", "\"file_citation\""]
+    }
 }
 
 impl ClientDialect for OpenAiChat {

@@ -157,6 +157,10 @@ impl Adapter for Responses {
     fn stream_decoder(&self) -> Box<dyn FrameDecoder> {
         Box::new(EventDecoder::default())
     }
+
+    fn signs_of_citations(&self) -> &'static [&'static str] {
+        &["\"url_citation\"", "\"file_citation\""]
+    }
 }
 
 impl ClientDialect for Responses {
