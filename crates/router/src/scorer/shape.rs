@@ -28,12 +28,16 @@ pub struct Shape {
     pub reasoning_requested: bool,
 }
 
-/// A reference to "it" or "that" needs the conversation: per doubling of the turns.
+/// A reference to "it" or "that" needs the conversation: per doubling of the turns, up to four turns.
+/// A long talk is no harder to answer for being long.
 const PER_TURN_DOUBLING: f32 = 0.04;
-/// Long instructions carry more rules to keep: per doubling of the system bytes past 512.
+const TURN_DOUBLINGS: f32 = 2.0;
+/// Long instructions carry more rules to keep: per doubling of the system bytes past 512, up to 16 KiB.
 const PER_SYSTEM_DOUBLING: f32 = 0.05;
-/// More to look through: per doubling of the history past 2 KiB.
-const PER_HISTORY_DOUBLING: f32 = 0.04;
+const SYSTEM_DOUBLINGS: f32 = 5.0;
+/// A long context has more to look through: per doubling of the history past 16 KiB, up to 256 KiB.
+const PER_HISTORY_DOUBLING: f32 = 0.03;
+const HISTORY_DOUBLINGS: f32 = 4.0;
 /// Choosing a tool and its arguments: once for any tools, and per doubling of their number.
 const ANY_TOOLS: f32 = 0.25;
 const PER_TOOL_DOUBLING: f32 = 0.06;
@@ -51,9 +55,10 @@ const REASONING_OUTPUT: f32 = std::f32::consts::LN_2;
 impl Shape {
     /// What the shape adds to the difficulty logit: at least 0, at most about 3.
     pub(super) fn difficulty_prior(&self) -> f32 {
-        let mut prior = PER_TURN_DOUBLING * doublings(self.turns, 1)
-            + PER_SYSTEM_DOUBLING * doublings(self.system_bytes, 512)
-            + PER_HISTORY_DOUBLING * doublings(self.history_bytes, 2048)
+        let mut prior = PER_TURN_DOUBLING * doublings(self.turns, 1).min(TURN_DOUBLINGS)
+            + PER_SYSTEM_DOUBLING * doublings(self.system_bytes, 512).min(SYSTEM_DOUBLINGS)
+            + PER_HISTORY_DOUBLING
+                * doublings(self.history_bytes, 16 * 1024).min(HISTORY_DOUBLINGS)
             + PER_TOOL_DOUBLING * doublings(self.tools, 1)
             + PER_RESULT_DOUBLING * doublings(self.tool_results, 1);
         for (present, amount) in [
