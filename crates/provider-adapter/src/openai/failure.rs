@@ -74,7 +74,9 @@ fn build(kind: ErrorKind, described: Described, status: u16) -> ProviderError {
     };
     let mut error = provider_error(kind, &message);
     error.status = Some(status);
-    error.code = described.code.or(described.kind).map(|code| cut(code, 200));
+    // A type that is no code (`invalid_request_error`) is none for clients either.
+    let kind = described.kind.filter(|kind| kind_of_code(kind).is_some());
+    error.code = described.code.or(kind).map(|code| cut(code, 200));
     error.param = described.param.map(|param| cut(param, 200));
     error
 }

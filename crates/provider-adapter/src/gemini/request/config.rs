@@ -82,7 +82,7 @@ fn check_limits(request: &ChatRequest<'_>) -> Result<(), Refusal> {
         .is_some_and(|stop| stop.len() > MAX_STOPS)
     {
         let reason = format!("has more than the {MAX_STOPS} sequences that Gemini takes");
-        return Err(refuse("stop", reason));
+        return Err(refuse(named(request, "stop", "stop_sequences"), reason));
     }
     if let Some(n) = request.n
         && (n == 0 || n > MAX_CANDIDATES)

@@ -96,6 +96,11 @@ fn codes_know_better_than_the_status() {
     );
     assert_eq!(by_type.kind, ErrorKind::UpstreamQuota);
     assert_eq!(by_type.code.as_deref(), Some("insufficient_quota"));
+    let typed = error(
+        400,
+        r#"{"error":{"message":"m","type":"foo_error","code":null}}"#,
+    );
+    assert_eq!((typed.kind, typed.code), (ErrorKind::BadRequest, None));
 }
 
 #[test]
