@@ -1,11 +1,13 @@
 //! What OpenAI's two APIs both have a word for and no other format does: carried from one to the
 //! other as received.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Dialect, Tool, ToolChoice};
+use steelyard_types::{ChatRequest, Dialect, Part, Tool, ToolChoice};
 
 use crate::json::Object;
-use crate::openai::request::object;
+use crate::openai::request::{object, string};
 
 /// Names in chat completions and in Responses.
 const FIELDS: [(&str, &str); 4] = [
@@ -84,6 +86,28 @@ pub(crate) fn verbosity<'r>(request: &ChatRequest<'r>) -> Option<&'r RawValue> {
             let (_, value) = fields.find(|(name, _)| name == "verbosity")?;
             Some(value).filter(|value| value.get() != "null")
         }
+        _ => None,
+    }
+}
+
+/// The id of a file that lies at OpenAI, by which both name it and nobody else.
+pub(crate) fn stored_file<'p>(part: &'p Part<'_>) -> Option<Cow<'p, str>> {
+    let Part::Other { kind, raw } = part else {
+        return None;
+    };
+    let mut members = object(raw).ok()?;
+    members.retain(|(name, value)| name != "type" && value.get() != "null");
+    if kind == "file" {
+        let [(_, file)] = members.as_slice() else {
+            return None;
+        };
+        members = object(file).ok()?;
+        members.retain(|(_, value)| value.get() != "null");
+    } else if kind != "input_file" {
+        return None;
+    }
+    match members.as_slice() {
+        [(name, id)] if name == "file_id" => string(id).ok().flatten(),
         _ => None,
     }
 }

@@ -46,7 +46,7 @@ const OPENAI: Words = Words {
             matches!(role, Role::User | Role::Tool)
                 && matches!(document.source, Source::Base64 { .. })
         }
-        _ => false,
+        part => role == Role::User && shared::stored_file(part).is_some(),
     },
     ..Words::NONE
 };
@@ -56,6 +56,7 @@ const COMPATIBLE: Words = Words {
     metadata: false,
     service_tier: false,
     shared: false,
+    part: |part, role| !matches!(part, Part::Other { .. }) && (OPENAI.part)(part, role),
     ..OPENAI
 };
 

@@ -263,10 +263,6 @@ fn what_this_api_has_no_word_for_is_refused_by_name() {
             "stop is not carried to OpenAI's Responses API",
         ),
         (
-            json!({"max_tokens": 3}),
-            "max_tokens is 3, but OpenAI's Responses API takes 16 at least",
-        ),
-        (
             json!({"modalities": ["audio"]}),
             "modalities is not carried to OpenAI's Responses API",
         ),
@@ -274,6 +270,46 @@ fn what_this_api_has_no_word_for_is_refused_by_name() {
         assert_eq!(asked(fields), Err(refusal.to_owned()));
     }
     assert_eq!(asked(json!({"stop": []})), Ok(vec![]));
+    assert_eq!(asked(json!({"max_tokens": 3})), Ok(vec!["max_tokens"]));
+    let newer = json!({"max_completion_tokens": 15});
+    assert_eq!(asked(newer), Ok(vec!["max_completion_tokens"]));
+    assert_eq!(asked(json!({"max_tokens": 16})), Ok(vec![]));
+}
+
+#[test]
+fn a_limit_below_the_least_is_the_least() {
+    let target = target(WireFormat::OpenAiResponses);
+    for (asked, told) in [(1, 16), (16, 16), (17, 17)] {
+        let text = json!({"model": "m", "max_tokens": asked,
+            "messages": [{"role": "user", "content": "hi"}]})
+        .to_string();
+        let parsed = parse_chat_request(text.as_bytes()).unwrap();
+        let (body, _) = written(&parsed, &target).unwrap();
+        assert_eq!(body["max_output_tokens"], told);
+    }
+}
+
+#[test]
+fn files_at_openai_are_known_to_both_its_apis() {
+    let chat = json!({"type": "file", "file": {"file_id": "file-1"}});
+    let own = json!({"type": "input_file", "file_id": "file-1"});
+    let text = json!({"model": "m", "messages": [{"role": "user", "content": [chat]}]}).to_string();
+    let parsed = parse_chat_request(text.as_bytes()).unwrap();
+    let (body, lossy) = written(&parsed, &target(WireFormat::OpenAiResponses)).unwrap();
+    assert_eq!(body["input"][0]["content"], json!([own]));
+    assert!(lossy.is_empty());
+    let text = json!({"model": "m", "input": [{"role": "user", "content": [own]}]}).to_string();
+    let parsed = parse_responses_request(text.as_bytes()).unwrap();
+    let (body, lossy) = written(&parsed, &target(WireFormat::OpenAiChat)).unwrap();
+    assert_eq!(body["messages"][0]["content"], json!([chat]));
+    assert!(lossy.is_empty());
+    let mut compatible = target(WireFormat::OpenAiChat);
+    compatible.profile = WireProfile::COMPATIBLE;
+    let mut mistral = compatible.clone();
+    mistral.profile = WireProfile::MISTRAL;
+    for other in [compatible, mistral, target(WireFormat::AnthropicMessages)] {
+        assert!(written(&parsed, &other).is_err());
+    }
 }
 
 /// The mark of thoughts of a model, as clients get it.

@@ -13,7 +13,7 @@ use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
 use crate::turns::told;
-use crate::{Losses, carry};
+use crate::{Losses, carry, shared};
 
 /// What a tool is said to have answered if it only shows something.
 const SHOWN_BELOW: &str = "The result is in the user message below.";
@@ -119,7 +119,10 @@ fn show(result: &Message<'_>, profile: &WireProfile, shown: &mut Vec<String>) {
 }
 
 fn is_words(part: &Part<'_>) -> bool {
-    !matches!(part, Part::Image(_) | Part::Document(_))
+    !matches!(
+        part,
+        Part::Image(_) | Part::Document(_) | Part::Other { .. }
+    )
 }
 
 /// A message to be written.
@@ -234,7 +237,13 @@ fn part(part: &Part<'_>, profile: &WireProfile) -> Option<String> {
             out.text("type", "file");
             out.raw("file", &file.close());
         }
-        Part::Reasoning(_) | Part::Other { .. } => return None,
+        Part::Other { .. } => {
+            let mut file = Object::with_capacity(64);
+            file.text("file_id", &shared::stored_file(part)?);
+            out.text("type", "file");
+            out.raw("file", &file.close());
+        }
+        Part::Reasoning(_) => return None,
     }
     Some(out.close())
 }

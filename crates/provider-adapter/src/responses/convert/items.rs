@@ -9,6 +9,7 @@ use super::super::write::{arguments, message_item, refusal_part, summary_part, t
 use crate::gemini::call_id as gemini_id;
 use crate::json::{self, Object};
 use crate::origin::{self, Origin};
+use crate::shared;
 use crate::turns::told;
 
 /// Longest id of a call that OpenAI takes.
@@ -180,7 +181,11 @@ fn part(part: &Part<'_>) -> Option<String> {
                 }
             }
         }
-        Part::Reasoning(_) | Part::Other { .. } => return None,
+        Part::Other { .. } => {
+            out.text("type", "input_file");
+            out.text("file_id", &shared::stored_file(part)?);
+        }
+        Part::Reasoning(_) => return None,
     }
     Some(out.close())
 }

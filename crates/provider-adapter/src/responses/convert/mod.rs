@@ -37,9 +37,9 @@ const WORDS: Words = Words {
     image_detail: true,
     json: true,
     reasoning: true,
-    part: |part, role| {
-        matches!(part, Part::Image(_) | Part::Document(_))
-            && matches!(role, Role::User | Role::Tool)
+    part: |part, role| match part {
+        Part::Image(_) | Part::Document(_) => matches!(role, Role::User | Role::Tool),
+        part => role == Role::User && shared::stored_file(part).is_some(),
     },
     ..Words::NONE
 };
@@ -56,15 +56,12 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
             format!("is not carried to {}", WORDS.provider),
         ));
     }
-    if let Some(limit) = request.max_output_tokens
-        && limit < MIN_OUTPUT_TOKENS
-    {
-        let reason = format!(
-            "is {limit}, but {} takes {MIN_OUTPUT_TOKENS} at least",
-            WORDS.provider
-        );
-        return Err(refuse("max_tokens", reason));
-    }
+    // Such limits are those of checks of health, and the answer may be a little longer.
+    let limit = request.max_output_tokens;
+    lossy.add_if(
+        carry::limit_field(request),
+        limit.is_some_and(|limit| limit < MIN_OUTPUT_TOKENS),
+    );
     if request.dialect == Dialect::AnthropicMessages
         && let OutputFormat::JsonSchema(wanted) = &request.format
     {
@@ -96,6 +93,7 @@ pub(super) fn encode(
     }
     body.raw("input", &input(rest, target));
     if let Some(limit) = request.max_output_tokens {
+        let limit = limit.max(MIN_OUTPUT_TOKENS);
         body.raw("max_output_tokens", &limit.to_string());
     }
     let sampling = carry::sampling(request, target, &mut lossy);
