@@ -12,7 +12,9 @@ use steelyard_types::{
     UnknownFields, WireProfile,
 };
 
-use super::encode::{PATH, check_choices, declare_left_out, limit_name, strict, temperature};
+use super::encode::{
+    PATH, check_choices, check_last, declare_left_out, limit_name, strict, temperature,
+};
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
 use crate::carry::{self, Sampling, Words, refuse};
@@ -92,6 +94,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let words = words(profile);
     let mut lossy = carry::check(request, target, words)?;
     check_choices(request, target)?;
+    check_last(request, profile, &target.upstream)?;
     let sampling = carry::sampling(request, target, &mut lossy);
     temperature(sampling, profile, &mut lossy);
     if let Some(control) = request.reasoning {

@@ -32,6 +32,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     carry::check_forced_choice(request, target)?;
     carry::check_prefill(request, target, true)?;
     check_choices(request, target)?;
+    check_last(request, profile, &target.upstream)?;
     carry::check_logprobs(request, target)?;
     let sampling = carry::sampling(request, target, &mut lossy);
     temperature(sampling, profile, &mut lossy);
@@ -70,6 +71,27 @@ pub(super) fn temperature<'a>(
         _ => return sampling.temperature,
     };
     carry::cooled(sampling.temperature, most, lossy)
+}
+
+/// Refuses a conversation that ends with the assistant's words where Mistral would: it wants to be
+/// told by `prefix` that it is to go on from there.
+pub(super) fn check_last(
+    request: &ChatRequest<'_>,
+    profile: &WireProfile,
+    upstream: &str,
+) -> Result<(), Refusal> {
+    let Some(last) = request.messages.last() else {
+        return Ok(());
+    };
+    let is_prefix = last.untranslated.as_ref();
+    let is_prefix = is_prefix.is_some_and(|path| path.ends_with(".prefix"));
+    if !is_strict(profile) || !request.has_prefill() || is_prefix || last.is_empty_turn() {
+        return Ok(());
+    }
+    Err(refuse(
+        format!("messages[{}].role", request.messages.len() - 1),
+        format!("is assistant at the end without prefix, from where {upstream} does not go on"),
+    ))
 }
 
 /// Refuses several answers where the server gives one and says nothing.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target};
+use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target, WireProfile};
 
 use super::{elements, fields, is_strict, leaves_out, mapped, mapped_id, strict};
 use crate::carry::refuse;
@@ -11,7 +11,9 @@ use crate::json::Object;
 use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
-use crate::openai::request::{RawFields, message_field_says_nothing, says_nothing};
+use crate::openai::request::{
+    FUNCTION_CALL_ID, RawFields, message_field_says_nothing, says_nothing,
+};
 use crate::origin::{self, Origin};
 use crate::{Losses, Refusal};
 
@@ -203,8 +205,36 @@ fn needs_rewriting(message: &Message<'_>, target: &Target) -> bool {
         || foreign_ids
         || is_strict(profile)
         || lacks_content(message)
+        || is_copy(profile) && (has_refusal(message) || is_deprecated(message))
         || Kept::of(message, target) != Kept::All
         || wants_thoughts(message, profile) && !has_thoughts(message)
+}
+
+/// Whether the server copies OpenAI's format: few copies know refusals and the deprecated form of
+/// calls.
+fn is_copy(profile: &WireProfile) -> bool {
+    takes_extensions(profile)
+}
+
+fn has_refusal(message: &Message<'_>) -> bool {
+    let is_refusal = |part: &Part<'_>| matches!(part, Part::Refusal(_));
+    message.content.iter().any(is_refusal)
+}
+
+/// Whether a refusal in a field of its own stands beside other words.
+fn says_more(message: &Message<'_>) -> bool {
+    let says = |part: &Part<'_>| !matches!(part, Part::Refusal(_) | Part::Reasoning(_));
+    message.content.iter().any(says) || message.texts().count() > 1
+}
+
+/// Whether it calls, or answers a call, in the deprecated form.
+fn is_deprecated(message: &Message<'_>) -> bool {
+    let mut ids = message
+        .tool_calls
+        .iter()
+        .map(|call| call.id.as_ref())
+        .chain(message.tool_call_id.as_deref());
+    ids.any(|id| id.starts_with(FUNCTION_CALL_ID))
 }
 
 /// Whether the message has neither content nor calls, which servers refuse: they want an empty text.
@@ -239,6 +269,16 @@ impl One<'_, '_> {
                 }
                 "content" if lacks_content(message) => {}
                 "content" => out.raw("content", &self.content(value, find("refusal"))?),
+                // It is said in the content instead.
+                "refusal" if is_copy(profile) && !says_more(message) => {}
+                "role" if is_deprecated(message) && message.role == Role::Tool => {
+                    out.text("role", "tool");
+                    let id = message.tool_call_id.as_deref().unwrap_or_default();
+                    out.text("tool_call_id", &mapped_id(id, profile));
+                }
+                "function_call" if is_deprecated(message) => {
+                    out.raw("tool_calls", &self.deprecated_calls(value));
+                }
                 "tool_calls" if !message.tool_calls.is_empty() => {
                     out.raw("tool_calls", &self.calls(value)?);
                 }
@@ -252,8 +292,9 @@ impl One<'_, '_> {
                 name => out.raw(name, value.get()),
             }
         }
-        if is_strict(profile)
+        if (is_strict(profile) || is_copy(profile) && !says_more(message))
             && find("content").is_none()
+            && !lacks_content(message)
             && let Some((_, refusal)) = find("refusal")
         {
             out.raw("content", refusal.get());
@@ -283,7 +324,8 @@ impl One<'_, '_> {
         let profile = &self.target.profile;
         let is_empty = matches!(value.get(), "null" | "\"\"");
         let refusal = refusal.filter(|(name, value)| !message_field_says_nothing(name, value));
-        if let Some((_, refusal)) = refusal.filter(|_| is_empty && is_strict(profile)) {
+        let is_other = is_strict(profile) || is_copy(profile);
+        if let Some((_, refusal)) = refusal.filter(|_| is_empty && is_other) {
             return Ok(refusal.get().to_owned());
         }
         if is_strict(profile) {
@@ -292,7 +334,22 @@ impl One<'_, '_> {
         if value.get().starts_with('[') && has_thoughts(self.message) {
             return without_thinking(value, &self.path);
         }
+        if is_copy(profile) {
+            return strict::refusals_as_text(self.message, value, &self.path);
+        }
         Ok(value.get().to_owned())
+    }
+
+    /// The call of the deprecated form as the only one of its message.
+    fn deprecated_calls(&self, function: &RawValue) -> String {
+        let calls = self.message.tool_calls.iter().map(|call| {
+            let mut out = Object::with_capacity(function.get().len() + 64);
+            out.text("id", &mapped_id(&call.id, &self.target.profile));
+            out.text("type", "function");
+            out.raw("function", function.get());
+            out.close()
+        });
+        format!("[{}]", calls.collect::<Vec<_>>().join(","))
     }
 
     /// Tool calls with their ids mapped, and otherwise as received.

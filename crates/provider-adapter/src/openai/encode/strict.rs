@@ -237,12 +237,37 @@ pub(super) fn parts(
     path: &str,
 ) -> Result<String, Refusal> {
     let odd = |part: &Part<'_>| matches!(part, Part::Refusal(_) | Part::Document(_));
-    let is_list = value.get().starts_with('[');
-    if !is_list || message.cache.is_empty() && !message.content.iter().any(odd) {
+    if message.cache.is_empty() && !message.content.iter().any(odd) {
+        return Ok(value.get().to_owned());
+    }
+    written(message, value, path, true)
+}
+
+/// The parts of a content as received, but refusals as the text that they are.
+pub(super) fn refusals_as_text(
+    message: &Message<'_>,
+    value: &RawValue,
+    path: &str,
+) -> Result<String, Refusal> {
+    let refused = |part: &Part<'_>| matches!(part, Part::Refusal(_));
+    if !message.content.iter().any(refused) {
+        return Ok(value.get().to_owned());
+    }
+    written(message, value, path, false)
+}
+
+/// The parts, for the strict without marks and with documents in Mistral's words.
+fn written(
+    message: &Message<'_>,
+    value: &RawValue,
+    path: &str,
+    strictly: bool,
+) -> Result<String, Refusal> {
+    if !value.get().starts_with('[') {
         return Ok(value.get().to_owned());
     }
     mapped(elements(value, path)?, |index, raw| {
-        if let Some(Part::Document(given)) = message.content.get(index) {
+        if let Some(Part::Document(given)) = message.content.get(index).filter(|_| strictly) {
             return Ok(document(given));
         }
         let mut part = Object::with_capacity(raw.get().len());
@@ -252,7 +277,7 @@ pub(super) fn parts(
             .any(|(name, value)| name == "type" && value.get() == "\"refusal\"");
         for (name, value) in found {
             match name.as_ref() {
-                "cache_control" | BREAKPOINT => {}
+                "cache_control" | BREAKPOINT if strictly => {}
                 "type" if is_refusal => part.text("type", "text"),
                 "refusal" if is_refusal => part.raw("text", value.get()),
                 name => part.raw(name, value.get()),

@@ -177,7 +177,7 @@ fn strict_servers_are_sent_nothing_unknown() {
         assert_eq!(lost(&body(extra), &mistral), [name]);
         assert!(!sent(&body(extra), WireProfile::MISTRAL).contains(&format!("\"{name}\":")));
     }
-    let cited = r#"{"model":"a","messages":[{"role":"assistant","content":"x","refusal":"","annotations":[{"type":"url_citation"}]}]}"#;
+    let cited = r#"{"model":"a","messages":[{"role":"assistant","content":"x","refusal":"","annotations":[{"type":"url_citation"}]},{"role":"user","content":"y"}]}"#;
     assert_eq!(lost(cited, &mistral), ["messages.annotations"]);
     assert!(!sent(cited, WireProfile::MISTRAL).contains("annotations"));
     assert!(sent(cited, WireProfile::OPENAI).contains("url_citation"));
@@ -276,7 +276,7 @@ fn answers_sent_back_lose_only_what_says_nothing() {
         encoded.unwrap_or_else(|refusal| panic!("{wire:?}: {refusal}"));
     }
     // What says something stays, to the byte.
-    let said = r#"[{"role":"assistant","content": null,"refusal":"no","reasoning_content":"hm"},{"role":"user","content":"the \"audio\" of"}]"#;
+    let said = r#"[{"role":"assistant","content": "no","odd":1,"reasoning_content":"hm"},{"role":"user","content":"the \"audio\" of"}]"#;
     let body = format!(r#"{{"model":"a","messages":{said}}}"#);
     assert!(sent(&body, WireProfile::COMPATIBLE).contains(said));
 }

@@ -75,3 +75,45 @@ fn what_says_something_without_text_is_left_alone() {
         assert_eq!(sent["messages"][1], answer);
     }
 }
+
+#[test]
+fn what_copies_of_openai_do_not_know_is_said_otherwise() {
+    let call = json!({"name": "f", "arguments": "{}"});
+    let body = json!({"model": "a", "messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": null, "refusal": "No."},
+        {"role": "assistant", "refusal": "No."},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "Never."}]},
+        {"role": "assistant", "content": null, "function_call": call},
+        {"role": "function", "name": "f", "content": "1"},
+        {"role": "user", "content": "y"}]});
+    let says = json!({"role": "assistant", "content": "No."});
+    let expected = json!([
+        {"role": "user", "content": "x"},
+        says,
+        says,
+        {"role": "assistant", "content": [{"type": "text", "text": "Never."}]},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "function_call_1", "type": "function", "function": call}]},
+        {"role": "tool", "tool_call_id": "function_call_1", "name": "f", "content": "1"},
+        {"role": "user", "content": "y"}]);
+    let compatible = sent(&body.to_string(), WireProfile::COMPATIBLE);
+    let compatible: Value = serde_json::from_str(&compatible).unwrap();
+    assert_eq!(compatible["messages"], expected);
+    let openai: Value =
+        serde_json::from_str(&sent(&body.to_string(), WireProfile::OPENAI)).unwrap();
+    assert_eq!(openai["messages"], body["messages"]);
+}
+
+#[test]
+fn mistral_goes_on_where_it_is_told_to() {
+    let body = |more: &str| {
+        format!(
+            r#"{{"model":"a","messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":"y"{more}}}]}}"#
+        )
+    };
+    let mistral = target(WireProfile::MISTRAL);
+    assert!(refused(&body(""), &mistral).starts_with("messages[1].role is assistant"));
+    assert!(lost(&body(r#","prefix":true"#), &mistral).is_empty());
+    assert!(lost(&body(""), &target(WireProfile::COMPATIBLE)).is_empty());
+}
