@@ -98,6 +98,43 @@ pub(crate) fn rewrite(schema: &RawValue, subset: Subset) -> Result<Rewritten, Fa
     Ok(Rewritten { json, loosened })
 }
 
+/// The schema with its root in sight: OpenAI wants to see there that the answer is an object, and
+/// answers 400 to one that only refers to a definition, as schemas of recursive types do. The
+/// definition's members stand beside the root's then; references to it stay as they are.
+pub(crate) fn rooted(schema: &RawValue) -> Cow<'_, str> {
+    let text = schema.get();
+    let rooted = text.contains("\"$ref\"").then(|| root_of(schema));
+    rooted.flatten().map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+fn root_of(schema: &RawValue) -> Option<String> {
+    const ABOUT: [&str; 4] = ["title", "description", "$comment", "examples"];
+    let Fields(root) = serde_json::from_str(schema.get()).ok()?;
+    let find = |wanted: &str| root.iter().find(|(name, _)| name == wanted);
+    let (_, reference) = find("$ref")?;
+    let json::Text(reference) = serde_json::from_str(reference.get()).ok()?;
+    let (place, name) = reference.strip_prefix("#/")?.split_once('/')?;
+    let (_, named) = find(place).filter(|_| matches!(place, "$defs" | "definitions"))?;
+    let Fields(named) = serde_json::from_str(named.get()).ok()?;
+    let name = write::unescaped(name);
+    let (_, definition) = named.into_iter().find(|(one, _)| *one == name)?;
+    let Fields(definition) = serde_json::from_str(definition.get()).ok()?;
+    let mut out = json::Object::with_capacity(schema.get().len() * 2);
+    for (name, value) in root.iter().filter(|(name, _)| name != "$ref") {
+        out.raw(name, value.get());
+    }
+    for (name, value) in definition {
+        match (find(&name), name.as_ref()) {
+            // What stands at the root says more of the answer.
+            (Some(_), about) if ABOUT.contains(&about) => {}
+            // Both would count, and only one can stand there.
+            (Some(_), _) | (None, "$id" | "$anchor" | "$ref") => return None,
+            (None, name) => out.raw(name, value.get()),
+        }
+    }
+    Some(out.close())
+}
+
 /// Refuses references to places that are not in the schema, for ways on which references stay.
 ///
 /// What cannot be looked through, being too long or deep, and anchors are left to the provider.

@@ -248,7 +248,7 @@ fn response_format(format: &OutputFormat<'_>) -> Option<String> {
         schema.text("description", description);
     }
     if let Some(raw) = wanted.schema {
-        schema.raw("schema", raw.get());
+        schema.raw("schema", &crate::schema::rooted(raw));
     }
     if let Some(strict) = wanted.strict {
         let strict = strict && !strict_schema::is_loosened(wanted);

@@ -218,3 +218,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_root_that_only_refers_is_put_in_its_place() {
+    let resolved = |schema: &str| {
+        let raw: &RawValue = serde_json::from_str(schema).unwrap();
+        rooted(raw).into_owned()
+    };
+    let tree = r##"{"type":"object","title":"T","properties":{"n":{"$ref":"#/$defs/a~1b"}}}"##;
+    let defs = format!(r##""$defs":{{"a/b":{tree}}}"##);
+    assert_eq!(
+        resolved(&format!(
+            r##"{{{defs},"$ref":"#/$defs/a~1b","title":"Root"}}"##
+        )),
+        format!(
+            r##"{{{defs},"title":"Root","type":"object","properties":{{"n":{{"$ref":"#/$defs/a~1b"}}}}}}"##
+        )
+    );
+    for kept in [
+        r##"{"type":"object","properties":{"n":{"$ref":"#"}}}"##,
+        r##"{"$ref":"#/$defs/A","$defs":{}}"##,
+        r##"{"$ref":"#/$defs/A/items","$defs":{"A":{"items":{"type":"object"}}}}"##,
+        r##"{"$ref":"#/$defs/A","$defs":{"A":{"$ref":"#/$defs/B"}}}"##,
+        r##"{"$ref":"#/$defs/A","required":["a"],"$defs":{"A":{"required":["b"]}}}"##,
+        r##"{"$ref":7}"##,
+    ] {
+        assert_eq!(resolved(kept), kept);
+    }
+}

@@ -17,7 +17,7 @@ use super::PATH;
 use crate::carry::{self, Words, refuse};
 use crate::json::{Object, push_text};
 use crate::openai::{effort_of, is_loosened, is_loosened_tool, least};
-use crate::{EncodedRequest, Losses, Refusal, shared};
+use crate::{EncodedRequest, Losses, Refusal, schema, shared};
 use items::{input, list, own};
 
 mod items;
@@ -226,7 +226,8 @@ fn format(request: &ChatRequest<'_>) -> Option<String> {
                 out.text("description", description);
             }
             let any = "{\"type\":\"object\"}";
-            out.raw("schema", wanted.schema.map_or(any, |raw| raw.get()));
+            let schema = wanted.schema.map(schema::rooted);
+            out.raw("schema", schema.as_deref().unwrap_or(any));
             if let Some(strict) = wanted.strict {
                 let loosened = dialect == Dialect::AnthropicMessages && is_loosened(wanted);
                 let strict = strict && !loosened;
