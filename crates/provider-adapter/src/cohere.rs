@@ -436,7 +436,7 @@ fn response_format(format: &OutputFormat<'_>) -> Option<String> {
         OutputFormat::JsonObject => {}
         OutputFormat::JsonSchema(wanted) => {
             if let Some(schema) = wanted.schema {
-                out.raw("json_schema", schema.get());
+                out.raw("json_schema", &crate::schema::rooted(schema));
             }
         }
     }

@@ -336,3 +336,15 @@ fn thoughts_are_signed_with_what_they_are() {
         .collect();
     assert_eq!(told, [("Look.", Some(PLAN)), ("hm", Some(THINKING))]);
 }
+
+#[test]
+fn a_schema_shows_at_its_root_that_it_is_an_object() {
+    let schema = json!({"$ref": "#/$defs/Tide", "$defs": {"Tide": {"type": "object"}}});
+    let (body, _) = sent(&json!({"model": "auto",
+        "messages": [{"role": "user", "content": "When?"}],
+        "response_format": {"type": "json_schema",
+            "json_schema": {"name": "tide", "schema": schema}}}))
+    .unwrap();
+    let expected = json!({"type": "object", "$defs": {"Tide": {"type": "object"}}});
+    assert_eq!(body["response_format"]["json_schema"], expected);
+}
