@@ -347,12 +347,8 @@ fn check_tools(
     words: &Words,
     lossy: &mut Losses,
 ) -> Result<(), Refusal> {
-    let forced = matches!(
-        request.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Function(_))
-    );
     if request.tools.is_empty() {
-        return if forced {
+        return if asks_for_a_call(request) {
             let reason = "asks for a call, but there are no tools";
             Err(refuse("tool_choice", reason))
         } else {
@@ -376,16 +372,24 @@ fn check_tools(
     Ok(())
 }
 
+fn asks_for_a_call(request: &ChatRequest<'_>) -> bool {
+    matches!(
+        request.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Function(_))
+    )
+}
+
+/// Whether the model is made to call a tool.
+pub(crate) fn forces_a_call(request: &ChatRequest<'_>) -> bool {
+    asks_for_a_call(request) && !request.tools.is_empty()
+}
+
 /// Refuses a forced call where the model does: the client relies on getting one.
 pub(crate) fn check_forced_choice(
     request: &ChatRequest<'_>,
     target: &Target,
 ) -> Result<(), Refusal> {
-    let forced = matches!(
-        request.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Function(_))
-    );
-    if forced && !request.tools.is_empty() && target.facts.refuses_forced_tool_choice {
+    if forces_a_call(request) && target.facts.refuses_forced_tool_choice {
         return Err(refuse(
             "tool_choice",
             format!("forces a call, which {} does not accept", target.upstream),

@@ -98,7 +98,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let sampling = carry::sampling(request, target, &mut lossy);
     temperature(sampling, profile, &mut lossy);
     if let Some(control) = request.reasoning {
-        Wish::new(control, target).declare(request, &mut lossy);
+        Wish::of(control, request, target).declare(request, &mut lossy);
     }
     // OpenAI's chat completions show nothing of what was thought.
     let is_silent = words.shared;
@@ -153,7 +153,7 @@ pub(super) fn encode(
         body.raw("stop", &list(stop.iter(), |out, text| push_text(out, text)));
     }
     if let Some(control) = request.reasoning {
-        Wish::new(control, target).write(profile, &mut body);
+        Wish::of(control, request, target).write(profile, &mut body);
     }
     if instruction.is_some() {
         body.raw("response_format", format::ANY_OBJECT);

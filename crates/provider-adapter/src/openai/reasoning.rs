@@ -23,7 +23,7 @@ pub(super) struct Wish {
 impl Wish {
     /// The wish in the server's words. Of a model that does not reason nothing is wished: OpenAI
     /// answers 400 to the word.
-    pub(super) fn new(control: ReasoningControl, target: &Target) -> Self {
+    fn new(control: ReasoningControl, target: &Target) -> Self {
         let ReasoningControl {
             effort,
             budget_tokens: budget,
@@ -68,6 +68,27 @@ impl Wish {
                 ..Self::default()
             },
         }
+    }
+
+    /// The wish beside the rest of the request. Qwen refuses to be made to call a tool while it thinks
+    /// ("does not support being set to required or object in thinking mode"): the call is what the
+    /// client relies on.
+    pub(super) fn of(
+        control: ReasoningControl,
+        request: &ChatRequest<'_>,
+        target: &Target,
+    ) -> Self {
+        let wish = Self::new(control, target);
+        let qwen = target.profile.reasoning == ReasoningField::EnableThinking;
+        if qwen && wish.on == Some(true) && carry::forces_a_call(request) {
+            return Self {
+                on: Some(false),
+                budget: None,
+                inexact: true,
+                ..wish
+            };
+        }
+        wish
     }
 
     pub(super) fn write(self, profile: &WireProfile, body: &mut Object) {
@@ -159,7 +180,7 @@ pub(super) fn translated(request: &ChatRequest<'_>, target: &Target) -> Option<W
         let name = field.name.as_ref();
         is_word(name) && !known.contains(&name) && !says_nothing(field.value)
     });
-    unknown.then(|| Wish::new(control, target))
+    unknown.then(|| Wish::of(control, request, target))
 }
 
 pub(super) fn is_word(name: &str) -> bool {

@@ -115,6 +115,27 @@ fn thinking_is_switched_and_measured() {
 }
 
 #[test]
+fn a_forced_call_comes_without_thinking() {
+    let mut body = hi();
+    body["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+    body["tool_choice"] = json!({"type": "function", "function": {"name": "f"}});
+    let target = target(&[Feature::Reasoning]);
+    let low = |request: &mut ChatRequest<'_>| {
+        request.reasoning = Some(ReasoningControl {
+            effort: Some(Effort::Low),
+            budget_tokens: None,
+        });
+    };
+    let (sent, lossy) = support::of_chat(&target, &body, low).unwrap();
+    assert_eq!(sent["parameters"]["enable_thinking"], false);
+    assert_eq!(sent["parameters"].get("thinking_budget"), None);
+    assert_eq!(lossy, ["reasoning_effort"]);
+    body["tool_choice"] = json!("auto");
+    let (sent, _) = support::of_chat(&target, &body, low).unwrap();
+    assert_eq!(sent["parameters"]["enable_thinking"], true);
+}
+
+#[test]
 fn streams_are_asked_for_in_pieces() {
     let (parameters, _) = parameters(&target(&[]), |request| request.stream = true);
     assert_eq!(parameters, json!({"incremental_output": true}));

@@ -96,6 +96,11 @@ pub(super) fn thinking(
     if off {
         return Ok((Some(false), None));
     }
+    // DashScope refuses to make a model call a tool while it thinks, and the client relies on the call.
+    if carry::forces_a_call(request) {
+        lossy.add(field);
+        return Ok((Some(false), None));
+    }
     if goes_on(request) {
         let reason =
             "stands beside an answer's beginning, from where DashScope goes on only without";

@@ -48,6 +48,20 @@ fn lost(more: &Value, profile: WireProfile) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_forced_call_of_qwen_comes_without_thinking() {
+    let more = |choice: &str| {
+        json!({"thinking": {"type": "enabled", "budget_tokens": 2_000}, "tool_choice": {"type": choice},
+            "tools": [{"name": "f", "input_schema": {"type": "object"}}]})
+    };
+    let body = sent(&more("any"), WireProfile::DASHSCOPE).unwrap();
+    assert_eq!(body["enable_thinking"], false);
+    assert_eq!(body.get("thinking_budget"), None);
+    assert_eq!(lost(&more("any"), WireProfile::DASHSCOPE), ["thinking"]);
+    let body = sent(&more("auto"), WireProfile::DASHSCOPE).unwrap();
+    assert_eq!(body["enable_thinking"], true);
+}
+
+#[test]
 fn the_least_request_stays_small() {
     let expected = json!({"model": "gpt-x", "max_completion_tokens": 7,
         "messages": [{"role": "user", "content": "hi"}]});

@@ -58,6 +58,22 @@ fn everything_but_the_model_leaves_as_received() {
 }
 
 #[test]
+fn a_forced_call_of_qwen_comes_without_thinking() {
+    let body = |choice: &str| {
+        format!(
+            r#"{{"model":"a","messages":{HI},"reasoning_effort":"low","tool_choice":"{choice}",
+            "tools":[{{"type":"function","function":{{"name":"f"}}}}]}}"#
+        )
+    };
+    let qwen = WireProfile::DASHSCOPE;
+    let forced = sent(&body("required"), qwen);
+    assert!(forced.contains(r#""enable_thinking":false"#), "{forced}");
+    assert!(!forced.contains("thinking_budget"), "{forced}");
+    assert_eq!(lost(&body("required"), &target(qwen)), ["reasoning_effort"]);
+    assert!(sent(&body("auto"), qwen).contains(r#""enable_thinking":true"#));
+}
+
+#[test]
 fn several_answers_are_asked_for_where_they_are_given() {
     let body = |n: u32| format!(r#"{{"model":"a","messages":{HI},"n":{n}}}"#);
     let one = target(WireProfile::DEEPSEEK);
