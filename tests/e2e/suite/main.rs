@@ -20,4 +20,5 @@ mod metering;
 mod own_heads;
 mod reload;
 mod responses;
+mod scoring;
 mod sdk;

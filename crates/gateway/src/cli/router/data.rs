@@ -47,7 +47,12 @@ pub(super) fn lines(
             each(number, Err("the line is longer than 16 MiB"))?;
             continue;
         }
-        match std::str::from_utf8(&line) {
+        // A mark of the order of bytes says nothing in UTF-8, but some editors write it.
+        let line = match line.strip_prefix(b"\xef\xbb\xbf") {
+            Some(rest) if number == 1 => rest,
+            _ => line.as_slice(),
+        };
+        match std::str::from_utf8(line) {
             Ok(text) if text.trim().is_empty() => {}
             Ok(text) => each(number, Ok(text.trim()))?,
             Err(_) => each(number, Err("the line is not UTF-8"))?,
@@ -75,9 +80,9 @@ fn skip_line(input: &mut dyn BufRead) -> std::io::Result<()> {
     }
 }
 
-/// Recorded outcomes of several files, in their order; a folder stands for its `*.jsonl.gz` and
+/// The files of recorded outcomes, in their order; a folder stands for its `*.jsonl.gz` and
 /// `*.jsonl` in the order of their names.
-pub(super) fn examples(paths: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
+pub(super) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
@@ -101,10 +106,15 @@ pub(super) fn examples(paths: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
         );
         files.extend(inside);
     }
+    Ok(files)
+}
+
+/// Recorded outcomes of several files.
+pub(super) fn examples(files: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
     let mut examples = Vec::new();
     for path in files {
-        let source = source_name(&path);
-        lines(open(&path)?, |number, line| {
+        let source = source_name(path);
+        lines(open(path)?, |number, line| {
             let read = line
                 .map_err(anyhow::Error::msg)
                 .and_then(|line| example(line, &source));
@@ -137,9 +147,14 @@ fn example(line: &str, source: &str) -> anyhow::Result<Example> {
     let outcomes = outcomes
         .iter()
         .map(|(model, outcome)| {
+            let score = number(outcome, "score").with_context(|| format!("no score of {model}"))?;
+            ensure!(
+                (0.0..=1.0).contains(&score),
+                "the score of {model} is not between 0 and 1"
+            );
             Ok(Outcome {
                 model: model.clone(),
-                score: number(outcome, "score").with_context(|| format!("no score of {model}"))?,
+                score,
                 output_tokens: number(outcome, "output_tokens"),
             })
         })
@@ -174,7 +189,8 @@ pub(super) fn anchors(path: Option<&Path>) -> anyhow::Result<Vec<Anchor>> {
             .with_context(|| format!("cannot read {}", path.display()))?,
         None => steelyard_router::train::ANCHORS.to_owned(),
     };
-    text.lines()
+    text.trim_start_matches('\u{feff}')
+        .lines()
         .enumerate()
         .map(|(index, line)| {
             let line: Line = serde_json::from_str(line)
@@ -229,6 +245,14 @@ impl Weights {
     }
 }
 
+/// The name most like one that is not known.
+pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .map(|other| (strsim::jaro_winkler(name, other), other))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, near)| near)
+}
+
 /// Tells how it goes on standard error, so that the tables on standard output stay clean.
 #[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
 pub(super) fn tell(line: &str) {
@@ -242,7 +266,7 @@ mod tests {
     #[test]
     fn lines_are_numbered_and_bounded() {
         let long = "x".repeat(usize::try_from(MAX_LINE_BYTES).unwrap() + 10);
-        let text = format!("one\n\n{long}\nfour");
+        let text = format!("\u{feff}one\n\n{long}\nfour");
         let mut seen = Vec::new();
         lines(
             Box::new(std::io::Cursor::new(text.into_bytes())),
@@ -269,7 +293,15 @@ mod tests {
         let read = example(line, "source").unwrap();
         assert_eq!((read.text.as_str(), read.outcomes.len()), ("Hi", 1));
         assert_eq!(read.outcomes[0].output_tokens, Some(7.0));
-        assert!(example(r#"{"prompt":"Hi","outcomes":{"m":{}}}"#, "source").is_err());
+        for (outcome, why) in [
+            ("{}", "no score of m"),
+            (r#"{"score":1.5}"#, "score of m is not between 0 and 1"),
+            (r#"{"score":-1}"#, "score of m is not between 0 and 1"),
+        ] {
+            let line = format!(r#"{{"prompt":"Hi","outcomes":{{"m":{outcome}}}}}"#);
+            let error = example(&line, "source").unwrap_err();
+            assert!(format!("{error:#}").contains(why), "{error:#}");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 mod calibrate;
 mod data;
 mod eval;
+mod output;
 mod plot;
+mod prompt;
 mod score;
 mod train;
 
@@ -19,11 +21,15 @@ pub(super) enum RouterCommand {
     /// Score prompts: complexity, gain of a strong model, chance of success of named models
     #[command(after_help = "\
 A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"}, with the fields of a chat request that
-belong to its shape. A line that cannot be read is reported with its number and skipped.
+belong to its shape. A line that cannot be read is reported with its number and skipped. A file of
+scores is put in its place when it is whole.
 
 Example:
   steelyard router score --input prompts.jsonl --output scores.jsonl \\
-    --models gpt-4-1106-preview,mine=0.9")]
+    --models gpt-4-1106-preview,mine=0.9
+
+Exit codes: 0 scored, even if lines were skipped; 1 a failure, or lines of which none could be
+scored, and then no file is written.")]
     Score(score::Args),
     /// Grade a scorer, or a whole route, against recorded outcomes, with baselines and intervals
     #[command(after_help = "\

@@ -1,14 +1,17 @@
-use std::borrow::Cow;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use steelyard_provider_adapter::openai;
 use steelyard_router::{ModelHead, Score, Scorer};
 
-use super::data::{Weights, lines, open, tell};
+use super::data::{Weights, lines, nearest, open, tell};
+use super::output::{self, Draft};
+use super::prompt;
 use crate::pipeline::score_request;
 
 /// Options of `router score`.
@@ -17,12 +20,13 @@ pub(in crate::cli) struct Args {
     /// Prompts as JSON lines; `-` is standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
     input: PathBuf,
-    /// Where the scores go; `-` is standard output
+    /// Where the scores go, another file than the input; `-` is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
-    /// Models whose chance of success is wanted: names that the weights know, or NAME=CAPABILITY
-    #[arg(long, value_name = "MODELS", value_delimiter = ',')]
-    models: Vec<String>,
+    /// Models whose chance of success is wanted, separated by commas: names that the weights know, or
+    /// NAME=CAPABILITY with a capability from 0 to 2
+    #[arg(long, value_name = "MODELS")]
+    models: Option<String>,
     /// The weights, instead of those that ship
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -36,27 +40,31 @@ enum Asked<'a> {
     Placed(f32),
 }
 
+/// Where the scores go.
+enum Sink {
+    /// Line by line, for whoever waits for them.
+    Standard(std::io::Stdout),
+    File(Draft),
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let weights = Weights::load(args.weights.as_deref())?;
     let scorer = weights.scorer();
-    let models = args
-        .models
-        .iter()
-        .map(|name| asked(name, scorer))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut out: Box<dyn Write> = if args.output.as_os_str() == "-" {
-        Box::new(BufWriter::new(std::io::stdout()))
+    let models = all_asked(args.models.as_deref(), scorer)?;
+    let read = [Some(args.input.as_path()), args.weights.as_deref()];
+    let input = open(&args.input)?;
+    let mut sink = if is_standard(&args.output) {
+        Sink::Standard(std::io::stdout())
     } else {
-        let file = std::fs::File::create(&args.output)
-            .with_context(|| format!("cannot write {}", args.output.display()))?;
-        Box::new(BufWriter::new(file))
+        output::distinct(&args.output, read.into_iter().flatten())?;
+        Sink::File(Draft::create(&args.output)?)
     };
     let (mut scored, mut bad) = (0_u64, 0_u64);
-    lines(open(&args.input)?, |number, line| {
+    let done = lines(input, |number, line| {
         let line = line.map_err(anyhow::Error::msg);
         match line.and_then(|line| answer(line, scorer, &models)) {
             Ok(answer) => {
-                writeln!(out, "{answer}").context("cannot write the scores")?;
+                sink.put(&answer).context("cannot write the scores")?;
                 scored += 1;
             }
             Err(error) => {
@@ -65,30 +73,82 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         }
         Ok(())
-    })?;
-    out.flush().context("cannot write the scores")?;
+    });
+    match done {
+        // A reader that has seen enough, as `head` has.
+        Err(error) if sink.is_gone(&error) => return Ok(ExitCode::SUCCESS),
+        done => done?,
+    }
     if bad > 0 {
         tell(&format!("{scored} lines scored, {bad} skipped"));
+    }
+    if scored == 0 && bad > 0 {
+        // A file that stands there is worth more than an empty one.
+        return Ok(ExitCode::FAILURE);
+    }
+    if let Sink::File(draft) = sink {
+        draft.finish()?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+impl Sink {
+    fn put(&mut self, answer: &str) -> std::io::Result<()> {
+        match self {
+            // Standard output is flushed at the end of every line.
+            Self::Standard(out) => writeln!(out, "{answer}"),
+            Self::File(draft) => writeln!(draft, "{answer}"),
+        }
+    }
+
+    /// Whether an error says that nobody reads standard output any more.
+    fn is_gone(&self, error: &anyhow::Error) -> bool {
+        let kind = error
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        matches!(self, Self::Standard(_)) && kind == Some(ErrorKind::BrokenPipe)
+    }
+}
+
+/// The models of a list, each once.
+fn all_asked<'a>(
+    list: Option<&'a str>,
+    scorer: &'a Scorer,
+) -> anyhow::Result<Vec<(&'a str, Asked<'a>)>> {
+    let names = list.into_iter().flat_map(|list| list.split(','));
+    let models = names
+        .map(|name| asked(name.trim(), scorer))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut seen = HashSet::new();
+    for (name, _) in &models {
+        ensure!(seen.insert(*name), "--models names {name:?} twice");
+    }
+    Ok(models)
+}
+
 fn asked<'a>(name: &'a str, scorer: &'a Scorer) -> anyhow::Result<(&'a str, Asked<'a>)> {
+    ensure!(!name.is_empty(), "--models has an empty name");
     if let Some(head) = scorer.model(name) {
         return Ok((name, Asked::Known(head)));
     }
     if let Some((name, capability)) = name.rsplit_once('=') {
+        let (name, capability) = (name.trim(), capability.trim());
+        ensure!(!name.is_empty(), "--models has an empty name");
         let capability: f32 = capability
             .parse()
             .with_context(|| format!("the capability of {name} is not a number"))?;
+        ensure!(
+            (0.0..=2.0).contains(&capability),
+            "the capability of {name} must be from 0 to 2"
+        );
         return Ok((name, Asked::Placed(capability)));
     }
-    let near = scorer
-        .models()
-        .map(|head| (strsim::jaro_winkler(name, &head.name), &head.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, near)) => bail!(
+    match nearest(name, scorer.models().map(|head| &*head.name)) {
+        Some(near) => bail!(
             "the weights do not know {name:?} (nearest: {near}); give its place as {name}=CAPABILITY"
         ),
         None => {
@@ -97,33 +157,29 @@ fn asked<'a>(name: &'a str, scorer: &'a Scorer) -> anyhow::Result<(&'a str, Aske
     }
 }
 
+/// A line of the output.
+#[derive(Serialize)]
+struct Answer<'a> {
+    /// As it is written in the input.
+    id: Option<&'a RawValue>,
+    score: f64,
+    gain: f64,
+    expected_output_tokens: u32,
+    success: Map<String, Value>,
+}
+
 fn answer(line: &str, scorer: &Scorer, models: &[(&str, Asked<'_>)]) -> anyhow::Result<String> {
-    let mut line: Map<String, Value> = serde_json::from_str(line).context("not a JSON object")?;
-    let id = line.remove("id").unwrap_or(Value::Null);
-    if let Some(prompt) = line.remove("prompt") {
-        let Value::String(prompt) = prompt else {
-            bail!("`prompt` is not a text");
-        };
-        line.insert(
-            "messages".to_owned(),
-            json!([{ "role": "user", "content": prompt }]),
-        );
-    } else if !line.contains_key("messages") {
-        bail!("neither `prompt` nor `messages`");
-    }
-    line.entry("model").or_insert_with(|| json!("auto"));
-    let body = Value::Object(line).to_string();
-    let request = openai::parse_chat_request(body.as_bytes())
-        .map_err(|error| anyhow::anyhow!("{}", Cow::from(error.message)))?;
-    let score = score_request(&request, scorer);
-    Ok(json!({
-        "id": id,
-        "score": score.complexity,
-        "gain": score.gain,
-        "expected_output_tokens": score.expected_output_tokens,
-        "success": chances(&score, scorer, models),
-    })
-    .to_string())
+    let mut fields = prompt::fields(line)?;
+    let id = fields.remove("id");
+    let body = prompt::body(fields)?;
+    let score = score_request(&prompt::request(&body)?, scorer);
+    Ok(serde_json::to_string(&Answer {
+        id: id.as_deref(),
+        score: f64::from(score.complexity),
+        gain: f64::from(score.gain),
+        expected_output_tokens: score.expected_output_tokens,
+        success: chances(&score, scorer, models),
+    })?)
 }
 
 fn chances(score: &Score, scorer: &Scorer, models: &[(&str, Asked<'_>)]) -> Map<String, Value> {
@@ -177,6 +233,50 @@ mod tests {
         let tools = r#""tools":[{"type":"function","function":{"name":"now"}}]"#;
         let with_tools = answered(&format!(r#"{{"messages":[{question}],{tools}}}"#));
         assert!(with_tools["score"].as_f64() > alone["score"].as_f64());
+    }
+
+    #[test]
+    fn an_id_is_kept_as_it_is_written() {
+        for id in [
+            "12345678901234567890123",
+            "1.10",
+            "1e400",
+            r#""\u0061""#,
+            "null",
+        ] {
+            let line = format!(r#"{{"id":{id},"prompt":"Hi"}}"#);
+            let answer = answer(&line, Scorer::shipped(), &[]).unwrap();
+            assert!(
+                answer.starts_with(&format!(r#"{{"id":{id},"score":"#)),
+                "{answer}"
+            );
+        }
+        let without = answer(r#"{"prompt":"Hi"}"#, Scorer::shipped(), &[]).unwrap();
+        assert!(without.starts_with(r#"{"id":null,"#), "{without}");
+    }
+
+    #[test]
+    fn a_list_of_models_is_read_or_refused() {
+        let scorer = Scorer::shipped();
+        let list = " gpt-4-1106-preview , mine = 0.9,other=2";
+        let models = all_asked(Some(list), scorer).unwrap();
+        let names: Vec<&str> = models.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["gpt-4-1106-preview", "mine", "other"]);
+        assert!(all_asked(None, scorer).unwrap().is_empty());
+        for (list, why) in [
+            ("", "empty name"),
+            ("a=1,", "empty name"),
+            ("=1", "empty name"),
+            ("a=2.1", "from 0 to 2"),
+            ("a=-0.1", "from 0 to 2"),
+            ("a=inf", "from 0 to 2"),
+            ("a=NaN", "from 0 to 2"),
+            ("a=high", "not a number"),
+            ("a=1, a=0.5", "twice"),
+        ] {
+            let error = all_asked(Some(list), scorer).err().unwrap();
+            assert!(error.to_string().contains(why), "{list}: {error:#}");
+        }
     }
 
     #[test]

@@ -6,8 +6,9 @@ use steelyard_router::train::{Dataset, Example, Settings, Split, train, validate
 use steelyard_router::{MAX_WEIGHTS_BYTES, Scorer};
 
 use super::super::say;
-use super::data::{anchors, examples, tell};
+use super::data::{anchors, examples, files, tell};
 use super::eval::{self, Forecast};
+use super::output;
 
 /// Options of `router train`.
 #[derive(Debug, clap::Args)]
@@ -46,7 +47,10 @@ enum By {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let recorded = examples(&args.data)?;
+    let files = files(&args.data)?;
+    let read = files.iter().chain(&args.anchors).map(PathBuf::as_path);
+    output::distinct(&args.out, read)?;
+    let recorded = examples(&files)?;
     let anchors = anchors(args.anchors.as_deref())?;
     tell(&format!(
         "{} prompts, {} anchors",
@@ -69,8 +73,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         trained.bytes.len()
     );
     Scorer::from_bytes(&trained.bytes).context("the new weights do not load")?;
-    std::fs::write(&args.out, &trained.bytes)
-        .with_context(|| format!("cannot write {}", args.out.display()))?;
+    output::write(&args.out, &trained.bytes)?;
     say(&format!(
         "wrote {}, {} bytes",
         args.out.display(),

@@ -19,7 +19,8 @@ use self::pair::report_pair;
 use self::pool::report_pool;
 use self::prices::price_of;
 use super::super::say;
-use super::data::{Weights, examples};
+use super::data::{Weights, examples, files};
+use super::output;
 use super::plot::{Diagram, svg};
 
 /// Options of `router eval`.
@@ -84,7 +85,12 @@ impl Default for Options {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let recorded = examples(&args.data)?;
+    let files = files(&args.data)?;
+    if let Some(plot) = &args.plot {
+        let read = files.iter().chain(&args.weights).chain(&args.config);
+        output::distinct(plot, read.map(PathBuf::as_path))?;
+    }
+    let recorded = examples(&files)?;
     let weights = Weights::load(args.weights.as_deref())?;
     if let (Some(config), Some(route)) = (&args.config, &args.route) {
         return grade_route(args, config, route, &recorded, weights);
@@ -171,8 +177,7 @@ fn grade_route(
 /// Writes the picture, if one is wanted.
 fn draw(path: Option<&Path>, diagrams: &[Diagram]) -> anyhow::Result<()> {
     if let Some(path) = path {
-        std::fs::write(path, svg(diagrams))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        output::write(path, svg(diagrams).as_bytes())?;
         say(&format!("\nwrote {}", path.display()));
     }
     Ok(())

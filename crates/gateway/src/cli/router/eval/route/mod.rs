@@ -14,6 +14,7 @@ use steelyard_router::eval::{Call, RouteRow};
 use steelyard_router::train::{Example, Outcome};
 use steelyard_types::{ChatRequest, NanoUsd, PriceQuery, Usage};
 
+use super::super::data::nearest;
 use crate::load::load_policy_for;
 use crate::offline::{AssumedKeys, Offline};
 use crate::pipeline::{decide, weigh};
@@ -134,11 +135,8 @@ fn candidates<'a>(
                     recorded: recorded.to_owned(),
                 });
             }
-            let near = known
-                .iter()
-                .map(|other| (strsim::jaro_winkler(recorded, other), other))
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            let near = near.map_or(String::new(), |(_, near)| format!(" (nearest: {near})"));
+            let near = nearest(recorded, known.iter().copied());
+            let near = near.map_or(String::new(), |near| format!(" (nearest: {near})"));
             bail!(
                 "the data has no outcomes of {recorded:?}{near}; say whose stand for the \
                  candidate with --map {}=MODEL",

@@ -1,0 +1,121 @@
+//! `steelyard router` and its files: what is read, what is written, and how it ends.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use steelyard_e2e::{Scratch, run, soon, steelyard};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+/// The files of a folder, in the order of their names.
+fn names(folder: &Scratch) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.root()).expect("the folder is readable");
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn an_output_is_whole_or_as_it_was() {
+    let folder = Scratch::new();
+    let prompts = "\u{feff}{\"id\":12345678901234567890123,\"prompt\":\"Hi\"}\n";
+    let input = folder.write("in.jsonl", prompts).display().to_string();
+    let output = folder.write("out.jsonl", "before").display().to_string();
+    let nowhere = folder.path("nowhere.jsonl").display().to_string();
+    let nonsense = folder.write("nonsense.jsonl", "{}\nx\n");
+    let nonsense = nonsense.display().to_string();
+    let to_output = |input: &str, more: &[&str]| {
+        let arguments = ["router", "score", "--input", input, "--output", &output];
+        let arguments = arguments.iter().chain(more);
+        arguments.map(|&argument| argument.to_owned()).collect()
+    };
+    let failures: [(Vec<String>, &str); 4] = [
+        (to_output(&nowhere, &[]), "cannot open"),
+        (to_output(&input, &["--models", "gpt-4-1106"]), "nearest"),
+        (to_output(&input, &["--models", "mine=7"]), "from 0 to 2"),
+        (to_output(&nonsense, &[]), "0 lines scored, 2 skipped"),
+    ];
+    for (arguments, why) in failures {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let failed = run(&arguments, &[]).await;
+        assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+        assert!(failed.stderr.contains(why), "{why}: {}", failed.stderr);
+        let left = std::fs::read_to_string(&output).expect("the output stands");
+        assert_eq!(left, "before", "{why}");
+    }
+    let same = ["router", "score", "--input", &input, "--output", &input];
+    let refused = run(&same, &[]).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("name another file"));
+    assert_eq!(std::fs::read_to_string(&input).expect("it stands"), prompts);
+
+    let arguments = to_output(&input, &["--models", "mine=0.9, other=1"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let scored = run(&arguments, &[]).await;
+    assert_eq!(scored.code, Some(0), "{}", scored.stderr);
+    let written = std::fs::read_to_string(&output).expect("an output");
+    assert!(
+        written.starts_with(r#"{"id":12345678901234567890123,"#),
+        "{written}"
+    );
+    let line: Value = serde_json::from_str(&written).expect("one line of JSON");
+    assert!(line["success"]["other"].as_f64() > line["success"]["mine"].as_f64());
+    assert_eq!(names(&folder), ["in.jsonl", "nonsense.jsonl", "out.jsonl"]);
+}
+
+#[tokio::test]
+async fn data_is_not_overwritten_by_what_is_made_of_it() {
+    let folder = Scratch::new();
+    let line = r#"{"prompt":"Hi","outcomes":{"a":{"score":1},"b":{"score":0}}}"#;
+    let data = folder.write("data.jsonl", line).display().to_string();
+    let root = folder.root().display().to_string();
+    for arguments in [
+        ["router", "eval", "--data", &root, "--plot", &data],
+        ["router", "train", "--data", &root, "--out", &data],
+    ] {
+        let refused = run(&arguments, &[]).await;
+        assert_eq!(refused.code, Some(1), "{arguments:?}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("name another file"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(std::fs::read_to_string(&data).expect("it stands"), line);
+}
+
+#[tokio::test]
+async fn a_score_comes_when_its_line_does_and_nobody_need_read_on() {
+    let mut process = tokio::process::Command::new(steelyard())
+        .args(["router", "score"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the binary starts");
+    let mut prompts = process.stdin.take().expect("a pipe");
+    let mut scores = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+    for id in 0..2 {
+        let line = format!("{{\"id\":{id},\"prompt\":\"Hi\"}}\n");
+        prompts.write_all(line.as_bytes()).await.expect("it reads");
+        let score = soon("a score", scores.next_line()).await;
+        let score = score.expect("readable").expect("a line");
+        assert!(score.starts_with(&format!("{{\"id\":{id},")), "{score}");
+    }
+    drop(scores);
+    let line = b"{\"prompt\":\"Hi\"}\n";
+    prompts.write_all(line).await.expect("it reads");
+    let ended = soon("the end", process.wait_with_output()).await;
+    let ended = ended.expect("it ends, though its input is open");
+    drop(prompts);
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
