@@ -2,8 +2,8 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
-use steelyard_e2e::{Scratch, run, soon, steelyard};
+use serde_json::{Value, json};
+use steelyard_e2e::{PolicyFile, Scratch, prices, run, soon, steelyard};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 /// The files of a folder, in the order of their names.
@@ -118,4 +118,84 @@ async fn a_score_comes_when_its_line_does_and_nobody_need_read_on() {
     drop(prompts);
     assert_eq!(ended.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+/// Outcomes of a model on so many prompts, each judged so often.
+fn outcomes(model: &str, prompts: u32, often: u32, score: impl Fn(u32) -> f64) -> String {
+    let lines = (0..prompts * often).map(|index| {
+        let prompt = format!("Explain the number {} to a child.", index % prompts);
+        let line = json!({ "prompt": prompt, "model": model, "score": score(index % prompts) });
+        format!("{line}\n")
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn outcomes_count_by_their_prompts() {
+    let folder = Scratch::new();
+    folder.write("prices.yaml", &prices());
+    let policy = PolicyFile::of_all_kinds("http://127.0.0.1:9").text();
+    let config = folder
+        .write("steelyard.yaml", &policy)
+        .display()
+        .to_string();
+    let calibrated = async |text: &str, more: &[&str]| {
+        let file = folder.write("outcomes.jsonl", text).display().to_string();
+        let arguments = ["router", "calibrate", "-c", &config, "--outcomes", &file];
+        run(&[&arguments, more].concat(), &[]).await
+    };
+    let half = |index: u32| f64::from(index % 2);
+    let few = calibrated(&outcomes("openai-cheap", 40, 6, half), &[]).await;
+    assert_eq!(few.code, Some(1), "{}", few.stdout);
+    let words = "240 outcomes of 40 distinct prompts, at least 50";
+    assert!(few.stderr.contains(words), "{}", few.stderr);
+
+    let interval = |printed: &str| {
+        let line = printed.lines().find(|line| line.contains("95 % between"));
+        line.expect("an interval").to_owned()
+    };
+    let once = calibrated(&outcomes("openai-cheap", 50, 1, half), &[]).await;
+    let often = calibrated(&outcomes("openai-cheap", 50, 6, half), &[]).await;
+    assert_eq!(
+        (once.code, often.code),
+        (Some(0), Some(0)),
+        "{}",
+        often.stderr
+    );
+    assert_eq!(interval(&once.stdout), interval(&often.stdout));
+    let words = "300 outcomes of 50 distinct prompts";
+    assert!(often.stdout.contains(words), "{}", often.stdout);
+
+    let flat = |_| 0.5;
+    let both = outcomes("openai-cheap", 60, 1, flat) + &outcomes("openai-dear", 60, 1, flat);
+    let alike = calibrated(&both, &[]).await;
+    assert_eq!(alike.code, Some(0), "{}", alike.stderr);
+    assert!(!alike.stdout.contains("NaN"), "{}", alike.stdout);
+
+    for size in ["0", "50", "51"] {
+        let curve = ["--learning-curve", size, "--draws", "1"];
+        let refused = calibrated(&outcomes("a", 50, 2, half), &curve).await;
+        assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+        assert!(
+            refused.stderr.contains("50 distinct prompts"),
+            "{}",
+            refused.stderr
+        );
+    }
+
+    let wrong = "{}\n{\"prompt\":\"Hi\",\"model\":\"a\",\"score\":2}\nx\n";
+    let refused = calibrated(wrong, &[]).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    for words in [
+        "line 1: ",
+        "line 2: ",
+        "line 3: ",
+        "3 lines of the outcomes",
+    ] {
+        assert!(
+            refused.stderr.contains(words),
+            "{words}: {}",
+            refused.stderr
+        );
+    }
 }

@@ -11,6 +11,8 @@ mod tests;
 pub use head::Calibrated;
 pub use trial::{HeldOut, Losses, Trial};
 
+use std::collections::HashMap;
+
 use crate::{Score, Scorer};
 
 /// Where most models lie, for a model of which little is known: mean and deviation of the
@@ -29,6 +31,33 @@ pub struct Judged {
     pub prompt: u64,
     /// How good the answer was, in [0, 1].
     pub outcome: f32,
+}
+
+impl Judged {
+    /// One outcome of every prompt, in the order in which they come first: the mean, where a model
+    /// was judged on a prompt more than once. Answers to one prompt say little more than one of
+    /// them does, so that taken for outcomes of their own they would make everything surer than it
+    /// is. All that is made of outcomes here expects them so.
+    #[must_use]
+    pub fn distinct(outcomes: &[Self]) -> Vec<Self> {
+        let mut places: HashMap<u64, usize> = HashMap::with_capacity(outcomes.len());
+        let mut distinct: Vec<(Self, f64, f64)> = Vec::with_capacity(outcomes.len());
+        for judged in outcomes {
+            let place = *places.entry(judged.prompt).or_insert(distinct.len());
+            if place == distinct.len() {
+                distinct.push((*judged, 0.0, 0.0));
+            }
+            if let Some((_, sum, count)) = distinct.get_mut(place) {
+                *sum += f64::from(judged.outcome);
+                *count += 1.0;
+            }
+        }
+        let mean = |(judged, sum, count)| Self {
+            outcome: head::to_f32(sum / count),
+            ..judged
+        };
+        distinct.into_iter().map(mean).collect()
+    }
 }
 
 /// A place with its uncertainty.

@@ -67,6 +67,27 @@ fn judged(count: u64, chance: impl Fn(f32, f32) -> f32) -> Vec<Judged> {
         .collect()
 }
 
+#[test]
+fn answers_to_one_prompt_are_one_outcome() {
+    let scorer = Scorer::shipped();
+    let once = judged(60, |complexity, _| sigmoid(2.5 * (0.8 - complexity)));
+    assert_eq!(Judged::distinct(&once), once);
+    let again: Vec<Judged> = once.iter().flat_map(|one| [*one; 6]).collect();
+    assert_eq!(Judged::distinct(&again), once);
+    assert_eq!(
+        scorer.calibrate(&[Judged::distinct(&again)]),
+        scorer.calibrate(&[once.clone()])
+    );
+    let other = Judged {
+        outcome: 1.0 - once[0].outcome,
+        ..once[0]
+    };
+    let mixed = Judged::distinct(&[once[0], once[1], other, once[0], other]);
+    assert_eq!(mixed.len(), 2);
+    assert!((mixed[0].outcome - 0.5).abs() < 1e-6, "{:?}", mixed[0]);
+    assert_eq!(mixed[1], once[1]);
+}
+
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }

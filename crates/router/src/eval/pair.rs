@@ -3,6 +3,9 @@ use super::Random;
 /// Thresholds of RouteLLM's evaluation: the quantiles 0, 0.1, ... 1.
 const STEPS: usize = 10;
 
+/// A smaller mean difference is none: sums of scores differ so much by rounding.
+const LEAST_GAP: f64 = 1e-9;
+
 /// One prompt of a pair of models.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PairPoint {
@@ -20,9 +23,9 @@ pub struct PairGrade {
     /// Area between weak and strong that is gained: 0.5 at random. Not a number where the strong
     /// model is not stronger.
     pub apgr: f64,
-    /// Share of strong calls that gains half of the difference.
+    /// Share of strong calls that gains half of the difference; without one it says nothing.
     pub cpt50: f64,
-    /// Share of strong calls that gains four fifths of the difference.
+    /// Share of strong calls that gains four fifths of the difference; without one it says nothing.
     pub cpt80: f64,
     /// Chance that a prompt on which only the strong model succeeds ranks above one on which it
     /// does not do better.
@@ -43,7 +46,13 @@ pub struct Interval {
 pub fn grade_pair(points: &[PairPoint]) -> PairGrade {
     let captured = captured(points);
     let total = captured.last().copied().unwrap_or_default();
-    let share = |value: f64| value / total;
+    let share = |value: f64| {
+        if total > LEAST_GAP {
+            value / total
+        } else {
+            f64::NAN
+        }
+    };
     let area: f64 = captured
         .windows(2)
         .map(|pair| f64::midpoint(pair[0], pair[1]) / STEPS as f64)
@@ -194,6 +203,17 @@ mod tests {
         assert!((tied.apgr - 0.5).abs() < 1e-9, "{tied:?}");
         assert!((tied.cpt80 - 0.8).abs() < 1e-9);
         assert!((tied.auc - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn without_a_gap_nothing_is_gained() {
+        let gains = [[0.0, 0.0], [1.0, -1.0], [0.2, -0.7]];
+        for gains in gains {
+            let points: Vec<PairPoint> = gains.iter().map(|gain| point(*gain, *gain)).collect();
+            let grade = grade_pair(&points);
+            assert!(grade.apgr.is_nan(), "{gains:?}: {grade:?}");
+        }
+        assert!(grade_pair(&[]).apgr.is_nan());
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::ensure;
 use steelyard_router::eval::{Interval, PairPoint, grade_pair};
 use steelyard_router::{HeldOut, Judged, Scorer, Trial};
 
 use super::super::super::say;
-use super::outcomes::Outcomes;
+use super::outcomes::{Of, Outcomes};
 
 /// What one draw of prompts led to, averaged over the models.
 struct Draw {
@@ -21,8 +22,22 @@ struct Draw {
 }
 
 /// Prints what calibrating on each of these numbers of prompts gives.
-pub(super) fn print(scorer: &Scorer, outcomes: &Outcomes, sizes: &[usize], draws: u64) {
-    let prompts: BTreeSet<u64> = outcomes.values().flatten().map(|one| one.prompt).collect();
+pub(super) fn print(
+    scorer: &Scorer,
+    outcomes: &Outcomes,
+    sizes: &[usize],
+    draws: u64,
+) -> anyhow::Result<()> {
+    let judged = outcomes.values().flat_map(|of| &of.judged);
+    let prompts: BTreeSet<u64> = judged.map(|one| one.prompt).collect();
+    for size in sizes {
+        ensure!(
+            (1..prompts.len()).contains(size),
+            "--learning-curve {size}: the outcomes have {} distinct prompts, of which one at least is \
+             drawn and one at least left to grade on",
+            prompts.len()
+        );
+    }
     let prompts: Vec<u64> = prompts.into_iter().collect();
     let pair = ends(outcomes);
     say(&format!(
@@ -49,12 +64,13 @@ pub(super) fn print(scorer: &Scorer, outcomes: &Outcomes, sizes: &[usize], draws
         "printed",
         "length"
     ));
-    for size in sizes.iter().filter(|size| **size < prompts.len()) {
+    for size in sizes {
         let drawn: Vec<Draw> = (0..draws)
             .map(|seed| draw(scorer, outcomes, &prompts, *size, seed, pair.as_ref()))
             .collect();
         print_row(*size, &drawn);
     }
+    Ok(())
 }
 
 fn print_row(size: usize, draws: &[Draw]) {
@@ -73,13 +89,13 @@ fn print_row(size: usize, draws: &[Draw]) {
     );
     if draws.iter().all(|draw| draw.pair.is_some()) {
         let pair = |index: usize| mean(&|draw| draw.pair.map_or(f64::NAN, |pair| pair[index]));
-        row.push_str(&format!(
-            "  {:>10.3} {:>6.3} {:>7.3} {:>6.3}",
-            pair(0),
-            pair(1),
-            pair(2),
-            pair(3)
-        ));
+        let gained = [0, 1, 2, 3].map(pair);
+        row.push_str(&match gained {
+            [capability, head, printed, length] if gained.iter().all(|gain| gain.is_finite()) => {
+                format!("  {capability:>10.3} {head:>6.3} {printed:>7.3} {length:>6.3}")
+            }
+            _ => "  no gap between the models".to_owned(),
+        });
     }
     say(&row);
 }
@@ -103,7 +119,7 @@ fn ends(outcomes: &Outcomes) -> Option<(String, String)> {
     };
     let mut models: Vec<(f64, &String)> = outcomes
         .iter()
-        .map(|(model, judged)| (mean(judged), model))
+        .map(|(model, of)| (mean(&of.judged), model))
         .collect();
     models.sort_by(|a, b| a.0.total_cmp(&b.0));
     let last = models.len().checked_sub(1)?;
@@ -133,8 +149,8 @@ fn draw(
         helped: 0.0,
         pair: None,
     };
-    let split = |judged: &Vec<Judged>| -> (Vec<Judged>, Vec<Judged>) {
-        judged
+    let split = |of: &Of| -> (Vec<Judged>, Vec<Judged>) {
+        of.judged
             .iter()
             .copied()
             .partition(|one: &Judged| drawn.contains(&one.prompt))

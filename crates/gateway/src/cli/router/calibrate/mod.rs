@@ -15,10 +15,10 @@ use steelyard_router::{Calibrated, HeldOut, Judged, Losses, OwnHead, Placement, 
 use super::super::say;
 use super::data::{Weights, tell};
 use crate::load::load_policy_for;
-use outcomes::Outcomes;
+use outcomes::{Of, Outcomes};
 
-/// Fewer outcomes of a model place nothing.
-const LEAST_OUTCOMES: usize = 50;
+/// Outcomes of fewer prompts place no model.
+const LEAST_PROMPTS: usize = 50;
 
 /// From fewer prompts a head may be worse than none (`docs/scorer.md`).
 const ENOUGH_FOR_HEADS: usize = 100;
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scorer = weights.scorer();
     if !args.learning_curve.is_empty() {
         let outcomes = outcomes::read(&args.outcomes, scorer)?;
-        curve::print(scorer, &outcomes, &args.learning_curve, args.draws);
+        curve::print(scorer, &outcomes, &args.learning_curve, args.draws)?;
         return Ok(ExitCode::SUCCESS);
     }
     // Heads of other weights are no error here: this is where new ones come from.
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let outcomes = outcomes::read(&args.outcomes, scorer)?;
     let models = usable(&policy, &outcomes, &args.config.display().to_string());
     ensure!(!models.is_empty(), "no model could be placed");
-    let judged: Vec<Vec<Judged>> = models.iter().map(|(_, judged)| judged.to_vec()).collect();
+    let judged: Vec<Vec<Judged>> = models.iter().map(|(_, of)| of.judged.clone()).collect();
     let calibrated = scorer.calibrate(&judged);
     let trials = scorer.try_heads(&judged);
     say(&format!("# Placed by {}, for review.", scorer.version()));
@@ -74,39 +74,45 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         );
     }
     say("models:");
-    for (index, (known, judged)) in models.iter().enumerate() {
-        say_model(scorer, known, judged, &calibrated, (index, &trials[index]));
+    for (index, (known, of)) in models.iter().enumerate() {
+        say_model(scorer, known, of, &calibrated, (index, &trials[index]));
     }
     say_pair(&models, &trials);
     Ok(ExitCode::SUCCESS)
 }
 
-/// The models of the policy that have outcomes enough; tells which have not.
+/// The models of the policy that have outcomes of enough prompts; tells which have not.
 fn usable<'a>(
     policy: &'a Policy,
     outcomes: &'a Outcomes,
     config: &str,
-) -> Vec<(&'a Model, &'a [Judged])> {
+) -> Vec<(&'a Model, &'a Of)> {
     let mut models = Vec::new();
-    for (model, judged) in outcomes {
+    for (model, of) in outcomes {
         let known = policy.models.iter().find(|known| *known.name == **model);
         match known {
             None => tell(&format!("{model}: no such model in {config}")),
-            Some(_) if judged.len() < LEAST_OUTCOMES => tell(&format!(
-                "{model}: {} outcomes, at least {LEAST_OUTCOMES} are needed",
-                judged.len()
+            Some(_) if of.judged.len() < LEAST_PROMPTS => tell(&format!(
+                "{model}: {}, at least {LEAST_PROMPTS} distinct prompts are needed",
+                counted(of)
             )),
-            Some(known) => models.push((known, judged.as_slice())),
+            Some(known) => models.push((known, of)),
         }
     }
     models
+}
+
+/// How much there is of a model.
+fn counted(of: &Of) -> String {
+    let (outcomes, prompts) = (of.count, of.judged.len());
+    format!("{outcomes} outcomes of {prompts} distinct prompts")
 }
 
 /// Prints the lines of one model.
 fn say_model(
     scorer: &Scorer,
     known: &Model,
-    judged: &[Judged],
+    of: &Of,
     calibrated: &Calibrated,
     (index, trial): (usize, &Trial),
 ) {
@@ -118,11 +124,13 @@ fn say_model(
             .map_or(known.capability, |head| head.capability),
         _ => known.capability,
     };
-    let (count, width) = (judged.len(), 1.96 * place.error);
-    let mean: f32 = judged.iter().map(|one| one.outcome).sum::<f32>() / count as f32;
+    let width = 1.96 * place.error;
+    let sum: f32 = of.judged.iter().map(|one| one.outcome).sum();
+    let mean = sum / of.judged.len() as f32;
     say(&format!(
-        "  {}:\n    # {count} outcomes, mean score {mean:.2}; 95 % between {:.2} and {:.2}; was {before:.2}{}",
+        "  {}:\n    # {}, mean score {mean:.2}\n    # 95 % between {:.2} and {:.2}; was {before:.2}{}",
         known.name,
+        counted(of),
         place.capability - width,
         place.capability + width,
         doubts(width, place, mean),
@@ -218,7 +226,7 @@ fn doubts(width: f64, place: &Placement, mean: f32) -> String {
 }
 
 /// How well the forecasts tell which prompts the strongest model gains on over the weakest.
-fn say_pair(models: &[(&Model, &[Judged])], trials: &[Trial]) {
+fn say_pair(models: &[(&Model, &Of)], trials: &[Trial]) {
     let mean = |index: &usize| {
         let rows = &trials[*index].held_out;
         rows.iter().map(|row| row.outcome).sum::<f64>() / rows.len().max(1) as f64
@@ -228,7 +236,7 @@ fn say_pair(models: &[(&Model, &[Judged])], trials: &[Trial]) {
     let (Some(weak), Some(strong)) = (all().min_by(by_mean), all().max_by(by_mean)) else {
         return;
     };
-    let rows_of = |index: usize| models[index].1.iter().zip(&trials[index].held_out);
+    let rows_of = |index: usize| models[index].1.judged.iter().zip(&trials[index].held_out);
     let mut others: Vec<(u64, &HeldOut)> = rows_of(strong)
         .map(|(one, row)| (one.prompt, row))
         .collect();
@@ -239,15 +247,31 @@ fn say_pair(models: &[(&Model, &[Judged])], trials: &[Trial]) {
             Some((row, others.get(found.ok()?)?.1, one.bytes))
         })
         .collect();
-    if weak == strong || both.len() < LEAST_OUTCOMES {
+    if weak == strong {
         return;
     }
-    say(&format!(
-        "# {} -> {}, {} common prompts, held out: share of the difference gained\n# (APGR; random \
-         order has 0.5)",
+    let pair = format!(
+        "# {} -> {}, {} common prompts",
         models[weak].0.name,
         models[strong].0.name,
         both.len()
+    );
+    if both.len() < LEAST_PROMPTS {
+        say(&format!(
+            "{pair}: too few in common, {LEAST_PROMPTS} are needed"
+        ));
+        return;
+    }
+    let gap: f64 = both
+        .iter()
+        .map(|(weak, strong, _)| strong.outcome - weak.outcome)
+        .sum();
+    if gap / both.len() as f64 <= 1e-9 {
+        say(&format!("{pair}: no gap between the models"));
+        return;
+    }
+    say(&format!(
+        "{pair}, held out: share of the difference gained\n# (APGR; random order has 0.5)"
     ));
     let orders: [(&str, Order); 3] = [
         ("own heads", |(weak, strong, _)| strong.head - weak.head),

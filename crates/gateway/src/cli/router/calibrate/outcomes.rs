@@ -5,68 +5,108 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use steelyard_router::{Judged, ScoreInput, Scorer, Scratch, Shape};
 
-use super::super::data::{lines, open};
+use super::super::data::{lines, open, tell};
+use super::super::prompt::{self, Fields};
+use crate::pipeline::score_request;
 
-/// A line: one model's outcome, or those of several as in the data of `router eval`.
-#[derive(Deserialize)]
-struct Line {
-    prompt: String,
-    model: Option<String>,
-    score: Option<f32>,
-    #[serde(default)]
-    outcomes: BTreeMap<String, Outcome>,
-}
+/// Most lines that cannot be read and are told one by one.
+const MOST_TOLD: u64 = 20;
 
 #[derive(Deserialize)]
 struct Outcome {
     score: f32,
 }
 
-/// Outcomes by model.
-pub(super) type Outcomes = BTreeMap<String, Vec<Judged>>;
+/// What a model made of its prompts.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Of {
+    /// Number of outcomes, those of one prompt told apart.
+    pub(super) count: usize,
+    /// One outcome of every prompt.
+    pub(super) judged: Vec<Judged>,
+}
 
-/// Reads outcomes and scores their prompts.
+/// Outcomes by model.
+pub(super) type Outcomes = BTreeMap<String, Of>;
+
+/// Reads outcomes and scores their prompts. Lines that cannot be read are all told before that is
+/// an error, up to a bound.
 pub(super) fn read(path: &Path, scorer: &Scorer) -> anyhow::Result<Outcomes> {
-    let mut by_model = Outcomes::new();
+    let mut by_model: BTreeMap<String, Vec<Judged>> = BTreeMap::new();
     let mut scratch = Scratch::new();
+    let mut bad = 0_u64;
     lines(open(path)?, |number, line| {
         let read = line
             .map_err(anyhow::Error::msg)
             .and_then(|line| judged(line, scorer, &mut scratch));
-        let judged = read.with_context(|| format!("line {number} of the outcomes"))?;
-        for (model, judged) in judged {
-            by_model.entry(model).or_default().push(judged);
+        match read {
+            Ok(read) => {
+                for (model, judged) in read {
+                    by_model.entry(model).or_default().push(judged);
+                }
+            }
+            Err(error) => {
+                bad += 1;
+                if bad <= MOST_TOLD {
+                    tell(&format!("{}, line {number}: {error:#}", path.display()));
+                }
+            }
         }
         Ok(())
     })?;
+    if bad > 0 {
+        let more = match bad.saturating_sub(MOST_TOLD) {
+            0 => String::new(),
+            more => format!(", {more} of them not shown"),
+        };
+        bail!("{bad} lines of the outcomes cannot be read{more}");
+    }
     ensure!(!by_model.is_empty(), "there is no outcome in the file");
-    Ok(by_model)
+    let of = |judged: Vec<Judged>| Of {
+        count: judged.len(),
+        judged: Judged::distinct(&judged),
+    };
+    let by_model = by_model.into_iter();
+    Ok(by_model
+        .map(|(model, judged)| (model, of(judged)))
+        .collect())
 }
 
+/// Takes a field out of a line.
+fn take<T: DeserializeOwned>(fields: &mut Fields, name: &str) -> anyhow::Result<Option<T>> {
+    let value = fields.remove(name);
+    let value = value.filter(|value| value.get() != "null");
+    value
+        .map(|value| serde_json::from_str(value.get()))
+        .transpose()
+        .with_context(|| format!("`{name}`"))
+}
+
+/// A line: one model's outcome, or those of several as in the data of `router eval`.
 fn judged(
     line: &str,
     scorer: &Scorer,
     scratch: &mut Scratch,
 ) -> anyhow::Result<Vec<(String, Judged)>> {
-    let line: Line = serde_json::from_str(line)?;
-    let outcomes: Vec<(String, f32)> = match (line.model, line.score) {
+    let mut fields = prompt::fields(line)?;
+    let model: Option<String> = take(&mut fields, "model")?;
+    let score: Option<f32> = take(&mut fields, "score")?;
+    let outcomes: Option<BTreeMap<String, Outcome>> = take(&mut fields, "outcomes")?;
+    let outcomes = outcomes.unwrap_or_default();
+    let outcomes: Vec<(String, f32)> = match (model, score) {
         (Some(model), Some(score)) => vec![(model, score)],
-        (None, None) if !line.outcomes.is_empty() => line
-            .outcomes
+        (None, None) if !outcomes.is_empty() => outcomes
             .into_iter()
             .map(|(model, outcome)| (model, outcome.score))
             .collect(),
         _ => bail!("neither `model` and `score` nor `outcomes`"),
     };
-    let input = ScoreInput {
-        segments: &[line.prompt.as_str()],
-        shape: Shape::default(),
-    };
-    let score = scorer.score(&input, scratch);
-    let prompt = hash(&line.prompt);
+    let unjudged = unjudged(fields, scorer, scratch)?;
     outcomes
         .into_iter()
         .map(|(model, outcome)| {
@@ -74,15 +114,62 @@ fn judged(
                 (0.0..=1.0).contains(&outcome),
                 "`score` is not between 0 and 1"
             );
-            let judged = Judged {
-                score,
-                bytes: line.prompt.len(),
-                prompt,
-                outcome,
-            };
-            Ok((model, judged))
+            Ok((
+                model,
+                Judged {
+                    outcome,
+                    ..unjudged
+                },
+            ))
         })
         .collect()
+}
+
+/// The prompt of a line, its outcome yet to come.
+fn unjudged(mut fields: Fields, scorer: &Scorer, scratch: &mut Scratch) -> anyhow::Result<Judged> {
+    if let Some(prompt) = take::<Value>(&mut fields, "prompt")? {
+        let prompt = prompt.as_str().context("`prompt` is not a text")?;
+        let input = ScoreInput {
+            segments: &[prompt],
+            shape: Shape::default(),
+        };
+        return Ok(Judged {
+            score: scorer.score(&input, scratch),
+            bytes: prompt.len(),
+            prompt: hash(prompt),
+            outcome: 0.0,
+        });
+    }
+    fields.remove("id");
+    let body = prompt::body(fields)?;
+    let request = prompt::request(&body)?;
+    let texts = request.messages.iter().flat_map(|message| message.texts());
+    let mut read: Value = serde_json::from_str(&body)?;
+    Ok(Judged {
+        score: score_request(&request, scorer),
+        bytes: texts.map(str::len).sum(),
+        prompt: match only_text(&read) {
+            Some(prompt) => hash(prompt),
+            None => {
+                read.sort_all_objects();
+                hash(&read.to_string())
+            }
+        },
+        outcome: 0.0,
+    })
+}
+
+/// The text of a request that is nothing but a prompt.
+fn only_text(body: &Value) -> Option<&str> {
+    let others = body.as_object()?.keys();
+    let [message] = body["messages"].as_array()?.as_slice() else {
+        return None;
+    };
+    let bare = message["role"] == "user" && message.as_object()?.len() == 2;
+    let alone = others
+        .into_iter()
+        .all(|key| key == "messages" || key == "model");
+    message["content"].as_str().filter(|_| bare && alone)
 }
 
 /// Tells prompts apart, the same on every machine.
@@ -96,11 +183,12 @@ fn hash(prompt: &str) -> u64 {
 mod tests {
     use super::*;
 
+    fn read(line: &str) -> anyhow::Result<Vec<(String, Judged)>> {
+        judged(line, Scorer::shipped(), &mut Scratch::new())
+    }
+
     #[test]
     fn both_forms_of_lines_are_read() {
-        let scorer = Scorer::shipped();
-        let mut scratch = Scratch::new();
-        let mut read = |line: &str| judged(line, scorer, &mut scratch);
         let one = read(r#"{"prompt":"Hi","model":"a","score":1}"#).expect("an outcome");
         let two = read(r#"{"prompt":"Hi","outcomes":{"a":{"score":1},"b":{"score":0.5}}}"#);
         let two = two.expect("two outcomes");
@@ -109,6 +197,9 @@ mod tests {
         for (line, why) in [
             (r#"{"prompt":"Hi","model":"a"}"#, "neither"),
             (r#"{"prompt":"Hi"}"#, "neither"),
+            (r#"{"model":"a","score":1}"#, "nor `messages`"),
+            (r#"{"prompt":7,"model":"a","score":1}"#, "not a text"),
+            (r#"{"prompt":"Hi","model":"a","score":"1"}"#, "`score`"),
             (
                 r#"{"prompt":"Hi","model":"a","score":2}"#,
                 "between 0 and 1",
@@ -118,5 +209,46 @@ mod tests {
             let error = format!("{:#}", read(line).expect_err(line));
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn messages_are_a_prompt_too() {
+        let outcome = r#""model":"a","score":1"#;
+        let of = |fields: &str| {
+            let read = read(&format!("{{{outcome},{fields}}}")).expect(fields);
+            read[0].1
+        };
+        let user = r#"{"role":"user","content":"Prove it."}"#;
+        let prompt = of(r#""prompt":"Prove it.""#);
+        assert_eq!(prompt, of(&format!(r#""id":7,"messages":[{user}]"#)));
+        let system = r#"{"role":"system","content":"Be brief."}"#;
+        let longer = of(&format!(r#""messages":[{system},{user}]"#));
+        assert_ne!(prompt.prompt, longer.prompt);
+        assert_eq!(longer.bytes, "Be brief.Prove it.".len());
+        let turned = r#"{"content":"Be brief.","role":"system"}"#;
+        assert_eq!(longer, of(&format!(r#""messages":[{turned},{user}]"#)));
+    }
+
+    #[test]
+    fn every_line_that_cannot_be_read_counts_and_repeats_do_not() {
+        let name = format!("steelyard-outcomes-{}.jsonl", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let line = |score: &str| format!(r#"{{"prompt":"Hi","model":"a","score":{score}}}"#);
+        let write = |lines: &[String]| std::fs::write(&path, lines.join("\n")).expect("writable");
+        write(&vec![line("3"); 23]);
+        let error = read_file(&path).expect_err("no line is sound").to_string();
+        assert!(
+            error.contains("23 lines") && error.contains("3 of them not shown"),
+            "{error}"
+        );
+        write(&[line("1"), line("0"), line("0.5"), line("0.5")]);
+        let of = read_file(&path).expect("outcomes");
+        std::fs::remove_file(&path).expect("it was written");
+        assert_eq!((of["a"].count, of["a"].judged.len()), (4, 1));
+        assert!((of["a"].judged[0].outcome - 0.5).abs() < 1e-6);
+    }
+
+    fn read_file(path: &Path) -> anyhow::Result<Outcomes> {
+        super::read(path, Scorer::shipped())
     }
 }
