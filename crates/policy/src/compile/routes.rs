@@ -158,6 +158,13 @@ fn decode_threshold(
         );
         return None;
     };
+    if entries.is_empty() {
+        report.error_with_help(
+            bounds.span,
+            "`max_complexity` bounds no candidate, so that all of them are always adequate",
+            "for example `max_complexity: { small: 0.4 }`; or `threshold: 0`, where that is meant",
+        );
+    }
     let mut read = Vec::new();
     for entry in entries {
         let most = fraction(&entry.value, 1.0, report);

@@ -153,6 +153,12 @@ fn a_band_bounds_the_complexity_of_candidates() {
             "",
         ),
         (
+            "{ max_complexity: {} }",
+            (42, 34),
+            "bounds no candidate",
+            "small: 0.4",
+        ),
+        (
             "{ max_complexity: 0.3 }",
             (42, 34),
             "expected a mapping from candidates",
