@@ -41,10 +41,10 @@ Examples:
     /// Place your own models on the scale from their outcomes, and print the YAML to review
     #[command(after_help = "\
 A line of the outcomes is {\"prompt\", \"model\", \"score\"} with a score from 0 (bad) to 1 (good), or
-{\"prompt\", \"outcomes\": {MODEL: {\"score\"}}} with those of several models; {\"messages\"} may stand for the
-prompt, as in `router score`. 50 distinct prompts for each model give a first number, 300 a good one;
-several outcomes of one prompt count as their mean. A model's own head is printed where it forecasts
-outcomes that it has not seen better than the capability alone.")]
+{\"prompt\", \"outcomes\": {MODEL: {\"score\"}}} with those of several models; {\"messages\"} may stand
+for the prompt, as in `router score`. 50 distinct prompts for each model give a first number, 300
+a good one; several outcomes of one prompt count as their mean. A model's own head is printed
+where it forecasts outcomes that it has not seen better than the capability alone.")]
     Calibrate(calibrate::Args),
 }
 

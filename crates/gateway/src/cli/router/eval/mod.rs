@@ -6,11 +6,11 @@ mod pool;
 mod prices;
 mod route;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use steelyard_router::train::Example;
 use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
 
@@ -19,7 +19,7 @@ use self::pair::report_pair;
 use self::pool::report_pool;
 use self::prices::price_of;
 use super::super::say;
-use super::data::{Weights, examples, files};
+use super::data::{Weights, examples, files, nearest};
 use super::output;
 use super::plot::{Diagram, svg};
 
@@ -95,6 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let (Some(config), Some(route)) = (&args.config, &args.route) {
         return grade_route(args, config, route, &recorded, weights);
     }
+    let options = options(args, &recorded)?;
     let scorer = weights.scorer();
     let mut scratch = Scratch::new();
     let forecasts: Vec<Option<Forecast>> = recorded
@@ -117,23 +118,46 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             })
         })
         .collect();
-    let options = Options {
+    say_weights(scorer, &recorded);
+    report(&recorded, &forecasts, &options)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked for, its names all known.
+fn options(args: &Args, recorded: &[Example]) -> anyhow::Result<Options> {
+    let outcomes = recorded.iter().flat_map(|example| &example.outcomes);
+    let known: BTreeSet<&str> = outcomes.map(|outcome| outcome.model.as_str()).collect();
+    Ok(Options {
         pairs: args
             .pair
             .iter()
-            .map(|pair| pair_of(pair))
+            .map(|pair| pair_of(pair, &known))
             .collect::<anyhow::Result<_>>()?,
         prices: args
             .price
             .iter()
-            .map(|price| price_of(price))
+            .map(|price| {
+                let (model, price) = price_of(price)?;
+                recorded_name("--price", &model, &known)?;
+                Ok((model, price))
+            })
             .collect::<anyhow::Result<_>>()?,
         samples: args.samples,
         plot: args.plot.clone(),
-    };
-    say_weights(scorer, &recorded);
-    report(&recorded, &forecasts, &options)?;
-    Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Refuses a name that no outcome has.
+fn recorded_name(option: &str, name: &str, known: &BTreeSet<&str>) -> anyhow::Result<()> {
+    if known.contains(name) {
+        return Ok(());
+    }
+    match nearest(name, known.iter().copied()) {
+        Some(near) => {
+            bail!("{option} names {name:?}, of which the data has no outcomes (nearest: {near})")
+        }
+        None => bail!("{option} names {name:?}, but the data has no outcomes"),
+    }
 }
 
 fn say_weights(scorer: &Scorer, recorded: &[Example]) {
@@ -183,8 +207,13 @@ fn draw(path: Option<&Path>, diagrams: &[Diagram]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn pair_of(text: &str) -> anyhow::Result<(String, String)> {
+fn pair_of(text: &str, known: &BTreeSet<&str>) -> anyhow::Result<(String, String)> {
     let (weak, strong) = text.split_once(',').context("a pair is WEAK,STRONG")?;
+    let (weak, strong) = (weak.trim(), strong.trim());
+    for name in [weak, strong] {
+        recorded_name("--pair", name, known)?;
+    }
+    ensure!(weak != strong, "--pair {text}: a pair is of two models");
     Ok((weak.to_owned(), strong.to_owned()))
 }
 
@@ -204,24 +233,49 @@ pub(super) fn report(
         }
     }
     let mut diagrams = Vec::new();
+    let mut reported = HashSet::new();
     for (source, rows) in &sources {
         let models = models_of(rows);
-        let Some(best) = models.last() else { continue };
-        let pairs: Vec<(String, String)> = if options.pairs.is_empty() {
-            let weak = &models[(models.len() / 3).min(models.len().saturating_sub(2))];
-            vec![(weak.0.clone(), best.0.clone())]
-        } else {
-            options.pairs.clone()
-        };
-        for (weak, strong) in &pairs {
-            report_pair(source, rows, (weak, strong), options.samples, &mut diagrams);
+        for pair in pairs_of(source, &models, &options.pairs) {
+            let names = (pair.0.as_str(), pair.1.as_str());
+            if report_pair(source, rows, names, options.samples, &mut diagrams) {
+                reported.insert(pair);
+            }
         }
         if models.len() > 2 {
             report_pool(source, rows, &models, options, &mut diagrams);
         }
         report_calibration(rows);
     }
+    for pair in options.pairs.iter().filter(|pair| !reported.contains(pair)) {
+        let (weak, strong) = pair;
+        say(&format!("\n{weak} -> {strong}: no prompts in common"));
+    }
     draw(options.plot.as_deref(), &diagrams)
+}
+
+/// The pairs to grade in a source: those asked for, or one of its own.
+fn pairs_of(
+    source: &str,
+    models: &[(String, f64)],
+    asked: &[(String, String)],
+) -> Vec<(String, String)> {
+    if !asked.is_empty() {
+        return asked.to_vec();
+    }
+    match models {
+        [] => say(&format!(
+            "\n{source}: no model has outcomes of nearly every prompt"
+        )),
+        [(only, _)] => say(&format!(
+            "\n{source}: {only} is the only model with outcomes of nearly every prompt, no pair to grade"
+        )),
+        [.., (best, _)] => {
+            let (weak, _) = &models[(models.len() / 3).min(models.len() - 2)];
+            return vec![(weak.clone(), best.clone())];
+        }
+    }
+    Vec::new()
 }
 
 /// Models that nearly every prompt of a source has, weakest first, with their mean score.
@@ -247,8 +301,30 @@ mod tests {
 
     #[test]
     fn a_pair_is_read_or_refused() {
-        let pair = pair_of("weak,strong").expect("a pair");
+        let known = BTreeSet::from(["weak", "strong"]);
+        let pair = pair_of("weak, strong", &known).expect("a pair");
         assert_eq!(pair, ("weak".to_owned(), "strong".to_owned()));
-        assert!(pair_of("weak").is_err());
+        for (wrong, why) in [
+            ("weak", "WEAK,STRONG"),
+            ("weak,weak", "two models"),
+            ("weak,strang", "nearest: strong"),
+            ("weak,", "no outcomes"),
+        ] {
+            let error = pair_of(wrong, &known).expect_err(wrong).to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_source_has_a_pair_where_it_has_two_models() {
+        let models: Vec<(String, f64)> = ["a", "b", "c", "d"]
+            .map(|model| (model.to_owned(), 0.5))
+            .to_vec();
+        let own = |count: usize| pairs_of("source", &models[..count], &[]);
+        let pair = |weak: &str, strong: &str| vec![(weak.to_owned(), strong.to_owned())];
+        assert!(own(0).is_empty() && own(1).is_empty());
+        assert_eq!(own(2), pair("a", "b"));
+        assert_eq!(own(4), pair("b", "d"));
+        assert_eq!(pairs_of("source", &[], &pair("x", "y")), pair("x", "y"));
     }
 }

@@ -1,7 +1,9 @@
 //! Pools: the cost-quality curve of all models of a source.
 
 use steelyard_router::estimate_tokens;
-use steelyard_router::eval::{Choice, CurvePoint, PoolRow, bootstrap, grade_pool};
+use steelyard_router::eval::{
+    Choice, CurvePoint, Interval, PoolGrade, PoolRow, bootstrap, grade_pool,
+};
 use steelyard_router::train::Example;
 
 use super::super::super::say;
@@ -53,28 +55,7 @@ pub(super) fn report_pool(
         "  area between random mixing (0) and the oracle (1): {:.3}",
         grade.area
     ));
-    for (name, (ours, mixing), interval) in [
-        ("98", grade.saved_98, Some(ratio)),
-        ("95", grade.saved_95, None),
-    ] {
-        let interval = interval.map_or(String::new(), |interval| {
-            format!(
-                " (95 %: {:.1} .. {:.1})",
-                100.0 * interval.low,
-                100.0 * interval.high
-            )
-        });
-        if !ours.is_finite() {
-            say(&format!("  {name} % of its quality is not reached"));
-            continue;
-        }
-        say(&format!(
-            "  saved at {name} % of its quality: {:.1} %{interval}, random mixing {:.1} %, {:.2} times",
-            100.0 * ours,
-            100.0 * mixing,
-            ours / mixing.max(1e-9)
-        ));
-    }
+    say_saved(&grade, ratio);
     let curve = |name: &str, colour, points: &[CurvePoint]| Curve {
         name: name.to_owned(),
         colour,
@@ -93,6 +74,42 @@ pub(super) fn report_pool(
             curve("random mixing", "#999", &grade.mixing),
         ],
     });
+}
+
+/// Prints what is saved of the best single model's cost.
+fn say_saved(grade: &PoolGrade, of_98: Interval) {
+    if grade.best.1.cost <= 0.0 {
+        say("  the best single model costs nothing, so there is nothing to save");
+        return;
+    }
+    for (name, (ours, mixing), interval) in [
+        ("98", grade.saved_98, Some(of_98)),
+        ("95", grade.saved_95, None),
+    ] {
+        if !ours.is_finite() {
+            say(&format!("  {name} % of its quality is not reached"));
+            continue;
+        }
+        let interval = interval.filter(|interval| interval.low.is_finite());
+        let interval = interval.map_or(String::new(), |interval| {
+            format!(
+                " (95 %: {:.1} .. {:.1})",
+                100.0 * interval.low,
+                100.0 * interval.high
+            )
+        });
+        // What mixing does not save either has no multiple.
+        let times = if mixing > 1e-3 {
+            format!(", {:.2} times", ours / mixing)
+        } else {
+            String::new()
+        };
+        say(&format!(
+            "  saved at {name} % of its quality: {:.1} %{interval}, random mixing {:.1} %{times}",
+            100.0 * ours,
+            100.0 * mixing,
+        ));
+    }
 }
 
 fn mean_tokens(rows: &[(&Example, &Forecast)], models: &[&str]) -> Vec<f64> {

@@ -2,20 +2,25 @@
 
 use anyhow::{Context, ensure};
 
+/// More for a million tokens is a slip of the pen.
+const MOST_DOLLARS: f64 = 100_000.0;
+
 /// A price as it is given: MODEL=INPUT/OUTPUT.
 pub(super) fn price_of(text: &str) -> anyhow::Result<(String, (f64, f64))> {
     let read = || {
         let (model, price) = text.rsplit_once('=')?;
         let (input, output) = price.split_once('/')?;
         let price: (f64, f64) = (input.parse().ok()?, output.parse().ok()?);
-        Some((model.to_owned(), price))
+        (!model.is_empty()).then(|| (model.to_owned(), price))
     };
     let (model, price) =
         read().with_context(|| format!("{text}: a price is MODEL=INPUT/OUTPUT"))?;
-    ensure!(
-        price.0 >= 0.0 && price.1 >= 0.0,
-        "{text}: a price is not negative"
-    );
+    for dollars in [price.0, price.1] {
+        ensure!(
+            (0.0..=MOST_DOLLARS).contains(&dollars),
+            "{text}: a price is from 0 to {MOST_DOLLARS} dollars per million tokens"
+        );
+    }
     Ok((model, price))
 }
 
@@ -63,6 +68,10 @@ mod tests {
             price_of("a=b=0.1/2").expect("a price"),
             ("a=b".to_owned(), (0.1, 2.0))
         );
-        assert!(price_of("a=1").is_err() && price_of("a=-1/2").is_err());
+        for wrong in [
+            "a=1", "a=-1/2", "a=inf/1", "a=1/NaN", "a=1/1e9", "=1/2", "1/2",
+        ] {
+            assert!(price_of(wrong).is_err(), "{wrong}");
+        }
     }
 }
