@@ -288,8 +288,9 @@ fn by_strength(a: &Considered, b: &Considered) -> Ordering {
     by_chance.then(b.capability.total_cmp(&a.capability))
 }
 
-/// What the cost of the dearest candidate is worth, in success probability. Without it the hopeless
-/// requests, which no model is likely to answer, would all go to the dearest one.
+/// What the cost of the dearest candidate that is left, adequate ones aside, is worth in success
+/// probability. Without it the hopeless requests, which no model is likely to answer, would all go
+/// to the dearest one.
 const COST_OF_DEAREST: f64 = 0.2;
 
 /// Success probability less the worth of the cost.

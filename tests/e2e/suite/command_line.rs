@@ -237,6 +237,11 @@ async fn every_command_explains_itself() {
         &["policy"],
         &["policy", "check"],
         &["policy", "explain"],
+        &["router"],
+        &["router", "train"],
+        &["router", "score"],
+        &["router", "eval"],
+        &["router", "calibrate"],
         &["keys"],
         &["keys", "create"],
     ] {

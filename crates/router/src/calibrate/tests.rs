@@ -76,7 +76,7 @@ fn answers_to_one_prompt_are_one_outcome() {
     assert_eq!(Judged::distinct(&again), once);
     assert_eq!(
         scorer.calibrate(&[Judged::distinct(&again)]),
-        scorer.calibrate(&[once.clone()])
+        scorer.calibrate(std::slice::from_ref(&once))
     );
     let other = Judged {
         outcome: 1.0 - once[0].outcome,
