@@ -122,12 +122,19 @@ impl Graded<'_> {
             REQUESTS * grade.route.cost,
             interval(|grade| grade.route.cost, REQUESTS, 4),
         ));
+        let saved = if is_free(grade) {
+            "which costs nothing".to_owned()
+        } else {
+            format!(
+                "{:.1} % of its cost saved {}",
+                100.0 * grade.saved(),
+                interval(RouteGrade::saved, 100.0, 1)
+            )
+        };
         say(&format!(
-            "  {:.1} % of the best single's score {}, {:.1} % of its cost saved {}",
+            "  {:.1} % of the best single's score {}, {saved}",
             100.0 * grade.quality(),
             interval(RouteGrade::quality, 100.0, 1),
-            100.0 * grade.saved(),
-            interval(RouteGrade::saved, 100.0, 1),
         ));
         say(&format!(
             "  above random mixing at the same cost ({:.3}): {:+.3} {}",
@@ -181,17 +188,26 @@ impl Graded<'_> {
             sweep.name, "score", "$ / 1,000", "of the best", "saved", "above mixing"
         ));
         for (value, grade) in graded.iter().step_by(2) {
+            let saved = if is_free(grade) {
+                "-".to_owned()
+            } else {
+                format!("{:.1} %", 100.0 * grade.saved())
+            };
             say(&format!(
-                "  {value:>9.2} {:>7.3} {:>14.4} {:>10.1} % {:>7.1} % {:>+14.3}",
+                "  {value:>9.2} {:>7.3} {:>14.4} {:>10.1} % {saved:>9} {:>+14.3}",
                 grade.route.score,
                 REQUESTS * grade.route.cost,
                 100.0 * grade.quality(),
-                100.0 * grade.saved(),
                 grade.route.score - grade.mixing,
             ));
         }
         Some(graded.into_iter().map(|(_, grade)| grade.route).collect())
     }
+}
+
+/// Whether the best single candidate has no cost that could be saved.
+fn is_free(grade: &RouteGrade) -> bool {
+    grade.singles[grade.best].cost <= 0.0
 }
 
 /// One point, drawn as a small rhomb.
