@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Dialect, Part, Tool, ToolChoice};
+use steelyard_types::{ChatRequest, Dialect, Message, Part, Tool, ToolChoice};
 
 use crate::json::Object;
-use crate::openai::request::{object, string};
+use crate::openai::request::{BREAKPOINT, object, string};
+use crate::{Losses, carry};
 
 /// Names in chat completions and in Responses.
 const FIELDS: [(&str, &str); 4] = [
@@ -88,6 +89,48 @@ pub(crate) fn verbosity<'r>(request: &ChatRequest<'r>) -> Option<&'r RawValue> {
         }
         _ => None,
     }
+}
+
+/// Whether the client marks in OpenAI's own word what is to be cached, which models from GPT-5.6 on
+/// know in both APIs.
+pub(crate) fn has_breakpoints(request: &ChatRequest<'_>) -> bool {
+    let mut messages = request.messages.iter();
+    is_openais(request)
+        && messages.any(|one| !one.cache.is_empty())
+        && carry::cache_word(request) == BREAKPOINT
+}
+
+/// Declares marks of what is to be cached that are not written as they are: those that stand where
+/// the format has no place for one, and those that ask for an hour. `is_written` says it of the part
+/// at a position.
+pub(crate) fn declare_marks(
+    request: &ChatRequest<'_>,
+    lossy: &mut Losses,
+    is_written: impl Fn(&Message<'_>, usize) -> bool,
+) {
+    let lost = |message: &Message<'_>| {
+        let mut marks = message.cache.iter();
+        marks.any(|one| one.mark.one_hour || !is_written(message, one.position))
+    };
+    let is_lost = request.cache.is_some()
+        || request.tools.iter().any(|tool| tool.cache.is_some())
+        || request.messages.iter().any(lost);
+    if is_lost {
+        lossy.add(carry::cache_word(request));
+    }
+}
+
+/// Whether a part of a message that is no thought stands at that position and is marked.
+pub(crate) fn is_marked(message: &Message<'_>, position: usize) -> bool {
+    let is_here = message.cache.iter().any(|one| one.position == position);
+    is_here && is_markable(message, position)
+}
+
+/// Whether a part of a message that is no thought stands at that position: behind the parts come the
+/// calls, which have no place for a mark.
+pub(crate) fn is_markable(message: &Message<'_>, position: usize) -> bool {
+    let part = message.content.get(position);
+    part.is_some_and(|part| !matches!(part, Part::Reasoning(_)))
 }
 
 /// The id of a file that lies at OpenAI, by which both name it and nobody else.

@@ -41,6 +41,7 @@ const OPENAI: Words = Words {
     image_detail: true,
     json: true,
     // Judged by profile.
+    cache_marks: true,
     reasoning: true,
     part: |part, role| match part {
         Part::Image(_) => matches!(role, Role::User | Role::Tool),
@@ -113,6 +114,10 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let loosened = |tool: &Tool<'_>| strict_schema::is_loosened_tool(request, tool);
     lossy.add_if("tools.strict", request.tools.iter().any(loosened));
     messages::declare(request, target, &mut lossy);
+    let mark = messages::Mark::new(request, profile);
+    shared::declare_marks(request, &mut lossy, |message, position| {
+        mark.is_some() && shared::is_markable(message, position)
+    });
     declare_left_out(request, profile, &mut lossy);
     let stops = request.stop.as_ref().map_or(0, |stop| stop.len());
     if stops > MAX_STOP

@@ -76,6 +76,77 @@ fn each_of_openais_apis_is_told_what_the_other_has_words_for() {
 }
 
 #[test]
+fn breakpoints_are_carried_between_openais_apis() {
+    let mark = r#""prompt_cache_breakpoint":{"mode":"explicit"}"#;
+    let chat = format!(
+        r#"{{"model":"m","messages":[
+        {{"role":"system","content":[{{"type":"text","text":"s",{mark}}}]}},
+        {{"role":"user","content":[{{"type":"text","text":"a"}},{{"type":"text","text":"b",{mark}}}]}},
+        {{"role":"assistant","content":"c","tool_calls":[{{"id":"i","type":"function",
+            "function":{{"name":"f","arguments":"{{}}"}}}}]}},
+        {{"role":"tool","tool_call_id":"i","content":[{{"type":"text","text":"d",{mark}}}]}}]}}"#
+    );
+    let request = parse_chat_request(chat.as_bytes()).expect("a request");
+    let to_responses = target(WireFormat::OpenAiResponses, WireProfile::OPENAI);
+    let to_chat = target(WireFormat::OpenAiChat, WireProfile::OPENAI);
+    let (body, lossy) = sent(&request, &to_responses);
+    assert_eq!(lossy, [""; 0], "{body}");
+    let explicit = json!({"mode": "explicit"});
+    let marked = |text: &str| json!({"type": "input_text", "text": text, "prompt_cache_breakpoint": explicit});
+    let input = &body["input"];
+    assert!(body.get("instructions").is_none(), "{body}");
+    assert_eq!(input[0]["content"], json!([marked("s")]));
+    assert_eq!(
+        input[1]["content"],
+        json!([{"type": "input_text", "text": "a"}, marked("b")])
+    );
+    assert_eq!(input[4]["output"], json!([marked("d")]));
+
+    // And back.
+    let back = body.to_string();
+    let back = parse_responses_request(back.as_bytes()).expect("a request");
+    let (body, lossy) = sent(&back, &to_chat);
+    assert_eq!(lossy, [""; 0], "{body}");
+    let text =
+        |text: &str| json!({"type": "text", "text": text, "prompt_cache_breakpoint": explicit});
+    let messages = &body["messages"];
+    assert_eq!(messages[0]["content"], json!([text("s")]));
+    assert_eq!(messages[1]["content"][1], text("b"));
+    assert_eq!(messages[3]["content"], json!([text("d")]));
+
+    // Servers that copy OpenAI are not asked for what they may not know; DashScope has its own word.
+    let compatible = target(WireFormat::OpenAiChat, WireProfile::COMPATIBLE);
+    let (body, lossy) = sent(&back, &compatible);
+    assert_eq!(lossy, ["prompt_cache_breakpoint"]);
+    assert!(!body.to_string().contains("cache_"), "{body}");
+    let dashscope = target(WireFormat::OpenAiChat, WireProfile::DASHSCOPE);
+    let (body, lossy) = sent(&back, &dashscope);
+    assert_eq!(lossy, [""; 0]);
+    let mark = &body["messages"][3]["content"][0]["cache_control"];
+    assert_eq!(*mark, json!({"type": "ephemeral"}));
+}
+
+#[test]
+fn a_breakpoint_without_a_place_is_declared() {
+    let responses = target(WireFormat::OpenAiResponses, WireProfile::OPENAI);
+    // An answer's text has no place for it among the items.
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"a"},
+        {"role":"assistant","content":[{"type":"text","text":"b",
+            "prompt_cache_breakpoint":{"mode":"explicit"}}]},{"role":"user","content":"c"}]}"#;
+    let request = parse_chat_request(body.as_bytes()).expect("a request");
+    let (body, lossy) = sent(&request, &responses);
+    assert_eq!(lossy, ["prompt_cache_breakpoint"]);
+    assert!(!body.to_string().contains("breakpoint"), "{body}");
+    // Anthropic's word, which OpenAI does not have.
+    let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a",
+        "cache_control":{"type":"ephemeral"}}]}]}"#;
+    let request = parse_chat_request(body.as_bytes()).expect("a request");
+    let (body, lossy) = sent(&request, &responses);
+    assert_eq!(lossy, ["cache_control"]);
+    assert!(!body.to_string().contains("breakpoint"), "{body}");
+}
+
+#[test]
 fn an_asker_by_the_newer_name_alone_is_told_under_it_or_as_the_one_there_is() {
     let body =
         r#"{"model":"m","safety_identifier":"s","messages":[{"role":"user","content":"x"}]}"#;

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use steelyard_types::{
-    ChatRequest, Image, Message, Part, Role, Source, Target, UnknownFields, WireProfile,
+    ChatRequest, Image, Message, Part, ReasoningField, Role, Source, Target, UnknownFields,
+    WireProfile,
 };
 
 use super::list;
@@ -12,11 +13,49 @@ use crate::openai::encode::{leaves_out, mapped_id, strict};
 use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
+use crate::openai::request::BREAKPOINT;
 use crate::turns::told;
 use crate::{Losses, carry, shared};
 
 /// What a tool is said to have answered if it only shows something.
 const SHOWN_BELOW: &str = "The result is in the user message below.";
+
+/// The server's word for a mark that what stands before it is to be cached. Parts have a place for
+/// it, calls and a content that is a string have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// DashScope's, after Anthropic's, and kept for five minutes
+    /// (<https://www.alibabacloud.com/help/en/model-studio/context-cache>).
+    Ephemeral,
+    /// OpenAI's, where the client uses the same word.
+    Breakpoint,
+}
+
+impl Mark {
+    /// `None` where there is no word, or nothing to be marked.
+    pub(super) fn new(request: &ChatRequest<'_>, profile: &WireProfile) -> Option<Self> {
+        if profile.unknown_fields == UnknownFields::Refuse {
+            None
+        } else if profile.reasoning == ReasoningField::EnableThinking {
+            Some(Self::Ephemeral)
+        } else {
+            let is_openais = !takes_extensions(profile);
+            (is_openais && shared::has_breakpoints(request)).then_some(Self::Breakpoint)
+        }
+    }
+
+    fn write(self, part: &mut Object) {
+        match self {
+            Self::Ephemeral => part.raw("cache_control", r#"{"type":"ephemeral"}"#),
+            Self::Breakpoint => part.raw(BREAKPOINT, r#"{"mode":"explicit"}"#),
+        }
+    }
+
+    /// The word, if the part there is marked.
+    fn at(mark: Option<Self>, message: &Message<'_>, position: usize) -> Option<Self> {
+        mark.filter(|_| shared::is_marked(message, position))
+    }
+}
 
 /// Declares thoughts that stay behind.
 pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Losses) {
@@ -57,6 +96,7 @@ pub(super) fn written(
 ) -> String {
     let profile = &target.profile;
     let joins = format::joins_first(request);
+    let mark = Mark::new(request, profile);
     let mut all = Vec::with_capacity(request.messages.len() + 1);
     if let Some(instruction) = instruction.filter(|_| !joins) {
         all.push(format::message(instruction));
@@ -68,7 +108,7 @@ pub(super) fn written(
             all.push(showing(&mut shown));
         }
         if message.role == Role::Tool {
-            show(message, profile, &mut shown);
+            show(message, profile, mark, &mut shown);
         }
         if leaves_out(message, profile) {
             continue;
@@ -77,6 +117,7 @@ pub(super) fn written(
             message,
             target,
             instruction: instruction.filter(|_| joins && index == 0),
+            mark,
         };
         // A user message that follows holds it too: some servers want the two in alternation.
         let before = match message.role {
@@ -103,19 +144,16 @@ fn showing(shown: &mut Vec<String>) -> String {
 }
 
 /// Collects what a tool shows, behind words that say which call it belongs to.
-fn show(result: &Message<'_>, profile: &WireProfile, shown: &mut Vec<String>) {
-    let mut parts = result
-        .content
-        .iter()
-        .filter(|part| !is_words(part))
-        .peekable();
+fn show(result: &Message<'_>, profile: &WireProfile, mark: Option<Mark>, shown: &mut Vec<String>) {
+    let parts = result.content.iter().enumerate();
+    let mut parts = parts.filter(|(_, part)| !is_words(part)).peekable();
     if parts.peek().is_none() {
         return;
     }
     let id = result.tool_call_id.as_deref().unwrap_or_default();
     let told = format!("Result of the tool call {}:", mapped_id(id, profile));
-    shown.push(text_part(&told));
-    shown.extend(parts.filter_map(|one| part(one, profile)));
+    shown.push(text_part(&told, None));
+    shown.extend(parts.filter_map(|(at, one)| part(one, profile, Mark::at(mark, result, at))));
 }
 
 fn is_words(part: &Part<'_>) -> bool {
@@ -131,6 +169,7 @@ struct One<'r, 'a> {
     target: &'r Target,
     /// What is to stand at its end.
     instruction: Option<&'r str>,
+    mark: Option<Mark>,
 }
 
 impl One<'_, '_> {
@@ -173,11 +212,14 @@ impl One<'_, '_> {
     fn content(&self, before: Vec<String>) -> String {
         let message = self.message;
         let all_words = message.content.iter().all(is_words);
-        if message.role != Role::Tool && (!all_words || !before.is_empty()) {
+        let mark = |at: usize| Mark::at(self.mark, message, at);
+        let is_marked = (0..message.content.len()).any(|at| mark(at).is_some());
+        if message.role != Role::Tool && (!all_words || !before.is_empty() || is_marked) {
             let profile = &self.target.profile;
-            let own = message.content.iter();
-            let own = own.filter_map(|one| part(one, profile));
-            let parts = before.into_iter().chain(own);
+            let own = message.content.iter().enumerate();
+            let own = own.filter_map(|(at, one)| part(one, profile, mark(at)));
+            let instruction = self.instruction.map(|text| text_part(text, None));
+            let parts = before.into_iter().chain(own).chain(instruction);
             return list(parts, |out, part| out.push_str(&part));
         }
         let mut content = String::new();
@@ -188,6 +230,12 @@ impl One<'_, '_> {
         let says_nothing = message.texts().next().is_none();
         if says_nothing && !message.tool_calls.is_empty() {
             return "null".to_owned();
+        }
+        // A result is text, and its pieces one: what is cached up to one of them is so up to its end.
+        let words = message.content.iter().enumerate();
+        let mut words = words.filter(|(_, part)| is_words(part));
+        if let Some(mark) = words.find_map(|(at, _)| mark(at)) {
+            return format!("[{}]", text_part(&told(message), Some(mark)));
         }
         if says_nothing && !all_words && !message.is_error {
             push_text(&mut content, SHOWN_BELOW);
@@ -212,17 +260,20 @@ impl One<'_, '_> {
     }
 }
 
-fn text_part(text: &str) -> String {
+fn text_part(text: &str, mark: Option<Mark>) -> String {
     let mut out = Object::with_capacity(text.len() + 32);
     out.text("type", "text");
     out.text("text", text);
+    if let Some(mark) = mark {
+        mark.write(&mut out);
+    }
     out.close()
 }
 
-fn part(part: &Part<'_>, profile: &WireProfile) -> Option<String> {
+fn part(part: &Part<'_>, profile: &WireProfile, mark: Option<Mark>) -> Option<String> {
     let mut out = Object::with_capacity(128);
     match part {
-        Part::Text(text) | Part::Refusal(text) => return Some(text_part(text)),
+        Part::Text(text) | Part::Refusal(text) => return Some(text_part(text, mark)),
         Part::Image(image) => {
             out.text("type", "image_url");
             out.raw("image_url", &image_url(image));
@@ -244,6 +295,9 @@ fn part(part: &Part<'_>, profile: &WireProfile) -> Option<String> {
             out.raw("file", &file.close());
         }
         Part::Reasoning(_) => return None,
+    }
+    if let Some(mark) = mark {
+        mark.write(&mut out);
     }
     Some(out.close())
 }

@@ -6,6 +6,8 @@ use steelyard_types::{FeatureSet, WireFormat};
 use super::*;
 use crate::messages::parse_messages_request;
 
+mod marks;
+
 fn target(profile: WireProfile) -> Target {
     Target {
         upstream: Arc::from("gpt-x"),

@@ -8,6 +8,7 @@ use super::super::stream::unsealed;
 use super::super::write::{arguments, message_item, refusal_part, summary_part, text_part};
 use crate::gemini::call_id as gemini_id;
 use crate::json::{self, Object};
+use crate::openai::request::BREAKPOINT;
 use crate::origin::{self, Origin};
 use crate::shared;
 use crate::turns::told;
@@ -19,14 +20,15 @@ const MAX_CALL_ID: usize = 64;
 pub(in crate::responses) const NOTHING_SAID: &str =
     r#"{"type":"message","role":"assistant","content":""}"#;
 
-pub(super) fn input(messages: &[Message<'_>], target: &Target) -> String {
+/// `marks` says whether what is to be cached is marked.
+pub(super) fn input(messages: &[Message<'_>], target: &Target, marks: bool) -> String {
     let mut items = Items(String::from("["));
     for message in messages {
         match message.role {
-            Role::System => items.push(&said("system", message)),
-            Role::Developer => items.push(&said("developer", message)),
-            Role::User => items.push(&said("user", message)),
-            Role::Tool => items.push(&output(message)),
+            Role::System => items.push(&said("system", message, marks)),
+            Role::Developer => items.push(&said("developer", message, marks)),
+            Role::User => items.push(&said("user", message, marks)),
+            Role::Tool => items.push(&output(message, marks)),
             Role::Assistant => answer(message, target, &mut items),
         }
     }
@@ -47,13 +49,15 @@ impl Items {
 }
 
 /// Instructions, or what the user said.
-fn said(role: &str, message: &Message<'_>) -> String {
+fn said(role: &str, message: &Message<'_>, marks: bool) -> String {
     let mut out = Object::with_capacity(256);
     out.text("type", "message");
     out.text("role", role);
     match message.content.as_slice() {
-        [Part::Text(text)] => out.text("content", text),
-        parts => out.raw("content", &list(parts.iter().filter_map(part))),
+        [Part::Text(text)] if !(marks && shared::is_marked(message, 0)) => {
+            out.text("content", text);
+        }
+        _ => out.raw("content", &list(parts(message, marks))),
     }
     out.close()
 }
@@ -130,18 +134,19 @@ pub(super) fn own<'p, 'a>(
 }
 
 /// The result of a call.
-fn output(message: &Message<'_>) -> String {
+fn output(message: &Message<'_>, marks: bool) -> String {
     let mut out = Object::with_capacity(256);
     out.text("type", "function_call_output");
     let id = message.tool_call_id.as_deref().unwrap_or_default();
     out.text("call_id", &call_id(id));
     let is_words = |part: &Part<'_>| !matches!(part, Part::Image(_) | Part::Document(_));
     let one_text = message.content.len() < 2 || message.is_error;
-    if !one_text || !message.content.iter().all(is_words) {
+    let is_marked = marks && (0..message.content.len()).any(|at| shared::is_marked(message, at));
+    if is_marked || !one_text || !message.content.iter().all(is_words) {
         let failed = message
             .is_error
             .then(|| input_text("Error: the tool failed"));
-        let parts = message.content.iter().filter_map(part);
+        let parts = parts(message, marks);
         out.raw("output", &list(failed.into_iter().chain(parts)));
     } else {
         out.text("output", &told(message));
@@ -158,6 +163,19 @@ pub(in crate::responses) fn call_id(id: &str) -> Cow<'_, str> {
     } else {
         Cow::Owned(format!("call_{:016x}", json::fnv1a(&[id.as_bytes()])))
     }
+}
+
+/// The parts of what is no answer, with the marks behind them.
+fn parts(message: &Message<'_>, marks: bool) -> impl Iterator<Item = String> {
+    let parts = message.content.iter().enumerate();
+    parts.filter_map(move |(at, one)| {
+        let mut written = part(one)?;
+        if marks && shared::is_marked(message, at) && written.pop().is_some() {
+            let mark = format!(",\"{BREAKPOINT}\":{{\"mode\":\"explicit\"}}}}");
+            written.push_str(&mark);
+        }
+        Some(written)
+    })
 }
 
 fn part(part: &Part<'_>) -> Option<String> {

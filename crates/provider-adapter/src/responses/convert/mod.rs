@@ -36,6 +36,8 @@ const WORDS: Words = Words {
     parallel_tool_calls: true,
     image_detail: true,
     json: true,
+    // Judged by the client's word and the place.
+    cache_marks: true,
     reasoning: true,
     part: |part, role| match part {
         Part::Image(_) | Part::Document(_) => matches!(role, Role::User | Role::Tool),
@@ -77,6 +79,11 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
         carry::thoughts_field(request),
         thoughts.into_iter().any(lost),
     );
+    let breakpoints = shared::has_breakpoints(request);
+    shared::declare_marks(request, &mut lossy, |message, position| {
+        let is_input = message.role != Role::Assistant;
+        breakpoints && is_input && shared::is_markable(message, position)
+    });
     Ok(lossy)
 }
 
@@ -87,11 +94,12 @@ pub(super) fn encode(
     let mut lossy = check(request, target)?;
     let mut body = Object::with_capacity(1_024);
     body.text("model", &target.upstream);
-    let (instructions, rest) = instructions(&request.messages);
+    let marks = shared::has_breakpoints(request);
+    let (instructions, rest) = instructions(&request.messages, marks);
     if let Some(instructions) = instructions {
         body.text("instructions", instructions);
     }
-    body.raw("input", &input(rest, target));
+    body.raw("input", &input(rest, target, marks));
     if let Some(limit) = request.max_output_tokens {
         let limit = limit.max(MIN_OUTPUT_TOKENS);
         body.raw("max_output_tokens", &limit.to_string());
@@ -153,14 +161,17 @@ fn include(request: &ChatRequest<'_>, target: &Target, body: &mut Object) {
     }
 }
 
-/// A text at the very beginning that instructs, and what comes behind it.
-fn instructions<'r, 'a>(messages: &'r [Message<'a>]) -> (Option<&'r str>, &'r [Message<'a>]) {
+/// A text at the very beginning that instructs, and what comes behind it. A mark has no place there.
+fn instructions<'r, 'a>(
+    messages: &'r [Message<'a>],
+    marks: bool,
+) -> (Option<&'r str>, &'r [Message<'a>]) {
     match messages.split_first() {
         Some((first, rest))
             if matches!(first.role, Role::System | Role::Developer) && !rest.is_empty() =>
         {
             match first.content.as_slice() {
-                [Part::Text(text)] => (Some(text), rest),
+                [Part::Text(text)] if !marks || first.cache.is_empty() => (Some(text), rest),
                 _ => (None, messages),
             }
         }
