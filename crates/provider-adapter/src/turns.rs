@@ -207,12 +207,6 @@ pub(crate) fn declare_silent(
     lossy.add_if(field, messages.any(is_lost));
 }
 
-/// Whether the history holds thoughts, for formats that take none back.
-pub(crate) fn has_thoughts(request: &ChatRequest<'_>) -> bool {
-    let mut parts = request.messages.iter().flat_map(|message| &message.content);
-    parts.any(is_thought)
-}
-
 /// Whether the part is a thought in which there is anything.
 pub(crate) fn is_thought(part: &Part<'_>) -> bool {
     match part {

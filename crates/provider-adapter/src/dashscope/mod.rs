@@ -17,6 +17,7 @@ mod error;
 mod request;
 mod response;
 mod stream;
+mod thoughts;
 mod usage;
 
 use smallvec::{SmallVec, smallvec};

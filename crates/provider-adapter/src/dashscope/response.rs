@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
 
 use super::error;
+use super::thoughts::KIND;
 use super::usage::WireUsage;
 use crate::ResponseHead;
 use crate::collect::{Collected, of_choice};
@@ -97,6 +98,15 @@ enum Pieces<'a> {
     List(Vec<Text<'a>>),
 }
 
+impl Pieces<'_> {
+    fn say_something(&self) -> bool {
+        match self {
+            Self::One(text) => !text.as_str().is_empty(),
+            Self::List(texts) => texts.iter().any(|text| !text.as_str().is_empty()),
+        }
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Pieces<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -159,6 +169,8 @@ pub(super) struct Reader {
 struct Answer {
     /// Calls in order of opening.
     calls: Vec<OpenCall>,
+    /// Whether thoughts have been told that are not signed yet.
+    thinks: bool,
     finished: bool,
     /// What it used, where an event speaks of it alone.
     usage: Option<Usage>,
@@ -258,7 +270,17 @@ impl Answer {
         emit: &mut Emit<'_>,
     ) -> Result<(), ProviderError> {
         if let Some(message) = choice.message {
-            say(message.reasoning_content, StreamEvent::Reasoning, emit);
+            let thought = message.reasoning_content;
+            if thought
+                .as_ref()
+                .is_some_and(|text| !text.as_str().is_empty())
+            {
+                self.thinks = true;
+            }
+            say(thought, StreamEvent::Reasoning, emit);
+            if message.content.as_ref().is_some_and(Pieces::say_something) {
+                self.sign(emit);
+            }
             match message.content {
                 Some(Pieces::One(text)) => say(Some(text), StreamEvent::Text, emit),
                 Some(Pieces::List(texts)) => {
@@ -316,6 +338,7 @@ impl Answer {
                 wire_index,
                 has_arguments: false,
             });
+            self.sign(emit);
             let mut id = fragment.id.unwrap_or_default().0;
             if id.is_empty() {
                 let hash = json::fnv1a(&[answer.as_bytes(), &event_index.to_be_bytes()]);
@@ -337,11 +360,19 @@ impl Answer {
         Ok(())
     }
 
+    /// Ends the thoughts that were being told.
+    fn sign(&mut self, emit: &mut Emit<'_>) {
+        if std::mem::take(&mut self.thinks) {
+            emit(StreamEvent::ReasoningSignature(KIND.into()));
+        }
+    }
+
     fn finish(&mut self, reason: Option<Text<'_>>, emit: &mut Emit<'_>) {
         let reason = reason.and_then(|reason| finish(reason.as_str()));
         if let Some(reason) = reason
             && !std::mem::replace(&mut self.finished, true)
         {
+            self.sign(emit);
             // A function without arguments may get none at all; clients want an object.
             for (index, call) in (0_u32..).zip(&self.calls) {
                 if !call.has_arguments {

@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 
-use steelyard_types::{ChatRequest, Message, Part, Role, Source, ToolCall};
+use steelyard_types::{ChatRequest, Message, Part, Role, Source, Target, ToolCall};
 
 use super::wire::{CalledFunction, Content, Piece, WireCall, WireMessage};
+use crate::dashscope::thoughts;
 use crate::gemini::call_id;
 use crate::sound::Sound;
 use crate::turns::{self, told};
@@ -29,10 +30,15 @@ pub(super) struct Manner {
     pub(super) goes_on: bool,
 }
 
-pub(super) fn messages<'r>(request: &'r ChatRequest<'_>, manner: Manner) -> Vec<WireMessage<'r>> {
+pub(super) fn messages<'r>(
+    request: &'r ChatRequest<'_>,
+    target: &Target,
+    manner: Manner,
+) -> Vec<WireMessage<'r>> {
+    let current = thoughts::turn(request);
     let mut written: Vec<WireMessage<'r>> = Vec::with_capacity(request.messages.len() + 1);
     let mut moved: Vec<Piece<'r>> = Vec::new();
-    for message in &request.messages {
+    for (at, message) in request.messages.iter().enumerate() {
         if message.role != Role::Tool && !moved.is_empty() {
             let mut pieces = std::mem::take(&mut moved);
             if message.role == Role::User {
@@ -44,7 +50,11 @@ pub(super) fn messages<'r>(request: &'r ChatRequest<'_>, manner: Manner) -> Vec<
         }
         // Both are answered with 400: "Content length must be greater than 0".
         if !is_empty_instruction(message) && !turns::is_silent(message, str::is_empty) {
-            written.push(wire_message(message, manner.pieces, &mut moved));
+            let thoughts = thoughts::returned(message, target).filter(|_| at >= current);
+            written.push(WireMessage {
+                reasoning_content: thoughts,
+                ..wire_message(message, manner.pieces, &mut moved)
+            });
         }
     }
     if !moved.is_empty() {
@@ -82,6 +92,7 @@ fn instruct(written: &mut Vec<WireMessage<'_>>, words: String, pieces: bool) {
 fn said<'r>(role: &'static str, content: Content<'r>) -> WireMessage<'r> {
     WireMessage {
         role,
+        reasoning_content: None,
         content,
         tool_calls: Vec::new(),
         tool_call_id: None,

@@ -4,6 +4,8 @@ use steelyard_types::{ChatRequest, Feature, Part, Role, Target, Tool, ToolChoice
 use crate::carry::{self, Sampling, Words, refuse};
 use crate::{EncodedRequest, Losses, Refusal, turns};
 
+use super::thoughts;
+
 mod messages;
 mod parameters;
 mod wire;
@@ -90,8 +92,7 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
     let seed = parameters::seed(request, &mut lossy);
     let thinking = parameters::thinking(request, target, &mut lossy)?;
     let (response_format, instruction) = parameters::form(request, target, &mut lossy)?;
-    let field = carry::thoughts_field(request);
-    lossy.add_if(field, turns::has_thoughts(request));
+    thoughts::declare(request, target, &mut lossy);
     turns::declare_silent(request, str::is_empty, &mut lossy);
     Ok(Plan {
         lossy,
@@ -118,7 +119,7 @@ pub(super) fn encode(
     let body = Body {
         model: &target.upstream,
         input: Input {
-            messages: messages::messages(request, manner),
+            messages: messages::messages(request, target, manner),
         },
         parameters: parameters(request, plan)?,
     };

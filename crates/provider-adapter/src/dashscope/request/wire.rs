@@ -20,6 +20,8 @@ pub(super) struct Input<'r> {
 #[derive(Serialize)]
 pub(super) struct WireMessage<'r> {
     pub(super) role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning_content: Option<Cow<'r, str>>,
     pub(super) content: Content<'r>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<WireCall<'r>>,
