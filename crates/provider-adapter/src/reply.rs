@@ -70,7 +70,8 @@ impl UnaryReply {
                 let seen = openai::look(&body)?;
                 let mut reply = through(seen.usage, seen.finish, seen.empty);
                 let text = std::str::from_utf8(&body).ok().filter(|_| seen.listed);
-                if let Some(plain) = text.and_then(openai::plain) {
+                let plain = |text| openai::Plain::new(&context.upstream_model).written(text);
+                if let Some(plain) = text.and_then(plain) {
                     reply.body = Bytes::from(plain);
                 }
                 return Ok(reply);

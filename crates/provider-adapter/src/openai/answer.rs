@@ -9,6 +9,7 @@ use steelyard_types::{
 use super::failure;
 use super::proofs;
 use super::shape::{Body, Call, Choice, Said};
+use super::unsigned;
 
 /// What the gateway must know of an answer that it passes through.
 pub(crate) struct Seen {
@@ -108,7 +109,7 @@ fn said_in(choice: &Choice<'_>, answer_id: &str) -> ChatAnswer {
 }
 
 /// The blocks of thoughts of a message. They are told one by one only where something proves them;
-/// elsewhere all are one.
+/// elsewhere all are one, signed by nobody.
 fn thoughts(said: &Said<'_>) -> Vec<Thought> {
     let words = reasoning(said);
     let blocks = said
@@ -117,7 +118,11 @@ fn thoughts(said: &Said<'_>) -> Vec<Thought> {
         .unwrap_or_default();
     let is_proved = |thought: &Thought| thought.signature.is_some() || thought.redacted.is_some();
     if !blocks.iter().any(is_proved) && !words.is_empty() {
-        return vec![Thought::of_text(words)];
+        let is_bare = said.reasoning_details.is_none();
+        return vec![Thought {
+            signature: is_bare.then(|| unsigned::word(said).to_owned()),
+            ..Thought::of_text(words)
+        }];
     }
     let has_words = |thought: &Thought| !thought.text.is_empty();
     let plain = (!words.is_empty() && !blocks.iter().any(has_words)).then_some(words);

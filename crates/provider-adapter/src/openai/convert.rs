@@ -3,7 +3,8 @@
 //! Choices where the formats differ: pieces of text are joined with a line break where a message
 //! holds nothing else; a failed tool's words begin with `Error: `; what a tool shows (a picture, a
 //! document) stands in the user message behind the results, because results are text alone; thoughts
-//! stay behind, as there is no place for them, but for those that DeepSeek wants back beside calls.
+//! go back to their own model where their server has a place for them, and DeepSeek is told those of
+//! nobody known beside calls.
 
 use bytes::Bytes;
 use smallvec::SmallVec;

@@ -6,6 +6,7 @@
 
 use steelyard_types::{StreamEvent, Thought};
 
+use super::unsigned;
 use crate::json::Object;
 
 /// Longest block of thoughts whose text is kept until its proof comes, in bytes: far more than the
@@ -24,8 +25,10 @@ pub(super) struct Details {
 impl Details {
     /// The entries of a whole answer; `None` where nothing is proved.
     pub(super) fn of(thoughts: &[Thought]) -> Option<String> {
-        let is_proved =
-            |thought: &Thought| thought.signature.is_some() || thought.redacted.is_some();
+        let is_proved = |thought: &Thought| {
+            let signature = thought.signature.as_deref();
+            signature.is_some_and(|it| !unsigned::says_nothing(it)) || thought.redacted.is_some()
+        };
         if !thoughts.iter().any(is_proved) {
             return None;
         }
@@ -47,15 +50,8 @@ impl Details {
     pub(super) fn event(&mut self, event: &StreamEvent<'_>) -> String {
         let mut entries = Vec::new();
         match event {
-            StreamEvent::Reasoning(words) => {
-                if self.open.len().saturating_add(words.len()) <= MAX_BLOCK {
-                    self.open.push_str(words);
-                } else {
-                    // What is cut is proved by nothing.
-                    self.open = String::new();
-                    self.blocks = usize::MAX;
-                }
-            }
+            StreamEvent::Reasoning(words) => self.tell(words),
+            StreamEvent::ReasoningSignature(signature) if unsigned::says_nothing(signature) => {}
             StreamEvent::ReasoningSignature(signature) => {
                 entries.extend(self.close(Some(signature)));
             }
@@ -77,6 +73,28 @@ impl Details {
             return String::new();
         }
         format!("{{\"reasoning_details\":[{}]}}", entries.join(","))
+    }
+
+    /// Adds words to the block that is open.
+    pub(super) fn tell(&mut self, words: &str) {
+        if self.blocks < usize::MAX && self.open.len().saturating_add(words.len()) <= MAX_BLOCK {
+            self.open.push_str(words);
+        } else {
+            // What is cut is proved by nothing.
+            self.open = String::new();
+            self.blocks = usize::MAX;
+        }
+    }
+
+    /// Whether there are thoughts whose block is open.
+    pub(super) fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The list with the block that this signature closes.
+    pub(super) fn signed(&mut self, signature: &str) -> Option<String> {
+        let entry = self.close(Some(signature))?;
+        Some(format!("[{entry}]"))
     }
 
     fn close(&mut self, signature: Option<&str>) -> Option<String> {

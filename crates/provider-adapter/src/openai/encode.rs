@@ -52,7 +52,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     }
     format::declare(request, target, &mut lossy);
     if is_strict(profile) {
-        strict::check(request, &mut lossy)?;
+        strict::check(request, target, &mut lossy)?;
     }
     messages::declare(request, target, &mut lossy);
     declare_left_out(request, profile, &mut lossy);

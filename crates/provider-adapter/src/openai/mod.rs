@@ -26,6 +26,7 @@ pub(crate) mod request;
 mod shape;
 mod stream;
 mod strict_schema;
+mod unsigned;
 mod usage;
 mod write;
 
@@ -37,7 +38,7 @@ pub(crate) use answer::look;
 pub(crate) use failure::{decode_error, error_inside};
 pub(crate) use known_shape::KnownShape;
 pub(crate) use passed::Passed;
-pub(crate) use plain::plain;
+pub(crate) use plain::Plain;
 pub(crate) use reasoning::{budget_of, effort_of, least};
 pub(crate) use shape::Loose;
 pub(crate) use stream::{ChunkDecoder, Look};

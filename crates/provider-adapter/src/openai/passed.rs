@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::Look;
-use super::plain::plain;
+use super::plain::Plain;
 use super::request::Fields;
 use super::write::chunk_head;
 use crate::ReplyContext;
@@ -31,11 +31,13 @@ pub(crate) struct Passed {
     head: Option<String>,
     /// The last `usage` object, as received.
     usage: Option<String>,
+    plain: Plain,
 }
 
 impl Passed {
     pub(crate) fn new(context: ReplyContext) -> Self {
         Self {
+            plain: Plain::new(&context.upstream_model),
             context,
             head: None,
             usage: None,
@@ -59,7 +61,11 @@ impl Passed {
                 .ok()
                 .map(|fields| head_of(&fields));
         }
-        let plain = if look.listed { plain(frame.data) } else { None };
+        let plain = if look.listed || self.plain.is_waiting() {
+            self.plain.written(frame.data)
+        } else {
+            None
+        };
         if !look.usage {
             return Some(match plain {
                 Some(plain) => Bytes::from(format!("data: {plain}\n\n")),

@@ -74,16 +74,15 @@ fn own<'m>(part: &'m Part<'_>, target: &Target) -> Option<Own<'m>> {
     };
     let sealed = signature.as_deref().or(redacted.as_deref())?;
     match origin::open(sealed, target) {
-        Origin::Own(proof) => Some(Own { text, proof }),
-        Origin::Foreign | Origin::Unmarked(_) => None,
+        // Words that stand in for a proof are no object.
+        Origin::Own(proof) if proof.starts_with('{') => Some(Own { text, proof }),
+        Origin::Own(_) | Origin::Foreign | Origin::Unmarked(_) => None,
     }
 }
 
-/// Whether every thought of a message is this very server's own.
-pub(super) fn all_own(message: &Message<'_>, target: &Target) -> bool {
-    let is_thought = |part: &&Part<'_>| matches!(part, Part::Reasoning(_));
-    let mut thoughts = message.content.iter().filter(is_thought);
-    thoughts.all(|part| own(part, target).is_some())
+/// Whether a part is a thought that this very server has proved.
+pub(super) fn is_own(part: &Part<'_>, target: &Target) -> bool {
+    own(part, target).is_some()
 }
 
 /// The list to be sent back to this very server; `None` where there is nothing of its own.

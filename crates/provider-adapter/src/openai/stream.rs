@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
 
-use super::answer::{finish_reason, is_failure, made_up_id, reasoning};
+use super::answer::{finish_reason, is_failure, made_up_id, reasoning, says_something};
 use super::failure;
 use super::proofs;
 use super::shape::{Body, Choice, Said};
+use super::unsigned;
 use super::usage::Count;
 use crate::FrameDecoder;
 use crate::collect::{MAX_CHOICES, of_choice};
@@ -55,6 +56,10 @@ pub(crate) struct ChunkDecoder {
 #[derive(Debug, Default)]
 struct OpenChoice {
     finished: bool,
+    /// What stands in for the signature of the thoughts that are being told.
+    thinks: Option<&'static str>,
+    /// Whether the server tells thoughts one by one, with proofs where it has some.
+    proves: bool,
     calls: Vec<OpenCall>,
 }
 
@@ -224,6 +229,7 @@ impl OpenChoice {
         }
         if word != "null" {
             self.finished = true;
+            self.sign(emit);
             // A word that nobody documents still ends the answer.
             emit(StreamEvent::Finish(
                 finish_reason(word).unwrap_or(steelyard_types::FinishReason::Stop),
@@ -241,10 +247,15 @@ impl OpenChoice {
         let thought = reasoning(said);
         let is_told = !thought.is_empty();
         if is_told {
+            self.thinks = Some(unsigned::word(said));
             emit(StreamEvent::Reasoning(thought));
         }
         if let Some(details) = said.reasoning_details {
+            self.proves = true;
             prove(details, is_told, emit);
+        }
+        if says_something(said) {
+            self.sign(emit);
         }
         if let Some(text) = said.content.text.as_deref().filter(|text| !text.is_empty()) {
             emit(StreamEvent::Text(Cow::Borrowed(text)));
@@ -276,6 +287,13 @@ impl OpenChoice {
             return Err(ProviderError::new(ErrorKind::InvalidAnswer, message));
         }
         Ok(())
+    }
+
+    /// Ends thoughts that were being told.
+    fn sign(&mut self, emit: &mut Emit<'_>) {
+        if let Some(word) = self.thinks.take().filter(|_| !self.proves) {
+            emit(StreamEvent::ReasoningSignature(word.into()));
+        }
     }
 
     /// A call's beginning or its continuation.

@@ -12,6 +12,7 @@ mod from_messages;
 mod ids;
 mod refusals;
 mod schema;
+mod thoughts;
 mod to_openai;
 
 use std::sync::Arc;

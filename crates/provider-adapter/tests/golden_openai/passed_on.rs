@@ -8,7 +8,7 @@ use steelyard_provider_adapter::openai::{OpenAiChat, parse_chat_request};
 use steelyard_provider_adapter::{Adapter, Progress, ReplyContext, StreamReply, UnaryReply};
 use steelyard_types::{FeatureSet, Target, WireFormat, WireProfile};
 
-use crate::expected::plain;
+use crate::expected::{plain, words};
 use crate::{error_inside, pieces, recordings, support};
 
 fn context(include_usage: bool) -> ReplyContext {
@@ -122,7 +122,7 @@ fn recorded_streams_go_through_unharmed() {
 
 #[test]
 fn recorded_unary_answers_go_through_verbatim() {
-    let mut count = 0;
+    let (mut count, mut thoughts) = (0, 0);
     for (_, recording) in recordings() {
         if recording.status != 200 || recording.is_stream() {
             continue;
@@ -136,7 +136,8 @@ fn recorded_unary_answers_go_through_verbatim() {
         if plain(vec![sent.clone()]) == [sent.clone()] {
             assert_eq!(reply.body, body, "{}", recording.file);
         } else {
-            let got: Value = serde_json::from_slice(&reply.body).unwrap();
+            let mut got: Value = serde_json::from_slice(&reply.body).unwrap();
+            thoughts += usize::from(thoughts_return(&mut got, &sent));
             assert_eq!([got], *plain(vec![sent]), "{}", recording.file);
         }
         assert_eq!(reply.usage, answer.usage, "{}", recording.file);
@@ -144,7 +145,33 @@ fn recorded_unary_answers_go_through_verbatim() {
         assert_eq!(reply.empty, answer.is_empty(), "{}", recording.file);
         count += 1;
     }
-    println!("{count} answers passed through verbatim");
+    println!("{count} answers passed through verbatim, thoughts of {thoughts} returned");
+}
+
+/// Takes what is there for the way back out of an answer whose content was a list, having gone on
+/// from it: the model is sent the very words.
+fn thoughts_return(got: &mut Value, recorded: &Value) -> bool {
+    let message = got["choices"][0]["message"].clone();
+    let answer = got["choices"][0]["message"].as_object_mut().unwrap();
+    if answer.remove("reasoning_details").is_none() {
+        return false;
+    }
+    let body = json!({"model": "auto", "messages": [{"role": "user", "content": "a"}, message,
+        {"role": "user", "content": "b"}]})
+    .to_string();
+    let request = parse_chat_request(body.as_bytes()).unwrap();
+    let mut mistral = target(WireProfile::MISTRAL);
+    mistral.upstream = context(false).upstream_model;
+    let encoded = OpenAiChat.encode(&request, &mistral).unwrap();
+    assert!(encoded.lossy.is_empty());
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let (sent, recorded) = (&sent["messages"][1], &recorded["choices"][0]["message"]);
+    for kind in ["thinking", "text"] {
+        let wanted = words(&recorded["content"], kind);
+        assert_eq!(words(&sent["content"], kind), wanted);
+    }
+    assert!(sent.get("reasoning_content").is_none());
+    true
 }
 
 fn target(profile: WireProfile) -> Target {

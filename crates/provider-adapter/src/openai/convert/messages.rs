@@ -12,8 +12,9 @@ use crate::json::{Object, push_text};
 use crate::openai::encode::{leaves_out, mapped_id, strict};
 use crate::openai::format;
 use crate::openai::proofs;
-use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
+use crate::openai::reasoning::{takes_extensions, wants_thoughts};
 use crate::openai::request::BREAKPOINT;
+use crate::openai::unsigned;
 use crate::turns::told;
 use crate::{Losses, carry, shared};
 
@@ -60,32 +61,17 @@ impl Mark {
 /// Declares thoughts that stay behind.
 pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Losses) {
     let profile = &target.profile;
-    let returns = |message: &Message<'_>| {
-        takes_extensions(profile) && proofs::all_own(message, target)
-            || wants_thoughts(message, profile) && plain_thoughts(message).is_some()
+    let returns = |part: &Part<'_>| {
+        takes_extensions(profile) && proofs::is_own(part, target) || unsigned::returns(part, target)
     };
-    let lost = |message: &Message<'_>| has_thoughts(message) && !returns(message);
+    let is_lost = |part: &Part<'_>| matches!(part, Part::Reasoning(_)) && !returns(part);
+    let lost = |message: &Message<'_>| {
+        let is_told =
+            wants_thoughts(message, profile) && unsigned::plain(message, target).is_some();
+        !is_told && message.content.iter().any(is_lost)
+    };
     let field = carry::thoughts_field(request);
     lossy.add_if(field, request.messages.iter().any(lost));
-}
-
-/// The thoughts of a message as one text. `None` where another model's proof is with them: words
-/// that one model signed are of no use to another.
-fn plain_thoughts<'r>(message: &'r Message<'_>) -> Option<Cow<'r, str>> {
-    let mut all = Cow::Borrowed("");
-    for part in &message.content {
-        match part {
-            Part::Reasoning(thought)
-                if thought.signature.is_some() || thought.redacted.is_some() =>
-            {
-                return None;
-            }
-            Part::Reasoning(thought) if all.is_empty() => all = Cow::Borrowed(&thought.text),
-            Part::Reasoning(thought) => all.to_mut().push_str(&thought.text),
-            _ => {}
-        }
-    }
-    Some(all)
 }
 
 /// The list of messages, with an instruction in front where there is one.
@@ -191,11 +177,8 @@ impl One<'_, '_> {
         if let Some(id) = &message.tool_call_id {
             out.text("tool_call_id", &mapped_id(id, profile));
         }
-        if wants_thoughts(message, profile) {
-            out.text(
-                "reasoning_content",
-                &plain_thoughts(message).unwrap_or_default(),
-            );
+        if let Some(thoughts) = unsigned::field(message, target) {
+            out.text("reasoning_content", &thoughts);
         }
         if takes_extensions(profile)
             && let Some(details) = proofs::returned(message, target)
@@ -214,10 +197,16 @@ impl One<'_, '_> {
         let all_words = message.content.iter().all(is_words);
         let mark = |at: usize| Mark::at(self.mark, message, at);
         let is_marked = (0..message.content.len()).any(|at| mark(at).is_some());
-        if message.role != Role::Tool && (!all_words || !before.is_empty() || is_marked) {
+        let thinks = unsigned::has_parts(message, self.target);
+        if message.role != Role::Tool && (!all_words || !before.is_empty() || is_marked || thinks) {
             let profile = &self.target.profile;
+            // A turn that only thinks and calls says nothing, which needs no part of its own.
+            let is_empty = |one: &Part<'_>| matches!(one, Part::Text(text) if text.is_empty());
             let own = message.content.iter().enumerate();
-            let own = own.filter_map(|(at, one)| part(one, profile, mark(at)));
+            let own = own.filter(|(_, one)| !thinks || !is_empty(one));
+            let own = own.filter_map(|(at, one)| {
+                unsigned::part(one, self.target).or_else(|| part(one, profile, mark(at)))
+            });
             let instruction = self.instruction.map(|text| text_part(text, None));
             let parts = before.into_iter().chain(own).chain(instruction);
             return list(parts, |out, part| out.push_str(&part));

@@ -14,6 +14,7 @@ use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
 use crate::openai::request::{
     FUNCTION_CALL_ID, RawFields, message_field_says_nothing, says_nothing,
 };
+use crate::openai::unsigned;
 use crate::origin::{self, Origin};
 use crate::{Losses, Refusal};
 
@@ -49,6 +50,9 @@ enum Kept {
     /// All, and the proofs without the mark of this gateway: the model's own answer was written anew
     /// on its way to the client.
     Unmarked,
+    /// The model's own, as the parts of the content that they were before their answer was written
+    /// anew: Mistral's.
+    Parts,
     /// Words, but no signatures: another model's are of no use.
     Words,
     Nothing,
@@ -60,6 +64,9 @@ impl Kept {
     fn of(message: &Message<'_>, target: &Target) -> Self {
         if !has_thoughts(message) {
             return Self::All;
+        }
+        if is_strict(&target.profile) && unsigned::has_parts(message, target) {
+            return Self::Parts;
         }
         if !takes_extensions(&target.profile) {
             return Self::Nothing;
@@ -87,7 +94,7 @@ impl Kept {
         match self {
             Self::All => false,
             Self::Unmarked | Self::Words => SIGNED.contains(&name),
-            Self::Nothing => THOUGHTS.contains(&name),
+            Self::Parts | Self::Nothing => THOUGHTS.contains(&name),
         }
     }
 }
@@ -268,6 +275,11 @@ impl One<'_, '_> {
                     out.text("role", "system");
                 }
                 "content" if lacks_content(message) => {}
+                "content" if kept == Kept::Parts => {
+                    let content = self.content(value, find("refusal"))?;
+                    let content = unsigned::in_front(message, target, Some(&content));
+                    out.raw("content", &content);
+                }
                 "content" => out.raw("content", &self.content(value, find("refusal"))?),
                 // It is said in the content instead.
                 "refusal" if is_copy(profile) && !says_more(message) => {}
@@ -297,7 +309,15 @@ impl One<'_, '_> {
             && !lacks_content(message)
             && let Some((_, refusal)) = find("refusal")
         {
-            out.raw("content", refusal.get());
+            match kept {
+                Kept::Parts => {
+                    let refusal = Some(refusal.get());
+                    out.raw("content", &unsigned::in_front(message, target, refusal));
+                }
+                _ => out.raw("content", refusal.get()),
+            }
+        } else if kept == Kept::Parts && find("content").is_none() {
+            out.raw("content", &unsigned::in_front(message, target, None));
         }
         if lacks_content(message) {
             out.text("content", "");

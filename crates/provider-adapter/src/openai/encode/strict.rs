@@ -1,7 +1,7 @@
 //! Servers that refuse fields which they do not know: Mistral.
 
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Document, Message, Part, Role, Source};
+use steelyard_types::{ChatRequest, Document, Message, Part, Role, Source, Target};
 
 use super::messages::THOUGHTS;
 use super::{elements, fields, mapped, without};
@@ -11,6 +11,7 @@ use crate::openai::reasoning;
 use crate::openai::request::{
     BREAKPOINT, FUNCTION_CALL_ID, SEARCH, is_default, message_field_says_nothing, says_nothing,
 };
+use crate::openai::unsigned;
 use crate::{Losses, Refusal, shared};
 
 /// The top-level fields that they know, after Mistral's reference.
@@ -55,7 +56,11 @@ const SEED: &str = "random_seed";
 const WHY: &str = "is not known to this provider, which refuses unknown fields";
 
 /// Refuses unknown fields that matter, and declares the others.
-pub(super) fn check(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refusal> {
+pub(super) fn check(
+    request: &ChatRequest<'_>,
+    target: &Target,
+    lossy: &mut Losses,
+) -> Result<(), Refusal> {
     let has_own_seed = request.fields.iter().any(|field| field.name == SEED);
     for field in &request.fields {
         let name = field.name.as_ref();
@@ -92,7 +97,7 @@ pub(super) fn check(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(),
     if marked {
         lossy.add(carry::cache_word(request));
     }
-    check_messages(request, lossy)
+    check_messages(request, target, lossy)
 }
 
 /// Whether only the bytes of a message can show what they would stumble over.
@@ -107,7 +112,11 @@ fn is_odd(message: &Message<'_>) -> bool {
 
 /// A message names only the first of its fields that the neutral form has no word for, and that one
 /// may be known to the server: here every field is looked at.
-fn check_messages(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refusal> {
+fn check_messages(
+    request: &ChatRequest<'_>,
+    target: &Target,
+    lossy: &mut Losses,
+) -> Result<(), Refusal> {
     if !request.messages.iter().any(is_odd) {
         return Ok(());
     }
@@ -127,12 +136,16 @@ fn check_messages(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), R
                 !message_field_says_nothing(name, value) && value.get() != "\"\""
             })
         };
+        let stays = |part: &Part<'_>| {
+            matches!(part, Part::Reasoning(_)) && !unsigned::returns(part, target)
+        };
+        let all_return = unsigned::has_parts(message, target) && !message.content.iter().any(stays);
         for (name, value) in &found {
             if message_field_says_nothing(name, value) {
                 continue;
             }
             let is_thought = THOUGHTS.contains(&name.as_ref());
-            lossy.add_if("messages.reasoning", is_thought);
+            lossy.add_if("messages.reasoning", is_thought && !all_return);
             let known = is_thought
                 || MESSAGE_FIELDS.contains(&name.as_ref())
                 || name == "cache_control" && !message.cache.is_empty()

@@ -215,3 +215,62 @@ fn every_server_is_asked_to_reason_in_its_own_words() {
         );
     }
 }
+
+#[test]
+fn thoughts_of_an_answer_that_was_written_anew_go_back_as_parts() {
+    use serde_json::{Value, json};
+
+    let mistral = target(WireProfile::MISTRAL);
+    let own = crate::origin::seal(mistral.wire, &mistral.upstream, "parts");
+    let foreign = crate::origin::seal(mistral.wire, "other", "parts");
+    let entry = |text: &str, signature: &str| json!({"type": "reasoning.text", "text": text, "signature": signature, "index": 0});
+    let body = |details: &[Value], more: &Value| {
+        let mut message = json!({"role": "assistant", "reasoning_content": "hm",
+            "reasoning_details": details});
+        for (name, value) in more.as_object().unwrap() {
+            message[name] = value.clone();
+        }
+        json!({"model": "a", "messages": [message, {"role": "user", "content": "z"}]}).to_string()
+    };
+    let answer = |body: &str| -> Value {
+        let sent: Value = serde_json::from_str(&sent(body, WireProfile::MISTRAL)).unwrap();
+        sent["messages"][0].clone()
+    };
+    let thought = json!({"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]});
+    let text = json!({"type": "text", "text": "y"});
+    let call = json!([{"id": "abcdefghi", "type": "function",
+        "function": {"name": "f", "arguments": "{}"}}]);
+    let silent = json!({"role": "assistant", "content": [thought], "tool_calls": call});
+    let told = json!({"role": "assistant", "content": [thought, text]});
+    for (more, expected) in [
+        (json!({"content": "y"}), &told),
+        (json!({"content": [text]}), &told),
+        (json!({"content": null, "refusal": "y"}), &told),
+        (json!({"refusal": "y"}), &told),
+        (json!({"content": null, "tool_calls": call}), &silent),
+        (json!({"tool_calls": call}), &silent),
+    ] {
+        let body = body(&[entry("hm", &own)], &more);
+        assert_eq!(&answer(&body), expected, "{body}");
+        assert_eq!(lost(&body, &mistral), [""; 0], "{body}");
+    }
+    let said = json!({"content": "y"});
+    // Those of another model beside them stay behind.
+    let both = body(&[entry("hm", &own), entry("so", &foreign)], &said);
+    assert_eq!(answer(&both), told);
+    assert_eq!(lost(&both, &mistral), ["messages.reasoning"]);
+    for signature in [foreign.as_str(), "parts", ""] {
+        let body = body(&[entry("hm", signature)], &said);
+        assert_eq!(answer(&body), json!({"role": "assistant", "content": "y"}));
+        assert_eq!(lost(&body, &mistral), ["messages.reasoning"]);
+    }
+    // A turn with nothing but thoughts is left out.
+    let cut = body(&[entry("hm", &own)], &json!({"content": ""}));
+    assert_eq!(answer(&cut)["role"], "user");
+    assert!(lost(&cut, &mistral).contains(&"messages.reasoning"));
+    // A server that takes extensions has the words, and no use for the mark.
+    let body = body(&[entry("hm", &foreign)], &said);
+    let compatible = sent(&body, WireProfile::COMPATIBLE);
+    assert!(compatible.contains(r#""reasoning_content":"hm""#));
+    assert!(!compatible.contains("reasoning_details"));
+}
