@@ -22,3 +22,4 @@ mod reload;
 mod responses;
 mod scoring;
 mod sdk;
+mod thoughts;

@@ -14,6 +14,7 @@ use super::details::Details;
 use super::request::Fields;
 use super::shape::{Content, Said};
 use super::unsigned::IN_PARTS;
+use crate::collect::MAX_CHOICES;
 use crate::json::Object;
 use crate::origin;
 
@@ -106,7 +107,9 @@ impl Plain {
             }
             if let Some(thinking) = content.thinking {
                 out.text("reasoning_content", &thinking);
-                self.details(index).tell(&thinking);
+                if let Some(details) = self.details(index) {
+                    details.tell(&thinking);
+                }
             }
         }
         let waits = |(choice, details): &&mut (u64, Details)| *choice == index && details.is_open();
@@ -121,14 +124,17 @@ impl Plain {
         Some(out.close())
     }
 
-    /// The thoughts of that choice. A stream with too many choices has failed before.
-    fn details(&mut self, index: u64) -> &mut Details {
+    /// The thoughts of that choice; none where there are more choices than anybody asks for.
+    fn details(&mut self, index: u64) -> Option<&mut Details> {
         let known = self.choices.iter().position(|(choice, _)| *choice == index);
-        let position = known.unwrap_or_else(|| {
+        let position = known.unwrap_or(self.choices.len());
+        if position == self.choices.len() {
+            if position >= MAX_CHOICES {
+                return None;
+            }
             self.choices.push((index, Details::default()));
-            self.choices.len() - 1
-        });
-        &mut self.choices[position].1
+        }
+        self.choices.get_mut(position).map(|(_, details)| details)
     }
 }
 

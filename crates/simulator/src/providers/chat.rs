@@ -104,22 +104,10 @@ fn read_content(content: &At<'_>, parts: &[&'static str]) -> Checked<()> {
         match part.need("type")?.one_of(parts)? {
             "text" => part.need("text")?.text().map(|_| ())?,
             "image_url" => read_picture(&part).map(|_| ())?,
-            "thinking" => read_thoughts(&part)?,
             _ => {}
         }
     }
     Ok(())
-}
-
-/// What Mistral's models thought, as it stood in their answers.
-fn read_thoughts(part: &At<'_>) -> Checked<()> {
-    part.only(&["type", "thinking", "closed"])?;
-    for piece in part.need("thinking")?.items()? {
-        if piece.need("type")?.one_of(&["text", "reference"])? == "text" {
-            piece.need("text")?.text()?;
-        }
-    }
-    part.get("closed").map_or(Ok(()), |it| it.boolean().map(|_| ()))
 }
 
 /// What is seen of a picture. Mistral takes its address without an object around it too.

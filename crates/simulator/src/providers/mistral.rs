@@ -145,9 +145,26 @@ fn plain_error(status: u16, message: &str, code: &str) -> Reply {
     Reply::json(status, body.to_text())
 }
 
-/// Order of messages and form of call ids.
+/// What a model thought, as it stood in its answers.
+fn check_thoughts(part: &At<'_>) -> Checked<()> {
+    part.only(&["type", "thinking", "closed"])?;
+    for piece in part.need("thinking")?.items()? {
+        if piece.need("type")?.one_of(&["text", "reference"])? == "text" {
+            piece.need("text")?.text()?;
+        }
+    }
+    let closed = part.get("closed");
+    closed.map_or(Ok(()), |closed| closed.boolean().map(|_| ()))
+}
+
+/// Order of messages, form of call ids and of thoughts.
 fn check_messages(body: &At<'_>) -> Checked<()> {
     let messages = body.need("messages")?.items()?;
+    for content in messages.iter().filter_map(|one| one.get("content")) {
+        let parts = content.items().unwrap_or_default();
+        let mut thoughts = parts.iter().filter(|one| one.value["type"] == "thinking");
+        thoughts.try_for_each(check_thoughts)?;
+    }
     for message in &messages {
         let calls = message
             .get("tool_calls")

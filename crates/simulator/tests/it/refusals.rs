@@ -445,3 +445,31 @@ async fn mistral_forbids_what_it_does_not_know() {
     );
     assert_eq!(rig.send(kind, &body, false).await.status, 200);
 }
+
+#[tokio::test]
+async fn mistral_takes_its_thoughts_back_as_they_were() {
+    let rig = Rig::start().await;
+    let kind = Kind::Mistral;
+    let answer = rig.ask(kind, "[[think]] [[say:yes]]", false, false).await;
+    let message = answer.json()["choices"][0]["message"].clone();
+    assert_eq!(message["content"][0]["type"], "thinking");
+    let question = json!({"role": "user", "content": "hi"});
+    let history = json!([question, message, question]);
+    let body = changed(kind.body("hi", false, false), "/messages", history);
+    assert_eq!(rig.send(kind, &body, false).await.status, 200);
+    let closed = changed(body.clone(), "/messages/1/content/0/closed", json!(true));
+    assert_eq!(rig.send(kind, &closed, false).await.status, 200);
+    for (pointer, value) in [
+        ("thinking", Value::Null),
+        ("thinking", json!("hm")),
+        ("thinking/0/type", json!("thinking")),
+        ("thinking/0/text", Value::Null),
+        ("closed", json!("yes")),
+        ("signature", json!("x")),
+    ] {
+        let pointer = format!("/messages/1/content/0/{pointer}");
+        let altered = changed(body.clone(), &pointer, value);
+        let got = rig.send(kind, &altered, false).await;
+        assert_eq!(got.status, 422, "{pointer}: {}", got.text);
+    }
+}
