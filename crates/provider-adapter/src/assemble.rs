@@ -219,6 +219,7 @@ fn said(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
         emit(StreamEvent::ToolCallStart {
             index,
             id: call.id.into(),
+            kind: call.kind,
             name: call.name.into(),
         });
         if let Some(fragment) = given(Some(call.arguments)) {

@@ -11,6 +11,7 @@ use steelyard_types::{
 use crate::openai::request::{REASONING_FIELDS, says_nothing};
 use crate::{Losses, Refusal, json, schema, shared};
 
+mod custom;
 mod unfit;
 
 pub(crate) use unfit::cache_word;
@@ -40,6 +41,8 @@ pub(crate) struct Words {
     /// Functions whose arguments must follow their schema strictly.
     pub(crate) strict_tools: bool,
     pub(crate) parallel_tool_calls: bool,
+    /// Tools that take free text.
+    pub(crate) custom_tools: bool,
     pub(crate) cache_marks: bool,
     /// Addresses in Google's storage (`gs://`).
     pub(crate) buckets: bool,
@@ -72,6 +75,7 @@ impl Words {
         shared: false,
         strict_tools: false,
         parallel_tool_calls: false,
+        custom_tools: false,
         cache_marks: false,
         buckets: false,
         image_detail: false,
@@ -160,6 +164,7 @@ pub(crate) fn check(
     check_fields(request, words, &mut lossy)?;
     check_logprobs(request, target)?;
     check_schema(request)?;
+    custom::check(request, words)?;
     check_messages(request, words, &mut lossy)?;
     check_tools(request, target, words, &mut lossy)?;
     check_prefill(request, target, words.prefill)?;
@@ -350,7 +355,7 @@ fn check_tools(
     if request.tools.is_empty() {
         return if asks_for_a_call(request) {
             let reason = "asks for a call, but there are no tools";
-            Err(refuse("tool_choice", reason))
+            Err(refuse(choice_field(request), reason))
         } else {
             Ok(())
         };
@@ -372,11 +377,26 @@ fn check_tools(
     Ok(())
 }
 
-fn asks_for_a_call(request: &ChatRequest<'_>) -> bool {
+pub(crate) fn asks_for_a_call(request: &ChatRequest<'_>) -> bool {
     matches!(
         request.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Function(_))
+        Some(ToolChoice::Required | ToolChoice::Function(_) | ToolChoice::Custom(_))
     )
+}
+
+/// The client's field that says how the model may choose among the tools.
+pub(crate) fn choice_field(request: &ChatRequest<'_>) -> &'static str {
+    let given = |name: &str| {
+        let mut fields = request.fields.iter();
+        fields.any(|field| field.name == name && field.value.get() != "null")
+    };
+    let is_deprecated =
+        request.dialect == Dialect::OpenAiChat && given("function_call") && !given("tool_choice");
+    if is_deprecated {
+        "function_call"
+    } else {
+        "tool_choice"
+    }
 }
 
 /// Whether the model is made to call a tool.
@@ -391,7 +411,7 @@ pub(crate) fn check_forced_choice(
 ) -> Result<(), Refusal> {
     if forces_a_call(request) && target.facts.refuses_forced_tool_choice {
         return Err(refuse(
-            "tool_choice",
+            choice_field(request),
             format!("forces a call, which {} does not accept", target.upstream),
         ));
     }

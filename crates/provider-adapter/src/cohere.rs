@@ -15,7 +15,7 @@ use smallvec::{SmallVec, smallvec};
 use steelyard_types::{
     ChatAnswer, ChatRequest, Effort, ErrorKind, Feature, FinishReason, Message, NumberText,
     OutputFormat, Part, ProviderError, ReasoningControl, ReasoningPart, Role, Source, StreamEvent,
-    Target, ToolChoice, Usage, WireFormat,
+    Target, ToolChoice, ToolKind, Usage, WireFormat,
 };
 
 use crate::carry::{self, Words};
@@ -325,7 +325,7 @@ fn check_limits(request: &ChatRequest<'_>) -> Result<(), Refusal> {
         return Err(carry::refuse(field, reason));
     }
     match &request.tool_choice {
-        Some(ToolChoice::Function(wanted))
+        Some(ToolChoice::Function(wanted) | ToolChoice::Custom(wanted))
             if !request.tools.iter().any(|tool| tool.name == *wanted) =>
         {
             Err(carry::refuse("tool_choice", "names none of the tools"))
@@ -393,7 +393,7 @@ fn numbers<'a>(request: &ChatRequest<'a>, target: &Target) -> [Number<'a>; 5] {
 fn tools(request: &ChatRequest<'_>, body: &mut Object) {
     // There is no word for one function out of several: the others are left out instead.
     let chosen = |name: &str| match &request.tool_choice {
-        Some(ToolChoice::Function(wanted)) => name == wanted,
+        Some(ToolChoice::Function(wanted) | ToolChoice::Custom(wanted)) => name == wanted,
         _ => true,
     };
     let offered = request.tools.iter().filter(|tool| chosen(&tool.name));
@@ -417,7 +417,7 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
     }
     body.raw("tools", &list(written.into_iter()));
     match request.tool_choice {
-        Some(ToolChoice::Required | ToolChoice::Function(_)) => {
+        Some(ToolChoice::Required | ToolChoice::Function(_) | ToolChoice::Custom(_)) => {
             body.text("tool_choice", "REQUIRED");
         }
         Some(ToolChoice::None) => body.text("tool_choice", "NONE"),
@@ -652,6 +652,7 @@ impl Reader {
             emit(StreamEvent::ToolCallStart {
                 index: self.calls,
                 id: id.unwrap_or_else(|| Cow::Owned(format!("call_{}", self.calls))),
+                kind: ToolKind::Function,
                 name,
             });
             self.calls += 1;

@@ -46,11 +46,14 @@ fn push(answer: &mut ChatAnswer, event: StreamEvent<'_>) {
         }),
         StreamEvent::Logprobs(list) => append_list(&mut answer.logprobs, &list),
         StreamEvent::Refusal(text) => append(&mut answer.refusal, &text),
-        StreamEvent::ToolCallStart { id, name, .. } => answer.tool_calls.push(AnswerToolCall {
-            id: id.into_owned(),
-            name: name.into_owned(),
-            arguments: String::new(),
-        }),
+        StreamEvent::ToolCallStart { id, kind, name, .. } => {
+            answer.tool_calls.push(AnswerToolCall {
+                id: id.into_owned(),
+                kind,
+                name: name.into_owned(),
+                arguments: String::new(),
+            });
+        }
         StreamEvent::ToolCallArguments { index, fragment } => {
             let call = usize::try_from(index)
                 .ok()

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Dialect, Message, Part, Tool, ToolChoice};
+use steelyard_types::{ChatRequest, Dialect, Message, Part, Tool, ToolChoice, ToolKind};
 
 use crate::json::Object;
 use crate::openai::request::{BREAKPOINT, object, string};
@@ -178,7 +178,7 @@ pub(crate) fn allowed_mode(request: &ChatRequest<'_>) -> Option<&'static str> {
 }
 
 /// Reads OpenAI's `allowed_tools` once all tools are known. What it leaves out is withheld; it stays
-/// untranslated where it names what is no function of the request's.
+/// untranslated where it names what is no tool of the request's.
 pub(crate) fn allow<'a>(request: &mut ChatRequest<'a>, choice: Option<&'a RawValue>) {
     let untranslated = request.untranslated.iter();
     let Some(at) = untranslated
@@ -190,14 +190,17 @@ pub(crate) fn allow<'a>(request: &mut ChatRequest<'a>, choice: Option<&'a RawVal
     let Some((mode, names)) = choice.and_then(allowed) else {
         return;
     };
-    let known = |name: &String| request.tools.iter().any(|tool| tool.name == *name);
+    let is = |tool: &Tool<'_>, (kind, name): &(ToolKind, String)| {
+        tool.kind == *kind && tool.name == *name
+    };
+    let known = |named: &_| request.tools.iter().any(|tool| is(tool, named));
     if names.is_empty() || !names.iter().all(known) {
         return;
     }
     request.untranslated.remove(at);
     request.tool_choice = Some(mode);
     for (place, tool) in std::mem::take(&mut request.tools).into_iter().enumerate() {
-        if names.iter().any(|name| *name == tool.name) {
+        if names.iter().any(|named| is(&tool, named)) {
             request.tools.push(tool);
         } else {
             request.withheld_tools.push((place, tool));
@@ -205,9 +208,9 @@ pub(crate) fn allow<'a>(request: &mut ChatRequest<'a>, choice: Option<&'a RawVal
     }
 }
 
-/// The mode and the functions of an `allowed_tools`: in chat completions they stand in an object of
-/// that name, and each function's name in another one.
-fn allowed(choice: &RawValue) -> Option<(ToolChoice<'static>, Vec<String>)> {
+/// The mode and the tools of an `allowed_tools`: in chat completions they stand in an object of that
+/// name, and each tool's name in another one.
+fn allowed(choice: &RawValue) -> Option<(ToolChoice<'static>, Vec<(ToolKind, String)>)> {
     #[derive(serde::Deserialize)]
     struct Choice {
         #[serde(rename = "type")]
@@ -227,6 +230,7 @@ fn allowed(choice: &RawValue) -> Option<(ToolChoice<'static>, Vec<String>)> {
         kind: String,
         name: Option<String>,
         function: Option<Named>,
+        custom: Option<Named>,
     }
     #[derive(serde::Deserialize)]
     struct Named {
@@ -243,10 +247,14 @@ fn allowed(choice: &RawValue) -> Option<(ToolChoice<'static>, Vec<String>)> {
         _ => return None,
     };
     let name = |one: One| {
-        let name = one.name.or(one.function.map(|named| named.name))?;
-        (one.kind == "function").then_some(name)
+        let (kind, inner) = match one.kind.as_str() {
+            "function" => (ToolKind::Function, one.function),
+            "custom" => (ToolKind::Custom, one.custom),
+            _ => return None,
+        };
+        Some((kind, one.name.or(inner.map(|named| named.name))?))
     };
-    let names: Option<Vec<String>> = allowed.tools.into_iter().map(name).collect();
+    let names: Option<Vec<_>> = allowed.tools.into_iter().map(name).collect();
     Some((mode, names?))
 }
 

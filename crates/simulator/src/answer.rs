@@ -19,11 +19,19 @@ pub(crate) enum Finish {
     Filter,
 }
 
-/// A function call of the model.
+/// A call of a tool by the model.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FunctionCall {
     pub(crate) name: String,
+    /// An object; text where the tool takes free text.
     pub(crate) arguments: Value,
+}
+
+impl FunctionCall {
+    /// What a custom tool is called with; none where it is a function.
+    pub(crate) fn input(&self) -> Option<&str> {
+        self.arguments.as_str()
+    }
 }
 
 /// Tokens in all classes. `prompt` includes `cached` and `cache_write`,
@@ -161,7 +169,13 @@ fn calls(ask: &Ask, markers: &Markers, topic: &str) -> Vec<FunctionCall> {
     let offered = |name: &str| ask.offers.iter().find(|offer| offer.name == name);
     let make = |offer: &Offer, arguments: Option<Value>| FunctionCall {
         name: offer.name.clone(),
-        arguments: arguments.unwrap_or_else(|| instance(&offer.parameters, topic)),
+        arguments: match arguments {
+            Some(text @ Value::String(_)) if offer.custom => text,
+            Some(json) if offer.custom => Value::from(json.to_string()),
+            None if offer.custom => Value::from(subject(topic)),
+            Some(arguments) if arguments.is_object() => arguments,
+            _ => instance(&offer.parameters, topic),
+        },
     };
     let named = match &ask.choice {
         Choice::None => return Vec::new(),

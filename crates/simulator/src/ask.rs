@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
-/// A function that the model may call.
+/// A tool that the model may call.
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
     pub(crate) name: String,
     /// JSON Schema of the arguments, null where none was given.
     pub(crate) parameters: Value,
+    /// Whether it takes free text instead: a custom tool of OpenAI's.
+    pub(crate) custom: bool,
 }
 
 /// Whether the model may, must or must not call functions.

@@ -13,7 +13,7 @@ pub(crate) struct Markers {
     pub(crate) cached: Option<u64>,
     pub(crate) length: bool,
     pub(crate) filter: bool,
-    /// Function name and arguments, in order.
+    /// Name of a tool and what it is called with, an object or text, in order.
     pub(crate) tools: Vec<(String, Option<Value>)>,
 }
 
@@ -50,11 +50,8 @@ fn tool(rest: &str) -> Option<(String, Option<Value>)> {
     let (name, arguments) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let arguments = match arguments.trim() {
         "" => None,
-        text => Some(
-            serde_json::from_str::<Value>(text)
-                .ok()
-                .filter(Value::is_object)?,
-        ),
+        text if text.starts_with('{') => Some(serde_json::from_str::<Value>(text).ok()?),
+        text => Some(Value::from(text)),
     };
     (!name.is_empty()).then(|| (name.to_owned(), arguments))
 }
@@ -116,6 +113,15 @@ mod tests {
         assert_eq!(
             Markers::read("[[tool:get {broken]] [[tool:]] [[say"),
             Markers::default()
+        );
+    }
+
+    #[test]
+    fn a_tool_marker_carries_text() {
+        let markers = Markers::read("[[tool:sql SELECT  1]]");
+        assert_eq!(
+            markers.tools,
+            [("sql".to_owned(), Some(json!("SELECT  1")))]
         );
     }
 

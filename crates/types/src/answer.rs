@@ -1,4 +1,4 @@
-use crate::{FinishReason, Usage};
+use crate::{FinishReason, ToolKind, Usage};
 
 /// A whole answer, whatever wire format it came in.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -105,12 +105,14 @@ impl ChatAnswer {
 }
 
 /// A tool call in an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AnswerToolCall {
     /// Id to be repeated by the tool's result. Never empty.
     pub id: String,
-    /// The function's name.
+    /// What is called.
+    pub kind: ToolKind,
+    /// The tool's name.
     pub name: String,
-    /// Arguments as JSON text.
+    /// Arguments as JSON text; the input of a custom tool.
     pub arguments: String,
 }

@@ -57,7 +57,7 @@ pub struct ChatRequest<'a> {
     pub service_tier: Option<Cow<'a, str>>,
     /// Stop sequences; `None` where the field was absent, which is not the same as an empty list.
     pub stop: Option<SmallVec<[Cow<'a, str>; 4]>>,
-    /// Functions that the model may call.
+    /// Functions and custom tools that the model may call.
     pub tools: Vec<Tool<'a>>,
     /// Functions that are declared with those and may not be called this time, each with its place
     /// among all of them. Most formats are not told of them; those that have a word for it (OpenAI's
@@ -401,16 +401,40 @@ impl Effort {
 pub struct ToolCall<'a> {
     /// Id that the result repeats.
     pub id: Cow<'a, str>,
-    /// The function's name.
+    /// What is called.
+    pub kind: ToolKind,
+    /// The tool's name.
     pub name: Cow<'a, str>,
-    /// Arguments as JSON text, as the model wrote them: possibly empty, possibly invalid.
+    /// Arguments as JSON text, as the model wrote them: possibly empty, possibly invalid. Those of a
+    /// custom tool are its input, which is any text.
     pub arguments: Cow<'a, str>,
 }
 
-/// A function that the model may call.
+/// What a tool takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ToolKind {
+    /// Arguments by a JSON schema: a function.
+    #[default]
+    Function,
+    /// Free text, any or of a grammar: OpenAI's custom tools, which nobody else has.
+    Custom,
+}
+
+/// The language that the input of a custom tool is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grammar<'a> {
+    /// How it is written: `lark` or `regex`.
+    pub syntax: Cow<'a, str>,
+    /// What it allows.
+    pub definition: Cow<'a, str>,
+}
+
+/// A function, or another tool of the client's, that the model may call.
 #[derive(Debug, Clone, Default)]
 pub struct Tool<'a> {
-    /// The function's name.
+    /// What it takes.
+    pub kind: ToolKind,
+    /// The tool's name.
     pub name: Cow<'a, str>,
     /// What it is for.
     pub description: Option<Cow<'a, str>>,
@@ -418,6 +442,8 @@ pub struct Tool<'a> {
     pub parameters: Option<&'a RawValue>,
     /// Whether the arguments must follow the schema strictly.
     pub strict: Option<bool>,
+    /// For a custom tool: what its input is; `None` means any text.
+    pub grammar: Option<Grammar<'a>>,
     /// Whether the provider is to mark the end of what it caches after this tool.
     pub cache: Option<CacheMark>,
 }
@@ -431,6 +457,8 @@ pub enum ToolChoice<'a> {
     None,
     /// At least one.
     Required,
-    /// This one.
+    /// This function.
     Function(Cow<'a, str>),
+    /// This custom tool.
+    Custom(Cow<'a, str>),
 }

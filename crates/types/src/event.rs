@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::{FinishReason, ProviderError, Usage};
+use crate::{FinishReason, ProviderError, ToolKind, Usage};
 
 /// One thing that happened in a streamed answer, whatever wire format it came in.
 ///
@@ -34,14 +34,17 @@ pub enum StreamEvent<'a> {
         index: u32,
         /// Id to be repeated by the tool's result. Never empty.
         id: Cow<'a, str>,
-        /// The function's name.
+        /// What is called.
+        kind: ToolKind,
+        /// The tool's name.
         name: Cow<'a, str>,
     },
-    /// A piece of a tool call's arguments, which together are JSON text.
+    /// A piece of a tool call's arguments, which together are JSON text, or of the input of a custom
+    /// tool.
     ToolCallArguments {
         /// Position among the answer's tool calls.
         index: u32,
-        /// The next characters of the JSON text.
+        /// The next characters.
         fragment: Cow<'a, str>,
     },
     /// Something of a further answer to the same request, where several were asked for (`n`): a

@@ -21,9 +21,9 @@ pub mod price;
 
 pub use answer::{AnswerToolCall, ChatAnswer, Thought};
 pub use chat::{
-    CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Field, Image, JsonSchema,
-    Message, NumberText, OutputFormat, Part, ReasoningControl, ReasoningPart, Role, Source, Tool,
-    ToolCall, ToolChoice,
+    CacheMark, CachedPart, ChatRequest, Dialect, Document, Effort, Field, Grammar, Image,
+    JsonSchema, Message, NumberText, OutputFormat, Part, ReasoningControl, ReasoningPart, Role,
+    Source, Tool, ToolCall, ToolChoice, ToolKind,
 };
 pub use embedding::{Embedding, EmbeddingInputs};
 pub use error::{ErrorKind, ProviderError};

@@ -144,7 +144,12 @@ fn prompt_tokens(request: &ChatRequest<'_>) -> u64 {
     let tools = request.tools.iter().map(|tool| {
         let description = tool.description.as_deref().unwrap_or_default();
         let parameters = tool.parameters.map_or("", |parameters| parameters.get());
-        estimate_tokens(&tool.name) + estimate_tokens(description) + estimate_tokens(parameters)
+        let grammar = tool.grammar.as_ref();
+        let grammar = grammar.map_or("", |grammar| grammar.definition.as_ref());
+        [&tool.name, description, parameters, grammar]
+            .into_iter()
+            .map(estimate_tokens)
+            .sum::<u64>()
     });
     messages.sum::<u64>() + tools.sum::<u64>()
 }

@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Thought, Usage,
+    AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Thought, ToolKind, Usage,
 };
 
 use super::error;
@@ -241,6 +241,7 @@ fn read_block(block: &str, answer: &mut ChatAnswer) -> Result<bool, serde_json::
             }
             answer.tool_calls.push(AnswerToolCall {
                 id: call.id.0.into_owned(),
+                kind: ToolKind::Function,
                 name: call.name.0.into_owned(),
                 arguments: call.input.map_or("{}", RawValue::get).to_owned(),
             });

@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
+use steelyard_types::{ErrorKind, ProviderError, StreamEvent, ToolKind};
 
 use super::error;
 use super::request::ANSWER_TOOL;
@@ -225,6 +225,7 @@ impl Decoder {
                     emit(StreamEvent::ToolCallStart {
                         index,
                         id: call.id.0,
+                        kind: ToolKind::Function,
                         name: call.name.0,
                     });
                     OpenContent::Tool { index, input }

@@ -60,7 +60,7 @@ pub(super) fn fate(
     }
     let forces = matches!(
         request.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Function(_))
+        Some(ToolChoice::Required | ToolChoice::Function(_) | ToolChoice::Custom(_))
     );
     let forced = forces && !request.tools.is_empty();
     Fate::Told(plan_reasoning(request, target, forced, counts, lossy))

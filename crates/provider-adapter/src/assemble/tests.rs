@@ -55,11 +55,13 @@ fn answer() -> ChatAnswer {
         tool_calls: vec![
             AnswerToolCall {
                 id: "call_1".to_owned(),
+                kind: steelyard_types::ToolKind::Function,
                 name: "now".to_owned(),
                 arguments: "{\"a\":1}".to_owned(),
             },
             AnswerToolCall {
                 id: "call_2".to_owned(),
+                kind: steelyard_types::ToolKind::Function,
                 name: "then".to_owned(),
                 arguments: String::new(),
             },

@@ -219,7 +219,7 @@ fn a_stream_is_read_however_it_is_cut() {
         r#"Reasoning("Look.")"#,
         r#"ReasoningSignature("tool_plan")"#,
         r#"Text("Ten …")"#,
-        r#"ToolCallStart { index: 0, id: "tide_1", name: "tide" }"#,
+        r#"ToolCallStart { index: 0, id: "tide_1", kind: Function, name: "tide" }"#,
         r#"ToolCallArguments { index: 0, fragment: "{}" }"#,
         "Finish(ToolCalls)",
     ];

@@ -3,7 +3,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
+use steelyard_types::{
+    ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, ToolKind, Usage,
+};
 
 use super::error;
 use super::thoughts::KIND;
@@ -347,6 +349,7 @@ impl Answer {
             emit(StreamEvent::ToolCallStart {
                 index: event_index,
                 id,
+                kind: ToolKind::Function,
                 name,
             });
         }

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent};
+use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, StreamEvent, ToolKind};
 
 use super::partial_arguments::{self, Piece};
 use super::usage::WireUsage;
@@ -287,6 +287,7 @@ impl Choice {
             emit(StreamEvent::ToolCallStart {
                 index,
                 id: Cow::Owned(id),
+                kind: ToolKind::Function,
                 name,
             });
             if !continues && call.partial_args.is_none() {

@@ -102,7 +102,9 @@ impl EventWriter {
                 self.say(Kind::Text, None, text)?;
             }
             StreamEvent::Reasoning(text) => self.say(Kind::Thinking, None, text)?,
-            StreamEvent::ToolCallStart { index, id, name } => {
+            StreamEvent::ToolCallStart {
+                index, id, name, ..
+            } => {
                 self.end.calls = true;
                 self.say(Kind::Call(*index), Some((id, name)), "")?;
             }

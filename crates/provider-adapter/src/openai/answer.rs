@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use steelyard_types::{
-    AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Thought, Usage,
+    AnswerToolCall, ChatAnswer, ErrorKind, FinishReason, ProviderError, Thought, ToolKind, Usage,
 };
 
 use super::failure;
@@ -101,6 +101,7 @@ fn said_in(choice: &Choice<'_>, answer_id: &str) -> ChatAnswer {
     if let Some(function) = &said.function_call {
         answer.tool_calls.push(AnswerToolCall {
             id: made_up_id(answer_id, answer.tool_calls.len()),
+            kind: ToolKind::Function,
             name: function.name.as_str().to_owned(),
             arguments: function.arguments.as_str().to_owned(),
         });
@@ -186,6 +187,7 @@ fn tool_call(call: &Call<'_>, answer_id: &str, index: usize) -> AnswerToolCall {
         } else {
             id.to_owned()
         },
+        kind: call.kind(),
         name: call.name().to_owned(),
         arguments: call.arguments().to_owned(),
     }

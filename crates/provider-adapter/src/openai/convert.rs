@@ -9,8 +9,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, OutputFormat, Part, ReasoningField, Role, Source, Target, Tool, ToolChoice,
-    UnknownFields, WireProfile,
+    ChatRequest, Grammar, OutputFormat, Part, ReasoningField, Role, Source, Target, Tool,
+    ToolChoice, ToolKind, UnknownFields, WireProfile,
 };
 
 use super::encode::{
@@ -39,6 +39,7 @@ const OPENAI: Words = Words {
     shared: true,
     strict_tools: true,
     parallel_tool_calls: true,
+    custom_tools: true,
     image_detail: true,
     json: true,
     // Judged by profile.
@@ -60,6 +61,7 @@ const COMPATIBLE: Words = Words {
     metadata: false,
     service_tier: false,
     shared: false,
+    custom_tools: false,
     part: |part, role| !matches!(part, Part::Other { .. }) && (OPENAI.part)(part, role),
     ..OPENAI
 };
@@ -70,6 +72,7 @@ const STRICT: Words = Words {
     end_user: false,
     service_tier: false,
     shared: false,
+    custom_tools: false,
     part: |part, role| match part {
         Part::Image(_) => matches!(role, Role::User | Role::Tool),
         Part::Document(document) => {
@@ -286,12 +289,10 @@ fn tools(request: &ChatRequest<'_>, profile: &WireProfile, knows_allowed: bool, 
         Some(ToolChoice::None) => body.text("tool_choice", "none"),
         Some(ToolChoice::Required) => body.text("tool_choice", "required"),
         Some(ToolChoice::Function(name)) => {
-            let mut function = Object::with_capacity(64);
-            function.text("name", name);
-            let mut choice = Object::with_capacity(96);
-            choice.text("type", "function");
-            choice.raw("function", &function.close());
-            body.raw("tool_choice", &choice.close());
+            body.raw("tool_choice", &named(ToolKind::Function, name));
+        }
+        Some(ToolChoice::Custom(name)) => {
+            body.raw("tool_choice", &named(ToolKind::Custom, name));
         }
     }
     // What is so anyway is not said: some servers do not know the word. At DashScope it is one call
@@ -310,9 +311,7 @@ fn tools(request: &ChatRequest<'_>, profile: &WireProfile, knows_allowed: bool, 
 /// The choice among some of the tools.
 fn allowed(request: &ChatRequest<'_>, mode: &str) -> String {
     let names = list(request.tools.iter(), |out, one| {
-        out.push_str("{\"type\":\"function\",\"function\":{\"name\":");
-        push_text(out, &one.name);
-        out.push_str("}}");
+        out.push_str(&named(one.kind, &one.name));
     });
     let mut inner = Object::with_capacity(128);
     inner.text("mode", mode);
@@ -323,7 +322,50 @@ fn allowed(request: &ChatRequest<'_>, mode: &str) -> String {
     choice.close()
 }
 
+/// The member of tools and calls that says what they are, which is their type too.
+pub(crate) fn member(kind: ToolKind) -> &'static str {
+    match kind {
+        ToolKind::Function => "function",
+        ToolKind::Custom => "custom",
+    }
+}
+
+/// An object of that type.
+pub(super) fn of_kind(kind: ToolKind, mut out: Object, inner: &str) -> String {
+    out.text("type", member(kind));
+    out.raw(member(kind), inner);
+    out.close()
+}
+
+/// A tool by its name.
+pub(super) fn named(kind: ToolKind, name: &str) -> String {
+    let mut inner = Object::with_capacity(64);
+    inner.text("name", name);
+    of_kind(kind, Object::with_capacity(96), &inner.close())
+}
+
+fn custom(tool: &Tool<'_>) -> String {
+    let mut out = Object::with_capacity(256);
+    out.text("name", &tool.name);
+    if let Some(description) = &tool.description {
+        out.text("description", description);
+    }
+    if let Some(Grammar { syntax, definition }) = &tool.grammar {
+        let mut grammar = Object::with_capacity(definition.len() + 64);
+        grammar.text("syntax", syntax);
+        grammar.text("definition", definition);
+        let mut format = Object::with_capacity(definition.len() + 96);
+        format.text("type", "grammar");
+        format.raw("grammar", &grammar.close());
+        out.raw("format", &format.close());
+    }
+    out.close()
+}
+
 fn tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> String {
+    if tool.kind == ToolKind::Custom {
+        return of_kind(tool.kind, Object::with_capacity(320), &custom(tool));
+    }
     let mut function = Object::with_capacity(256);
     function.text("name", &tool.name);
     if let Some(description) = &tool.description {
@@ -336,10 +378,7 @@ fn tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> String {
         let strict = strict && !strict_schema::is_loosened_tool(request, tool);
         function.raw("strict", if strict { "true" } else { "false" });
     }
-    let mut out = Object::with_capacity(320);
-    out.text("type", "function");
-    out.raw("function", &function.close());
-    out.close()
+    of_kind(tool.kind, Object::with_capacity(320), &function.close())
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub use models::{model_body, models_body};
 pub use request::{MAX_DEPTH, RequestError, parse_chat_request};
 
 pub(crate) use answer::look;
+pub(crate) use convert::member;
 pub(crate) use failure::{decode_error, error_inside};
 pub(crate) use known_shape::KnownShape;
 pub(crate) use passed::Passed;

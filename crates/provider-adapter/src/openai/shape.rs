@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use steelyard_types::ToolKind;
 
 use super::usage::{Count, UsageShape};
 use crate::json::{Lenient, Text};
@@ -162,6 +163,13 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
+    pub(super) fn kind(&self) -> ToolKind {
+        match (&self.function, &self.custom) {
+            (None, Some(_)) => ToolKind::Custom,
+            _ => ToolKind::Function,
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
         match (&self.function, &self.custom) {
             (Some(function), _) => function.name.as_str(),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
+use steelyard_types::{ErrorKind, ProviderError, StreamEvent, ToolKind};
 
 use super::answer::{finish_reason, is_failure, made_up_id, reasoning, says_something};
 use super::failure;
@@ -267,6 +267,7 @@ impl OpenChoice {
             let piece = Piece {
                 number: call.index,
                 id: call.id.as_str(),
+                kind: call.kind(),
                 name: call.name(),
                 arguments: call.arguments(),
             };
@@ -277,6 +278,7 @@ impl OpenChoice {
             let piece = Piece {
                 number: None,
                 id: "",
+                kind: ToolKind::Function,
                 name: function.name.as_str(),
                 arguments: function.arguments.as_str(),
             };
@@ -313,6 +315,7 @@ impl OpenChoice {
             emit(StreamEvent::ToolCallStart {
                 index: index(position),
                 id,
+                kind: piece.kind,
                 name: piece.name.into(),
             });
             position
@@ -348,6 +351,7 @@ impl OpenChoice {
 struct Piece<'a> {
     number: Option<Count>,
     id: &'a str,
+    kind: ToolKind,
     name: &'a str,
     arguments: &'a str,
 }

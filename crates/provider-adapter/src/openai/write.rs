@@ -1,8 +1,9 @@
 //! Answers in this dialect, written from the neutral form.
 
 use bytes::{Bytes, BytesMut};
-use steelyard_types::{ChatAnswer, FinishReason, StreamEvent, Usage};
+use steelyard_types::{AnswerToolCall, ChatAnswer, FinishReason, StreamEvent, ToolKind, Usage};
 
+use super::convert::of_kind;
 use super::details::Details;
 use crate::ReplyContext;
 use crate::collect::MAX_CHOICES;
@@ -84,7 +85,7 @@ fn message(answer: &ChatAnswer, context: &ReplyContext) -> String {
             if calls.len() > 1 {
                 calls.push(',');
             }
-            calls.push_str(&tool_call(None, &call.id, &call.name, &call.arguments));
+            calls.push_str(&tool_call(None, call));
         }
         calls.push(']');
         message.raw("tool_calls", &calls);
@@ -130,15 +131,22 @@ fn function(name: &str, arguments: &str) -> String {
     function.close()
 }
 
-fn tool_call(index: Option<u32>, id: &str, name: &str, arguments: &str) -> String {
-    let mut call = Object::with_capacity(128);
+fn tool_call(index: Option<u32>, call: &AnswerToolCall) -> String {
+    let mut out = Object::with_capacity(128);
     if let Some(index) = index {
-        call.raw("index", &index.to_string());
+        out.raw("index", &index.to_string());
     }
-    call.text("id", id);
-    call.text("type", "function");
-    call.raw("function", &function(name, arguments));
-    call.close()
+    out.text("id", &call.id);
+    let inner = match call.kind {
+        ToolKind::Function => function(&call.name, &call.arguments),
+        ToolKind::Custom => {
+            let mut custom = Object::with_capacity(64);
+            custom.text("name", &call.name);
+            custom.text("input", &call.arguments);
+            custom.close()
+        }
+    };
+    of_kind(call.kind, out, &inner)
 }
 
 /// The `usage` object: totals include their parts, as everywhere in this dialect.
@@ -192,8 +200,31 @@ pub(crate) struct ChunkWriter {
 #[derive(Debug, Default)]
 struct Written {
     details: Details,
+    /// The calls of custom tools among its calls.
+    custom: Vec<u32>,
     began: bool,
     finished: bool,
+}
+
+impl Written {
+    /// What is called by the call that the event is of.
+    fn kind(&mut self, event: &StreamEvent<'_>) -> ToolKind {
+        let index = match event {
+            StreamEvent::ToolCallStart { index, kind, .. } => {
+                if *kind == ToolKind::Custom {
+                    self.custom.push(*index);
+                }
+                index
+            }
+            StreamEvent::ToolCallArguments { index, .. } => index,
+            _ => return ToolKind::Function,
+        };
+        if self.custom.contains(index) {
+            ToolKind::Custom
+        } else {
+            ToolKind::Function
+        }
+    }
 }
 
 impl ChunkWriter {
@@ -233,6 +264,7 @@ impl ChunkWriter {
             return;
         }
         let details = written.details.event(event);
+        let kind = written.kind(event);
         let finish = match event {
             StreamEvent::Finish(reason) => Some(*reason),
             _ => None,
@@ -252,14 +284,14 @@ impl ChunkWriter {
         let mut delta = std::mem::take(&mut self.scratch);
         delta.clear();
         delta.push('{');
-        self.said(event, &mut delta);
+        self.said(event, kind, &mut delta);
         delta.push('}');
         self.chunk(choice, &delta, None, finish);
         self.scratch = delta;
     }
 
     /// The fields of the delta for a piece of an answer.
-    fn said(&self, event: &StreamEvent<'_>, delta: &mut String) {
+    fn said(&self, event: &StreamEvent<'_>, kind: ToolKind, delta: &mut String) {
         let field = |delta: &mut String, name: &str, text: &str| {
             delta.push_str(name);
             push_text(delta, text);
@@ -276,16 +308,27 @@ impl ChunkWriter {
                 field(delta, "\"function_call\":{\"arguments\":", fragment);
                 delta.push('}');
             }
-            StreamEvent::ToolCallStart { index, id, name } => {
-                let index = self.place(*index);
+            StreamEvent::ToolCallStart {
+                index, id, name, ..
+            } => {
+                let call = AnswerToolCall {
+                    id: id.as_ref().to_owned(),
+                    kind,
+                    name: name.as_ref().to_owned(),
+                    arguments: String::new(),
+                };
                 delta.push_str("\"tool_calls\":[");
-                delta.push_str(&tool_call(Some(index), id, name, ""));
+                delta.push_str(&tool_call(Some(self.place(*index)), &call));
                 delta.push(']');
             }
             StreamEvent::ToolCallArguments { index, fragment } => {
                 delta.push_str("\"tool_calls\":[{\"index\":");
                 delta.push_str(&self.place(*index).to_string());
-                field(delta, ",\"function\":{\"arguments\":", fragment);
+                let member = match kind {
+                    ToolKind::Function => ",\"function\":{\"arguments\":",
+                    ToolKind::Custom => ",\"custom\":{\"input\":",
+                };
+                field(delta, member, fragment);
                 delta.push_str("}}]");
             }
             StreamEvent::Start { .. }

@@ -229,7 +229,12 @@ fn item<'a>(raw: &'a RawValue, fields: &RawFields<'a>, target: &Target) -> Optio
                 },
             },
         },
-        Some("function_call" | "function_call_output") => match text(fields, "call_id") {
+        Some(
+            "function_call"
+            | "function_call_output"
+            | "custom_tool_call"
+            | "custom_tool_call_output",
+        ) => match text(fields, "call_id") {
             Some(id) if call_id(&id) != id => replaced(&[("call_id", &call_id(&id))]),
             _ => same,
         },

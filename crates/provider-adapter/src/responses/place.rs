@@ -44,6 +44,7 @@ fn in_input(request: &ChatRequest<'_>, field: &str) -> Option<String> {
         let rest = match rest {
             ".id" => ".call_id",
             ".function.name" => ".name",
+            ".type" => ".type",
             rest if rest.starts_with(".function.arguments") => ".arguments",
             _ => "",
         };
@@ -83,7 +84,8 @@ mod tests {
             {"type": "function_call", "call_id": "b", "name": "f", "arguments": "x"},
             {"type": "function_call_output", "call_id": "a", "output": [
                 {"type": "input_image", "image_url": "https://x.y/z.png"}]},
-            {"type": "function_call_output", "call_id": "b", "output": "done"}]}"#;
+            {"type": "function_call_output", "call_id": "b", "output": "done"},
+            {"type": "custom_tool_call", "call_id": "c", "name": "t", "input": "x"}]}"#;
         let request = parse_responses_request(body.as_bytes()).unwrap();
         let roles: Vec<_> = request.messages.iter().map(|one| one.role).collect();
         assert_eq!(
@@ -93,7 +95,8 @@ mod tests {
                 Role::User,
                 Role::Assistant,
                 Role::Tool,
-                Role::Tool
+                Role::Tool,
+                Role::Assistant
             ]
         );
         for (neutral, own) in [
@@ -106,6 +109,7 @@ mod tests {
             ),
             ("messages[2].tool_calls[0].id", "input[2].call_id"),
             ("messages[2].tool_calls[1]", "input[3]"),
+            ("messages[5].tool_calls[0].type", "input[6].type"),
             ("messages[3].content[0]", "input[4].output[0]"),
             ("messages[4].tool_call_id", "input[5].call_id"),
             ("messages", "input"),

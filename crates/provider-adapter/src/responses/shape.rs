@@ -46,6 +46,9 @@ pub(super) struct Item<'a> {
     pub(super) name: Loose<'a>,
     #[serde(borrow, default)]
     pub(super) arguments: Loose<'a>,
+    /// What a custom tool is called with.
+    #[serde(borrow, default)]
+    pub(super) input: Loose<'a>,
     #[serde(borrow, default)]
     pub(super) encrypted_content: Loose<'a>,
     #[serde(borrow, default)]

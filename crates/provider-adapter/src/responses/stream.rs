@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use steelyard_types::{ErrorKind, ProviderError, StreamEvent};
+use steelyard_types::{ErrorKind, ProviderError, StreamEvent, ToolKind};
 
 use super::shape::{Event, Item, Response};
 use crate::FrameDecoder;
@@ -136,7 +136,9 @@ impl EventDecoder {
             "response.reasoning_text.delta" => {
                 self.thought(at, event.content_index.get(), delta, emit);
             }
-            "response.function_call_arguments.delta" => self.arguments(at, delta, emit),
+            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+                self.arguments(at, delta, emit);
+            }
             "response.output_item.done" => {
                 if let Some(item) = &event.item {
                     look.other = self.item(at, item, emit);
@@ -190,9 +192,10 @@ impl EventDecoder {
 
     /// An item begins. `None` where it is of a kind without events.
     fn added(&mut self, at: u64, item: &Item<'_>, emit: &mut Emit<'_>) -> Option<()> {
-        let is_call = match item.kind.as_str() {
-            "function_call" => true,
-            "message" | "reasoning" => false,
+        let kind = match item.kind.as_str() {
+            "function_call" => Some(ToolKind::Function),
+            "custom_tool_call" => Some(ToolKind::Custom),
+            "message" | "reasoning" => None,
             _ => return None,
         };
         if self.known(at).is_some() {
@@ -203,14 +206,14 @@ impl EventDecoder {
             self.fail(ProviderError::new(ErrorKind::InvalidAnswer, message), emit);
             return Some(());
         }
-        let call = is_call.then_some(self.calls);
+        let call = kind.map(|_| self.calls);
         self.items.push(Known {
             at,
             call,
             told: false,
             part: 0,
         });
-        if let Some(index) = call {
+        if let (Some(index), Some(kind)) = (call, kind) {
             self.calls += 1;
             let (id, own) = (item.call_id.as_str(), item.id.as_str());
             emit(StreamEvent::ToolCallStart {
@@ -220,6 +223,7 @@ impl EventDecoder {
                     ("", own) => Cow::Borrowed(own),
                     (id, _) => Cow::Borrowed(id),
                 },
+                kind,
                 name: Cow::Borrowed(item.name.as_str()),
             });
         }
@@ -272,6 +276,7 @@ impl EventDecoder {
         let told = self.known(at).is_some_and(|item| item.told);
         match item.kind.as_str() {
             "function_call" if !told => self.arguments(at, item.arguments.as_str(), emit),
+            "custom_tool_call" if !told => self.arguments(at, item.input.as_str(), emit),
             "message" if !told => {
                 for piece in item.content() {
                     match piece.kind.as_str() {

@@ -1,7 +1,9 @@
 //! Whole answers in this dialect, and the pieces that its events are made of.
 
 use bytes::Bytes;
-use steelyard_types::{ChatAnswer, ChatRequest, FinishReason, Thought, Usage};
+use steelyard_types::{
+    AnswerToolCall, ChatAnswer, ChatRequest, FinishReason, Thought, ToolKind, Usage,
+};
 
 use super::REDACTED;
 use super::echo::echo;
@@ -39,16 +41,13 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         output.push(&message_item(&id, status(whole), &parts.join(",")));
     }
     for (position, call) in answer.tool_calls.iter().enumerate() {
-        let id = ids.item(Kind::Call, output.count);
+        let id = ids.item(Kind::of(call.kind), output.count);
         let whole = !cut || position + 1 < answer.tool_calls.len();
-        let arguments = arguments(&call.arguments);
-        output.push(&call_item(
-            &id,
-            status(whole),
-            &call.id,
-            &call.name,
-            arguments,
-        ));
+        let text = match call.kind {
+            ToolKind::Function => arguments(&call.arguments),
+            ToolKind::Custom => &call.arguments,
+        };
+        output.push(&call_item(&id, status(whole), call, text));
     }
     let usage = answer.usage.as_ref().map(usage_json);
     let response = Response {
@@ -131,6 +130,17 @@ pub(super) enum Kind {
     Reasoning,
     Message,
     Call,
+    CustomCall,
+}
+
+impl Kind {
+    /// That of calls of such a tool.
+    pub(super) fn of(tool: ToolKind) -> Self {
+        match tool {
+            ToolKind::Function => Self::Call,
+            ToolKind::Custom => Self::CustomCall,
+        }
+    }
 }
 
 /// The ids of an answer's items.
@@ -149,6 +159,7 @@ impl Ids {
             Kind::Reasoning => "rs",
             Kind::Message => "msg",
             Kind::Call => "fc",
+            Kind::CustomCall => "ctc",
         };
         format!("{kind}_sy{:016x}{at:04x}", self.0)
     }
@@ -241,14 +252,19 @@ pub(super) fn refusal_part(text: &str) -> String {
     part.close()
 }
 
-pub(super) fn call_item(id: &str, status: &str, call_id: &str, name: &str, args: &str) -> String {
-    let mut item = Object::with_capacity(args.len() + 160);
+/// A call, with this text for its arguments.
+pub(super) fn call_item(id: &str, status: &str, call: &AnswerToolCall, text: &str) -> String {
+    let (kind, member) = match call.kind {
+        ToolKind::Function => ("function_call", "arguments"),
+        ToolKind::Custom => ("custom_tool_call", "input"),
+    };
+    let mut item = Object::with_capacity(text.len() + 160);
     item.text("id", id);
-    item.text("type", "function_call");
+    item.text("type", kind);
     item.text("status", status);
-    item.text("call_id", call_id);
-    item.text("name", name);
-    item.text("arguments", args);
+    item.text("call_id", &call.id);
+    item.text("name", &call.name);
+    item.text(member, text);
     item.close()
 }
 

@@ -6,6 +6,8 @@ use crate::adapter;
 use crate::openai::parse_chat_request;
 use crate::responses::parse_responses_request;
 
+mod custom;
+
 const TOOLS: &str = r#"[{"type":"function","function":{"name":"a"}},
     {"type":"function","function":{"name":"b"}},{"type":"function","function":{"name":"c"}}]"#;
 

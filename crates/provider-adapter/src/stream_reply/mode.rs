@@ -249,12 +249,18 @@ fn sealed<'a>(event: StreamEvent<'a>, mark: &str) -> StreamEvent<'a> {
         StreamEvent::RedactedReasoning(data) => {
             StreamEvent::RedactedReasoning(Cow::Owned([mark, &data].concat()))
         }
-        StreamEvent::ToolCallStart { index, id, name } => StreamEvent::ToolCallStart {
+        StreamEvent::ToolCallStart {
+            index,
+            id,
+            kind,
+            name,
+        } => StreamEvent::ToolCallStart {
             index,
             id: match call_id::sealed(&id, mark) {
                 Some(sealed) => Cow::Owned(sealed),
                 None => id,
             },
+            kind,
             name,
         },
         StreamEvent::Further { choice, event } => StreamEvent::Further {

@@ -349,6 +349,7 @@ fn other_formats_are_written_anew() {
         StreamEvent::ToolCallStart {
             index: 0,
             id: "t1".into(),
+            kind: steelyard_types::ToolKind::Function,
             name: "f".into(),
         },
         StreamEvent::ToolCallArguments {

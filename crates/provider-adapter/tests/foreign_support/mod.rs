@@ -175,9 +175,10 @@ fn collect(answer: &mut ChatAnswer, event: StreamEvent<'_>) {
         }
         StreamEvent::Logprobs(list) => answer.logprobs = Some(list.into_owned()),
         StreamEvent::Refusal(text) => answer.refusal.get_or_insert_default().push_str(&text),
-        StreamEvent::ToolCallStart { id, name, .. } => {
+        StreamEvent::ToolCallStart { id, kind, name, .. } => {
             answer.tool_calls.push(steelyard_types::AnswerToolCall {
                 id: id.into_owned(),
+                kind,
                 name: name.into_owned(),
                 arguments: String::new(),
             });
@@ -241,9 +242,15 @@ fn own(event: StreamEvent<'_>) -> StreamEvent<'static> {
         StreamEvent::RedactedReasoning(text) => StreamEvent::RedactedReasoning(own(text)),
         StreamEvent::Logprobs(text) => StreamEvent::Logprobs(own(text)),
         StreamEvent::Refusal(text) => StreamEvent::Refusal(own(text)),
-        StreamEvent::ToolCallStart { index, id, name } => StreamEvent::ToolCallStart {
+        StreamEvent::ToolCallStart {
+            index,
+            id,
+            kind,
+            name,
+        } => StreamEvent::ToolCallStart {
             index,
             id: own(id),
+            kind,
             name: own(name),
         },
         StreamEvent::ToolCallArguments { index, fragment } => StreamEvent::ToolCallArguments {
@@ -273,7 +280,9 @@ pub(crate) fn check_order(events: &[StreamEvent<'_>]) {
             | StreamEvent::ReasoningSignature(text)
             | StreamEvent::RedactedReasoning(text)
             | StreamEvent::Logprobs(text) => assert!(!text.is_empty()),
-            StreamEvent::ToolCallStart { index, id, name } => {
+            StreamEvent::ToolCallStart {
+                index, id, name, ..
+            } => {
                 assert_eq!(*index, calls);
                 assert!(!id.is_empty() && !name.is_empty());
                 calls += 1;

@@ -96,10 +96,13 @@ pub(crate) fn answer(body: &Value) -> Value {
     let calls = message["tool_calls"].as_array().into_iter().flatten();
     let calls: Vec<_> = calls
         .map(|wire| {
-            assert_eq!(wire["type"], "function");
             assert!(!wire["id"].as_str().unwrap().is_empty());
-            let function = &wire["function"];
-            call(&function["name"], function["arguments"].as_str().unwrap())
+            let (kind, member) = match wire.get("custom") {
+                Some(_) => ("custom", "input"),
+                None => ("function", "arguments"),
+            };
+            assert_eq!(wire["type"], kind);
+            call(&wire[kind]["name"], wire[kind][member].as_str().unwrap())
         })
         .collect();
     let mut seen = json!({
@@ -165,15 +168,18 @@ impl Choice {
         self.reasoning.push_str(said("reasoning_content"));
         for fragment in delta["tool_calls"].as_array().into_iter().flatten() {
             let index = usize::try_from(fragment["index"].as_u64().unwrap()).unwrap();
-            let function = &fragment["function"];
+            let is_custom = fragment.get("custom").is_some();
+            let function = &fragment[if is_custom { "custom" } else { "function" }];
             if index == self.calls.len() {
                 assert!(!fragment["id"].as_str().unwrap().is_empty());
-                assert_eq!(fragment["type"], "function");
+                let kind = if is_custom { "custom" } else { "function" };
+                assert_eq!(fragment["type"], kind);
                 self.calls.push((function["name"].clone(), String::new()));
             } else {
                 assert!(fragment.get("id").is_none() && function.get("name").is_none());
             }
-            let arguments = function["arguments"].as_str().unwrap_or_default();
+            let member = if is_custom { "input" } else { "arguments" };
+            let arguments = function[member].as_str().unwrap_or_default();
             self.calls[index].1.push_str(arguments);
         }
         if !choice["finish_reason"].is_null() {

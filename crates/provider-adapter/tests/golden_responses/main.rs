@@ -122,9 +122,16 @@ fn seen(response: &Value) -> Value {
         let parts = parts.filter(|one| one["type"] == part);
         parts.map(|part| part[field].as_str().unwrap()).collect()
     };
-    let calls: Vec<_> = of("function_call")
+    let is_call = |item: &&Value| {
+        let kind = item["type"].as_str().unwrap();
+        matches!(kind, "function_call" | "custom_tool_call")
+    };
+    let calls: Vec<_> = items
+        .iter()
+        .filter(is_call)
         .map(|call| {
-            let text = call["arguments"].as_str().unwrap();
+            let text = call.get("arguments").or(call.get("input"));
+            let text = text.unwrap().as_str().unwrap();
             let arguments: Value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
             json!({"name": call["name"], "arguments": arguments})
         })
@@ -207,6 +214,8 @@ fn schema_of(event: &Value) -> Option<&'static str> {
         "response.output_item.done" => "ResponseOutputItemDoneEvent",
         "response.function_call_arguments.delta" => "ResponseFunctionCallArgumentsDeltaEvent",
         "response.function_call_arguments.done" => "ResponseFunctionCallArgumentsDoneEvent",
+        "response.custom_tool_call_input.delta" => "ResponseCustomToolCallInputDeltaEvent",
+        "response.custom_tool_call_input.done" => "ResponseCustomToolCallInputDoneEvent",
         "response.reasoning_summary_part.added" => "ResponseReasoningSummaryPartAddedEvent",
         "response.reasoning_summary_part.done" => "ResponseReasoningSummaryPartDoneEvent",
         "response.reasoning_summary_text.delta" => "ResponseReasoningSummaryTextDeltaEvent",

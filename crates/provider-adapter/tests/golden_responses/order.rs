@@ -105,13 +105,17 @@ impl Checker {
         let empty = match kind {
             "message" => item["content"] == json!([]) && item["status"] == "in_progress",
             "function_call" => item["arguments"] == "" && item["status"] == "in_progress",
+            "custom_tool_call" => item["input"] == "",
             "reasoning" => item["summary"] == json!([]),
             _ => true,
         };
         if !empty {
             return Err("an item that begins with something in it".to_owned());
         }
-        let one_is_open = |item: &Item| item.done.is_none() && item.kind != "function_call";
+        let one_is_open = |item: &Item| {
+            let is_call = matches!(item.kind.as_str(), "function_call" | "custom_tool_call");
+            item.done.is_none() && !is_call
+        };
         if self.items.values().any(one_is_open) {
             return Err("two items are open".to_owned());
         }
@@ -197,7 +201,17 @@ impl Item {
                 self.arguments_done = true;
                 self.same("arguments", &self.arguments, text("arguments"))
             }
-            ("message" | "reasoning" | "function_call", _) => Err("not of this item".to_owned()),
+            ("custom_tool_call", "custom_tool_call_input.delta") if !self.arguments_done => {
+                self.arguments.push_str(text("delta"));
+                Ok(())
+            }
+            ("custom_tool_call", "custom_tool_call_input.done") if !self.arguments_done => {
+                self.arguments_done = true;
+                self.same("input", &self.arguments, text("input"))
+            }
+            ("message" | "reasoning" | "function_call" | "custom_tool_call", _) => {
+                Err("not of this item".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -243,6 +257,8 @@ impl Item {
             "message" => self.open.is_none() && item["content"] == json!(self.parts),
             "reasoning" => self.open.is_none() && item["summary"] == json!(self.parts),
             "function_call" => self.arguments_done && item["arguments"] == *self.arguments,
+            // A recording, built anew, has no event for its end.
+            "custom_tool_call" => item["input"] == *self.arguments,
             _ => true,
         };
         if !whole || item["id"] != self.id || item["type"] != *self.kind {

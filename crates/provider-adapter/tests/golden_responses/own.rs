@@ -28,11 +28,19 @@ fn told(response: &Value) -> Value {
         let texts: Vec<_> = parts.map(|part| part["text"].as_str().unwrap()).collect();
         texts.join("\n\n")
     };
-    let calls: Vec<_> = of("function_call")
+    let is_call = |item: &&Value| {
+        let kind = item["type"].as_str().unwrap();
+        matches!(kind, "function_call" | "custom_tool_call")
+    };
+    let calls: Vec<_> = items
+        .iter()
+        .filter(is_call)
         .map(|call| {
-            let arguments = call["arguments"].as_str().unwrap();
-            json!({"name": call["name"],
-                "arguments": serde_json::from_str::<Value>(arguments).unwrap()})
+            let arguments = match call["input"].as_str() {
+                Some(input) => json!(input),
+                None => serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap(),
+            };
+            json!({"name": call["name"], "arguments": arguments})
         })
         .collect();
     let usage = &response["usage"];

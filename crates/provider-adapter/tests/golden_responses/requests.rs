@@ -545,17 +545,27 @@ fn arbitrary_turn() -> impl Strategy<Value = Vec<Value>> {
         "\\PC{0,12}".prop_map(Value::from),
         parts().prop_map(Value::from),
     ];
-    let calls = prop::collection::vec(("[a-z]{1,8}", output), 1..3).prop_map(|calls| {
+    let call = ("[a-z]{1,8}", any::<bool>(), "\\PC{0,12}", output);
+    let calls = prop::collection::vec(call, 1..3).prop_map(|calls| {
         let id = |at: usize| format!("call_{at}");
         let mut items: Vec<Value> = (0..)
             .zip(&calls)
-            .map(|(at, (name, _))| {
+            .map(|(at, (name, is_custom, input, _))| {
+                if *is_custom {
+                    return json!({"type": "custom_tool_call", "call_id": id(at), "name": name,
+                        "input": input});
+                }
                 json!({"type": "function_call", "call_id": id(at), "name": name,
                     "arguments": "{\"a\":1}"})
             })
             .collect();
-        items.extend((0..).zip(&calls).map(|(at, (_, output))| {
-            json!({"type": "function_call_output", "call_id": id(at), "output": output})
+        items.extend((0..).zip(&calls).map(|(at, (_, is_custom, _, output))| {
+            let kind = if *is_custom {
+                "custom_tool_call_output"
+            } else {
+                "function_call_output"
+            };
+            json!({"type": kind, "call_id": id(at), "output": output})
         }));
         items
     });
@@ -584,6 +594,12 @@ proptest! {
         let (sent, lossy) = written(&parsed, &target(WireFormat::OpenAiResponses)).unwrap();
         conforms("arbitrary", &sent);
         prop_assert_eq!(lossy, Vec::<&str>::new());
+        let outputs = |body: &Value| -> Vec<Value> {
+            let items = body["input"].as_array().unwrap().iter();
+            let kinds = items.map(|item| item["type"].clone());
+            kinds.filter(|kind| kind.as_str().is_some_and(|kind| kind.ends_with("_output"))).collect()
+        };
+        prop_assert_eq!(outputs(&sent), outputs(&body));
         let sent = sent.to_string();
         let again = parse_responses_request(sent.as_bytes()).unwrap();
         let after = format!("{:?}", again.messages);

@@ -56,9 +56,15 @@ fn owned(event: StreamEvent<'_>) -> StreamEvent<'static> {
         StreamEvent::Reasoning(words) => StreamEvent::Reasoning(text(words)),
         StreamEvent::ReasoningSignature(proof) => StreamEvent::ReasoningSignature(text(proof)),
         StreamEvent::RedactedReasoning(data) => StreamEvent::RedactedReasoning(text(data)),
-        StreamEvent::ToolCallStart { index, id, name } => StreamEvent::ToolCallStart {
+        StreamEvent::ToolCallStart {
+            index,
+            id,
+            kind,
+            name,
+        } => StreamEvent::ToolCallStart {
             index,
             id: text(id),
+            kind,
             name: text(name),
         },
         StreamEvent::ToolCallArguments { index, fragment } => StreamEvent::ToolCallArguments {
@@ -184,6 +190,7 @@ fn the_clients_calls_beside_it_want_to_be_answered() {
     let start = StreamEvent::ToolCallStart {
         index: 0,
         id: "c".into(),
+        kind: steelyard_types::ToolKind::Function,
         name: "look".into(),
     };
     assert!(found.contains(&start), "{found:?}");

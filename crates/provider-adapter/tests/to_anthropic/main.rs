@@ -59,6 +59,7 @@ fn user(words: &str) -> Message<'_> {
 fn call<'a>(id: &'a str, name: &'a str) -> ToolCall<'a> {
     ToolCall {
         id: id.into(),
+        kind: steelyard_types::ToolKind::Function,
         name: name.into(),
         arguments: "{\"x\": 1.50}".into(),
     }

@@ -14,6 +14,7 @@ fn offer(name: &str) -> Offer {
     Offer {
         name: name.to_owned(),
         parameters,
+        custom: false,
     }
 }
 

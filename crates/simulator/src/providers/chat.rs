@@ -25,6 +25,8 @@ pub(crate) struct Dialect {
     /// Values of `tool_choice` besides an object.
     pub(crate) choices: &'static [&'static str],
     pub(crate) most_stops: usize,
+    /// Whether there are tools that take free text.
+    pub(crate) custom_tools: bool,
     /// Whether calls must be answered at once and completely.
     pub(crate) strict_order: bool,
 }
@@ -246,6 +248,15 @@ pub(crate) fn read_tools(body: &At<'_>, dialect: &Dialect, ask: &mut Ask) -> Che
         let kind = tool
             .get("type")
             .map_or(Ok("function"), |kind| kind.text())?;
+        if kind == "custom" && dialect.custom_tools {
+            let name = tool.need("custom")?.need("name")?.full_text()?.to_owned();
+            ask.prompt_tokens += tokens::count_json(tool.value);
+            ask.offers.push(Offer {
+                name,
+                parameters: Value::Null,
+                custom: true,
+            });
+        }
         if kind != "function" {
             continue;
         }
@@ -269,6 +280,7 @@ pub(crate) fn read_tools(body: &At<'_>, dialect: &Dialect, ask: &mut Ask) -> Che
         ask.offers.push(Offer {
             name: text.to_owned(),
             parameters,
+            custom: false,
         });
     }
     if let Some(choice) = body.get("tool_choice") {
@@ -289,11 +301,16 @@ fn read_choice(choice: &At<'_>, dialect: &Dialect, offers: &[Offer]) -> Checked<
         });
     }
     choice.object()?;
-    let Some(function) = choice.get("function") else {
+    let custom = choice.get("custom").filter(|_| dialect.custom_tools);
+    let is_custom = custom.is_some();
+    let Some(tool) = custom.or(choice.get("function")) else {
         return Ok(Choice::Auto);
     };
-    let name = function.need("name")?.text()?;
-    if !offers.iter().any(|offer| offer.name == name) {
+    let name = tool.need("name")?.text()?;
+    if !offers
+        .iter()
+        .any(|offer| offer.name == name && offer.custom == is_custom)
+    {
         return Err(choice.breaks(format!(
             "Tool choice '{name}' not found in 'tools' parameter."
         )));

@@ -1,6 +1,6 @@
 //! Answers in OpenAI's chat dialect, with the differences between servers as data.
 
-use crate::answer::{Answer, Finish, Usage};
+use crate::answer::{Answer, Finish, FunctionCall, Usage};
 use crate::delivery::{Frame, Part};
 use crate::json::{Node, object};
 
@@ -112,9 +112,12 @@ impl Style {
     /// A whole call, as in unary answers.
     fn call(&self, answer: &Answer, index: usize) -> Node {
         let call = &answer.calls[index];
-        let function = object! { "name" => &call.name, "arguments" => call.arguments.to_string() };
-        object! { "index" => index, "id" => self.id_of(index), "type" => "function",
-        "function" => function }
+        let text = call
+            .input()
+            .map_or_else(|| call.arguments.to_string(), str::to_owned);
+        let (kind, member) = kind_of(call);
+        object! { "index" => index, "id" => self.id_of(index), "type" => kind,
+        kind => object! { "name" => &call.name, member => text } }
     }
 
     fn id_of(&self, index: usize) -> String {
@@ -180,11 +183,15 @@ impl Style {
             return vec![self.call(answer, index)];
         }
         let call = &answer.calls[index];
-        let first = object! { "index" => index, "id" => self.id_of(index), "type" => "function",
-        "function" => object! { "name" => &call.name, "arguments" => "" } };
-        let fragments = crate::tokens::fragments(&call.arguments.to_string(), self.fragments);
+        let (kind, member) = kind_of(call);
+        let first = object! { "index" => index, "id" => self.id_of(index), "type" => kind,
+        kind => object! { "name" => &call.name, member => "" } };
+        let text = call
+            .input()
+            .map_or_else(|| call.arguments.to_string(), str::to_owned);
+        let fragments = crate::tokens::fragments(&text, self.fragments);
         let rest = fragments.into_iter().map(|fragment| {
-            object! { "index" => index, "function" => object! { "arguments" => fragment } }
+            object! { "index" => index, kind => object! { member => fragment } }
         });
         std::iter::once(first).chain(rest).collect()
     }
@@ -205,6 +212,14 @@ impl Style {
             .with("choices", choices)
             .with_some("usage", usage)
             .with_some("p", padding)
+    }
+}
+
+/// The type of a call, which is its member too, and the member of that for what it is called with.
+fn kind_of(call: &FunctionCall) -> (&'static str, &'static str) {
+    match call.input() {
+        Some(_) => ("custom", "input"),
+        None => ("function", "arguments"),
     }
 }
 

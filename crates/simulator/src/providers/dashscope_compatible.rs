@@ -25,6 +25,7 @@ const DIALECT: Dialect = Dialect {
     length_names: &["max_completion_tokens", "max_tokens"],
     choices: &["none", "auto", "required"],
     most_stops: 16,
+    custom_tools: false,
     strict_order: true,
 };
 

@@ -24,6 +24,7 @@ const DIALECT: Dialect = Dialect {
     length_names: &["max_tokens"],
     choices: &["none", "auto", "required"],
     most_stops: 16,
+    custom_tools: false,
     strict_order: true,
 };
 

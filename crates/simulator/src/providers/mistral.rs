@@ -32,6 +32,7 @@ const DIALECT: Dialect = Dialect {
     length_names: &["max_tokens"],
     choices: &["auto", "none", "any", "required"],
     most_stops: 16,
+    custom_tools: false,
     strict_order: false,
 };
 

@@ -113,7 +113,7 @@ pub(super) fn plan<'r>(
 pub(super) fn forces(request: &ChatRequest<'_>) -> bool {
     let forced = matches!(
         request.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Function(_))
+        Some(ToolChoice::Required | ToolChoice::Function(_) | ToolChoice::Custom(_))
     );
     forced && !request.tools.is_empty()
 }

@@ -250,7 +250,9 @@ pub(super) fn choice<'r>(
         Some(ToolChoice::Auto) => ("auto", None),
         Some(ToolChoice::None) => ("none", None),
         Some(ToolChoice::Required) => ("any", None),
-        Some(ToolChoice::Function(name)) => ("tool", Some(name.as_ref())),
+        Some(ToolChoice::Function(name) | ToolChoice::Custom(name)) => {
+            ("tool", Some(name.as_ref()))
+        }
     };
     Some(WireChoice {
         kind,

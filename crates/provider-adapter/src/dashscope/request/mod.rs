@@ -190,7 +190,7 @@ fn tool<'r>(tool: &'r Tool<'_>) -> WireTool<'r> {
 fn tool_choice<'r>(choice: &'r ToolChoice<'_>) -> Result<WireChoice<'r>, Refusal> {
     Ok(match choice {
         ToolChoice::None => WireChoice::Word("none"),
-        ToolChoice::Function(name) => WireChoice::Function {
+        ToolChoice::Function(name) | ToolChoice::Custom(name) => WireChoice::Function {
             kind: "function",
             function: ChosenFunction { name },
         },

@@ -334,7 +334,7 @@ fn tool_config<'r>(request: &'r ChatRequest<'_>) -> Option<ToolConfig<'r>> {
         ToolChoice::Auto => ("AUTO", None),
         ToolChoice::None => ("NONE", None),
         ToolChoice::Required => ("ANY", None),
-        ToolChoice::Function(name) => ("ANY", Some([name.as_ref()])),
+        ToolChoice::Function(name) | ToolChoice::Custom(name) => ("ANY", Some([name.as_ref()])),
     };
     Some(ToolConfig {
         function_calling_config: FunctionCallingConfig {

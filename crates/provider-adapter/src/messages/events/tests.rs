@@ -25,6 +25,7 @@ fn start(index: u32, name: &str) -> StreamEvent<'_> {
     StreamEvent::ToolCallStart {
         index,
         id: format!("id{index}").into(),
+        kind: steelyard_types::ToolKind::Function,
         name: name.into(),
     }
 }

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{
-    CacheMark, CachedPart, Document, Image, Message, Part, ReasoningPart, Role, ToolCall,
+    CacheMark, CachedPart, Document, Image, Message, Part, ReasoningPart, Role, ToolCall, ToolKind,
 };
 
 use super::source::{plain_text, source};
@@ -283,6 +283,7 @@ impl<'a> Said<'a> {
         self.marked_calls.extend(mark.map(|mark| (position, mark)));
         self.message.tool_calls.push(ToolCall {
             id: required(id, "id", trail)?,
+            kind: ToolKind::Function,
             name: required(name, "name", trail)?,
             arguments,
         });

@@ -44,13 +44,7 @@ fn tool<'a>(raw: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>) -> 
         return Ok(());
     }
     let (mut name, mut schema) = (None, None);
-    let mut tool = Tool {
-        name: "".into(),
-        description: None,
-        parameters: None,
-        strict: None,
-        cache: None,
-    };
+    let mut tool = Tool::default();
     for (key, value) in fields {
         let at = Step::Field;
         match key.as_ref() {

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use steelyard_types::{
-    ChatRequest, Image, Message, Part, ReasoningField, Role, Source, Target, UnknownFields,
-    WireProfile,
+    ChatRequest, Image, Message, Part, ReasoningField, Role, Source, Target, ToolKind,
+    UnknownFields, WireProfile,
 };
 
-use super::list;
+use super::{list, of_kind};
 use crate::json::{Object, push_text};
 use crate::openai::encode::{leaves_out, mapped_id, strict};
 use crate::openai::format;
@@ -236,15 +236,17 @@ impl One<'_, '_> {
 
     fn calls(&self) -> String {
         list(self.message.tool_calls.iter(), |out, call| {
-            let mut function = Object::with_capacity(call.arguments.len() + 64);
-            function.text("name", &call.name);
+            let mut inner = Object::with_capacity(call.arguments.len() + 64);
+            inner.text("name", &call.name);
             let empty = call.arguments.trim().is_empty();
-            function.text("arguments", if empty { "{}" } else { &call.arguments });
+            match call.kind {
+                ToolKind::Function if empty => inner.text("arguments", "{}"),
+                ToolKind::Function => inner.text("arguments", &call.arguments),
+                ToolKind::Custom => inner.text("input", &call.arguments),
+            }
             let mut written = Object::with_capacity(call.arguments.len() + 128);
             written.text("id", &mapped_id(&call.id, &self.target.profile));
-            written.text("type", "function");
-            written.raw("function", &function.close());
-            out.push_str(&written.close());
+            out.push_str(&of_kind(call.kind, written, &inner.close()));
         })
     }
 }

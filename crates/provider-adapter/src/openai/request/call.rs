@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use steelyard_types::ToolCall;
+use steelyard_types::{ToolCall, ToolKind};
 
-use super::trail::{Once, Trail, says_nothing};
+use super::trail::{Once, Step, Trail, says_nothing};
 use crate::json::Text;
 
 /// Most tool calls of one message.
@@ -53,7 +53,7 @@ impl<'de> Visitor<'de> for CallsSeed<'_> {
     }
 }
 
-/// Reads one call; `None` where it is not a function's.
+/// Reads one call; `None` where it is of a kind that has no word in the neutral form.
 struct CallSeed<'t>(&'t Trail);
 
 impl<'de> DeserializeSeed<'de> for CallSeed<'_> {
@@ -72,13 +72,19 @@ impl<'de> Visitor<'de> for CallSeed<'_> {
         let trail = self.0;
         let mut seen = Once::default();
         let (mut id, mut kind, mut function, mut untranslated) = (None, None, None, None);
+        let mut custom: Option<&'de RawValue> = None;
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
                 "id" => id = trail.once::<_, Text<'_>>("id", &mut map, &mut seen)?,
                 "type" => kind = trail.once::<_, Text<'_>>("type", &mut map, &mut seen)?,
                 "function" => {
                     seen.mark("function")?;
-                    function = Some(trail.value("function", &mut map, CalledSeed(trail))?);
+                    let seed = CalledSeed(trail, ARGUMENTS);
+                    function = Some(trail.value("function", &mut map, seed)?);
+                }
+                "custom" => {
+                    seen.mark("custom")?;
+                    custom = Some(map.next_value()?);
                 }
                 // Clients repeat what streams number their calls with; the order says the same.
                 "index" => drop(map.next_value::<serde::de::IgnoredAny>()?),
@@ -91,9 +97,21 @@ impl<'de> Visitor<'de> for CallSeed<'_> {
             }
         }
         // Some servers leave the type out; function calls were the first and are the usual kind.
-        if kind.is_some_and(|Text(kind)| kind != "function") {
-            return Ok((None, Some(trail.path_to("type"))));
-        }
+        let kind = match (kind.as_ref().map(Text::as_str), custom) {
+            (Some("custom"), Some(raw)) => {
+                let read = || called(raw, trail, INPUT).map_err(A::Error::custom);
+                function = Some(trail.within(Step::Field("custom"), read)?);
+                ToolKind::Custom
+            }
+            (None | Some("function"), None) => ToolKind::Function,
+            (None | Some("function"), Some(raw)) => {
+                if untranslated.is_none() && !says_nothing(raw) {
+                    untranslated = Some(trail.path_to("custom"));
+                }
+                ToolKind::Function
+            }
+            _ => return Ok((None, Some(trail.path_to("type")))),
+        };
         let Some(Text(id)) = id.filter(|Text(id)| !id.is_empty()) else {
             return trail.wrong("id", "is required");
         };
@@ -102,6 +120,7 @@ impl<'de> Visitor<'de> for CallSeed<'_> {
         };
         let call = ToolCall {
             id,
+            kind,
             name: called.name,
             arguments: called.arguments,
         };
@@ -117,15 +136,21 @@ pub(super) struct Called<'a> {
     pub(super) untranslated: Option<String>,
 }
 
-/// Reads a `function_call`, the deprecated form of a call.
+/// The member of a function's call that holds what it is called with.
+pub(super) const ARGUMENTS: &str = "arguments";
+/// The same of a custom tool's.
+const INPUT: &str = "input";
+
+/// Reads what is called, with what stands in that member.
 pub(super) fn called<'a>(
     raw: &'a RawValue,
     trail: &Trail,
+    member: &'static str,
 ) -> Result<Called<'a>, serde_json::Error> {
-    CalledSeed(trail).deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
+    CalledSeed(trail, member).deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
 }
 
-struct CalledSeed<'t>(&'t Trail);
+struct CalledSeed<'t>(&'t Trail, &'static str);
 
 impl<'de> DeserializeSeed<'de> for CalledSeed<'_> {
     type Value = Called<'de>;
@@ -137,17 +162,17 @@ impl<'de> DeserializeSeed<'de> for CalledSeed<'_> {
 impl<'de> Visitor<'de> for CalledSeed<'_> {
     type Value = Called<'de>;
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object with name and arguments")
+        write!(formatter, "an object with name and {}", self.1)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let trail = self.0;
+        let Self(trail, member) = self;
         let mut seen = Once::default();
         let (mut name, mut arguments, mut untranslated) = (None, None, None);
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
                 "name" => name = trail.once::<_, Text<'_>>("name", &mut map, &mut seen)?,
-                "arguments" => {
-                    arguments = trail.once::<_, Text<'_>>("arguments", &mut map, &mut seen)?;
+                key if key == member => {
+                    arguments = trail.once::<_, Text<'_>>(member, &mut map, &mut seen)?;
                 }
                 _ => {
                     let value: &RawValue = map.next_value()?;

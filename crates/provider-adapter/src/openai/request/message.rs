@@ -7,9 +7,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
-use steelyard_types::{CachedPart, Message, Part, ReasoningPart, Role, ToolCall};
+use steelyard_types::{CachedPart, Message, Part, ReasoningPart, Role, ToolCall, ToolKind};
 
-use super::call::{Calls, CallsSeed, called};
+use super::call::{ARGUMENTS, Calls, CallsSeed, called};
 use super::part::{PartRead, PartSeed, cache_mark};
 use super::thoughts::{Thoughts, thoughts};
 use super::tool::string;
@@ -238,13 +238,14 @@ impl Others<'_> {
         message: &mut Message<'a>,
         untranslated: &mut Option<String>,
     ) -> Result<(), E> {
-        let read = || called(value, self.trail).map_err(E::custom);
+        let read = || called(value, self.trail, ARGUMENTS).map_err(E::custom);
         let called = self.trail.within(Step::Field("function_call"), read)?;
         let number = self.notes.function_calls.get() + 1;
         self.notes.function_calls.set(number);
         *untranslated = untranslated.take().or(called.untranslated);
         message.tool_calls.push(ToolCall {
             id: format!("{FUNCTION_CALL_ID}{number}").into(),
+            kind: ToolKind::Function,
             name: called.name,
             arguments: called.arguments,
         });

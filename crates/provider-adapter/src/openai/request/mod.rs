@@ -25,6 +25,7 @@ pub(super) use trail::message_field_says_nothing;
 pub(crate) use trail::says_nothing;
 
 mod call;
+pub(crate) mod custom;
 mod message;
 mod part;
 mod rare;

@@ -259,6 +259,24 @@ fn wrong_fields_are_named() {
             "tool_choice: expected auto, none, required or an object that names a function",
         ),
         (
+            with(r#""tools":[{"type":"custom","custom":{}}]"#),
+            "tools[0].custom.name: is required",
+        ),
+        (
+            with(r#""tools":[{"type":"custom","custom":{"name":"x","format":{}}}]"#),
+            "tools[0].custom.format.type: is required",
+        ),
+        (
+            with(
+                r#""tools":[{"type":"custom","custom":{"name":"x","format":{"type":"grammar","grammar":{"syntax":"lark"}}}}]"#,
+            ),
+            "tools[0].custom.format.grammar.definition: is required",
+        ),
+        (
+            with(r#""tool_choice":{"type":"custom","custom":{}}"#),
+            "tool_choice.custom.name: is required",
+        ),
+        (
             with(r#""tool_choice":{"type":"function"}"#),
             "tool_choice.function: is required",
         ),
@@ -345,6 +363,10 @@ fn wrong_messages_are_named() {
             "messages[0].tool_calls[0].function: is required",
         ),
         (
+            r#"[{"role":"assistant","tool_calls":[{"id":"1","type":"custom","custom":{"name":"x","input":{}}}]}]"#,
+            "messages[0].tool_calls[0].custom.input: expected a string, found an object",
+        ),
+        (
             r#"[{"role":"assistant","tool_calls":[{"id":"1","function":{}}]}]"#,
             "messages[0].tool_calls[0].function.name: is required",
         ),
@@ -429,12 +451,33 @@ fn what_has_meaning_is_never_overlooked() {
         (r#""cache_control":{"type":"odd"}"#, "cache_control"),
         (r#""something_new":0"#, "something_new"),
         (
-            r#""tool_choice":{"type":"custom","custom":{"name":"x"}}"#,
+            r#""tool_choice":{"type":"other","other":{"name":"x"}}"#,
             "tool_choice",
         ),
         (
-            r#""tools":[{"type":"custom","custom":{"name":"x"}}]"#,
+            r#""tool_choice":{"type":"custom","custom":{"name":"x"},"more":1}"#,
+            "tool_choice",
+        ),
+        (
+            r#""tools":[{"type":"other","other":{"name":"x"}}]"#,
             "tools[0].type",
+        ),
+        (r#""tools":[{"type":"custom","name":"x"}]"#, "tools[0].type"),
+        (
+            r#""tools":[{"type":"custom","custom":{"name":"x","odd":1}}]"#,
+            "tools[0].custom.odd",
+        ),
+        (
+            r#""tools":[{"type":"custom","custom":{"name":"x","format":{"type":"odd","a":1}}}]"#,
+            "tools[0].custom.format.type",
+        ),
+        (
+            r#""tools":[{"type":"custom","custom":{"name":"x","format":{"type":"text","a":1}}}]"#,
+            "tools[0].custom.format.a",
+        ),
+        (
+            r#""tools":[{"type":"function","function":{"name":"f"},"custom":{"name":"x"}}]"#,
+            "tools[0].custom",
         ),
         (
             r#""tools":[{"type":"function","function":{"name":"f","when":1}}]"#,
@@ -477,8 +520,16 @@ fn what_has_meaning_is_never_overlooked() {
             "messages[0].role",
         ),
         (
-            r#"[{"role":"assistant","tool_calls":[{"id":"1","type":"custom","custom":{}}]}]"#,
+            r#"[{"role":"assistant","tool_calls":[{"id":"1","type":"other","other":{}}]}]"#,
             "messages[0].tool_calls[0].type",
+        ),
+        (
+            r#"[{"role":"assistant","tool_calls":[{"id":"1","type":"custom"}]}]"#,
+            "messages[0].tool_calls[0].type",
+        ),
+        (
+            r#"[{"role":"assistant","tool_calls":[{"id":"1","type":"custom","custom":{"name":"x","input":"","odd":1}}]}]"#,
+            "messages[0].tool_calls[0].custom.odd",
         ),
         (
             r#"[{"role":"user","content":[{"type":"text","text":"x","cache_control":{"type":"odd"}}]}]"#,

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use serde::de::Error as _;
 use serde_json::value::RawValue;
-use steelyard_types::{CacheMark, Tool, ToolChoice};
+use steelyard_types::{CacheMark, Tool, ToolChoice, ToolKind};
 
+use super::custom::{self, Shape};
 use super::part::cache_mark;
 use super::trail::{Step, Trail, says_nothing};
 use crate::json::Text;
@@ -39,34 +40,74 @@ fn tool<'a>(
     untranslated: &mut Vec<Cow<'a, str>>,
 ) -> Result<Option<Tool<'a>>, serde_json::Error> {
     let fields = object(raw)?;
-    let before = untranslated.len();
-    let mut function = None;
-    let mut kind = None;
-    let mut mark = None;
-    for (name, value) in fields {
-        match name.as_ref() {
-            "type" => kind = trail.within(Step::Field("type"), || string(value))?,
-            "function" => function = Some(value),
-            _ => mark = other(&name, value, trail, untranslated)?.or(mark),
+    let find = |name: &str| fields.iter().find(|(field, _)| field == name);
+    let kind = trail.within(Step::Field("type"), || {
+        find("type").map_or(Ok(None), |(_, kind)| string(kind))
+    })?;
+    // What the tool is stands in a member that its type names.
+    let kind = match kind.as_deref() {
+        None if find("function").is_none() => return trail.wrong("type", "is required"),
+        None | Some("function") => ToolKind::Function,
+        Some("custom") if find("custom").is_some() => ToolKind::Custom,
+        Some(_) => {
+            // The type says it all: its own fields need not be listed as well.
+            untranslated.push(trail.path_to("type").into());
+            return Ok(None);
+        }
+    };
+    let (mut tool, mut mark) = (None, None);
+    for (name, value) in &fields {
+        match (name.as_ref(), kind) {
+            ("type", _) => {}
+            ("function", ToolKind::Function) => {
+                let read = || declared(value, trail, untranslated);
+                tool = Some(trail.within(Step::Field("function"), read)?);
+            }
+            ("custom", ToolKind::Custom) => {
+                let read = || declared_custom(value, trail, untranslated);
+                tool = Some(trail.within(Step::Field("custom"), read)?);
+            }
+            _ => mark = other(name, value, trail, untranslated)?.or(mark),
         }
     }
-    let Some(function) = function.filter(|_| kind.as_deref().is_none_or(|kind| kind == "function"))
-    else {
-        return match kind.as_deref() {
-            None => trail.wrong("type", "is required"),
-            Some("function") => trail.wrong("function", "is required"),
-            Some(_) => {
-                // The type says it all: its own fields need not be listed as well.
-                untranslated.truncate(before);
-                untranslated.push(trail.path_to("type").into());
-                Ok(None)
-            }
-        };
+    let Some(mut tool) = tool else {
+        return trail.wrong("function", "is required");
     };
-    let read = || declared(function, trail, untranslated);
-    let mut tool = trail.within(Step::Field("function"), read)?;
     tool.cache = mark.or(tool.cache);
     Ok(Some(tool))
+}
+
+/// Reads what a custom tool is.
+fn declared_custom<'a>(
+    raw: &'a RawValue,
+    trail: &Trail,
+    untranslated: &mut Vec<Cow<'a, str>>,
+) -> Result<Tool<'a>, serde_json::Error> {
+    let at = Step::Field;
+    let mut tool = Tool {
+        kind: ToolKind::Custom,
+        ..Tool::default()
+    };
+    for (name, value) in object(raw)? {
+        match name.as_ref() {
+            "name" => {
+                let name = trail.within(at("name"), || string(value))?;
+                tool.name = name.unwrap_or_default();
+            }
+            "description" => {
+                tool.description = trail.within(at("description"), || string(value))?;
+            }
+            "format" if value.get() != "null" => {
+                let read = || custom::format(value, Shape::Nested, trail, untranslated);
+                tool.grammar = trail.within(at("format"), read)?;
+            }
+            _ => tool.cache = other(&name, value, trail, untranslated)?.or(tool.cache),
+        }
+    }
+    if tool.name.is_empty() {
+        return trail.wrong("name", "is required");
+    }
+    Ok(tool)
 }
 
 /// A field that has no word of its own: a mark for the cache, or one to be named.
@@ -155,6 +196,7 @@ fn declared<'a>(
         parameters,
         strict,
         cache,
+        ..Tool::default()
     })
 }
 
@@ -174,6 +216,10 @@ pub(super) fn tool_choice<'a>(
         let kind = trail.within(Step::Field("type"), || {
             find("type").map_or(Ok(None), string)
         })?;
+        if let (Some("custom"), Some(custom)) = (kind.as_deref(), find("custom")) {
+            let name = trail.within(Step::Field("custom"), || chosen(custom, trail))?;
+            return Ok((fields.len() == 2).then_some(ToolChoice::Custom(name)));
+        }
         return match (kind.as_deref(), find("function")) {
             (None, _) => trail.wrong("type", "is required"),
             (Some("function"), Some(function)) => {

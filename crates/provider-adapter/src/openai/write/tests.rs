@@ -231,8 +231,9 @@ fn users_of_functions_find_their_call() {
         function_call: true,
         ..context()
     };
-    let call = |id: &str, name: &str| steelyard_types::AnswerToolCall {
+    let call = |id: &str, name: &str| AnswerToolCall {
         id: id.to_owned(),
+        kind: ToolKind::Function,
         name: name.to_owned(),
         arguments: "{}".to_owned(),
     };
@@ -250,6 +251,7 @@ fn users_of_functions_find_their_call() {
     let start = |index, id: &'static str, name: &'static str| StreamEvent::ToolCallStart {
         index,
         id: id.into(),
+        kind: ToolKind::Function,
         name: name.into(),
     };
     let arguments = |index| StreamEvent::ToolCallArguments {

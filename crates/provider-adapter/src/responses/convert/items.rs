@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use steelyard_types::{Image, Message, Part, ReasoningPart, Role, Source, Target};
+use steelyard_types::{Image, Message, Part, ReasoningPart, Role, Source, Target, ToolKind};
 
 use super::super::stream::unsealed;
 use super::super::write::{arguments, message_item, refusal_part, summary_part, text_part};
@@ -23,12 +23,24 @@ pub(in crate::responses) const NOTHING_SAID: &str =
 /// `marks` says whether what is to be cached is marked.
 pub(super) fn input(messages: &[Message<'_>], target: &Target, marks: bool) -> String {
     let mut items = Items(String::from("["));
+    // Outputs say of what kind their calls are. Of two calls with one id the later is meant.
+    let mut called: Vec<(&str, ToolKind)> = Vec::new();
     for message in messages {
+        let calls = message.tool_calls.iter();
+        called.extend(calls.map(|call| (call.id.as_ref(), call.kind)));
         match message.role {
             Role::System => items.push(&said("system", message, marks)),
             Role::Developer => items.push(&said("developer", message, marks)),
             Role::User => items.push(&said("user", message, marks)),
-            Role::Tool => items.push(&output(message, marks)),
+            Role::Tool => {
+                let id = message.tool_call_id.as_deref().unwrap_or_default();
+                let mut calls = called.iter().rev();
+                let kind = match calls.find(|(known, _)| *known == id) {
+                    Some((_, ToolKind::Custom)) => "custom_tool_call_output",
+                    Some((_, ToolKind::Function)) | None => "function_call_output",
+                };
+                items.push(&output(kind, message, marks));
+            }
             Role::Assistant => answer(message, target, &mut items),
         }
     }
@@ -114,10 +126,14 @@ fn answer(message: &Message<'_>, target: &Target, items: &mut Items) {
     }
     for call in &message.tool_calls {
         let mut out = Object::with_capacity(call.arguments.len() + 128);
-        out.text("type", "function_call");
+        let (kind, member, text) = match call.kind {
+            ToolKind::Function => ("function_call", "arguments", arguments(&call.arguments)),
+            ToolKind::Custom => ("custom_tool_call", "input", call.arguments.as_ref()),
+        };
+        out.text("type", kind);
         out.text("call_id", &call_id(&call.id));
         out.text("name", &call.name);
-        out.text("arguments", arguments(&call.arguments));
+        out.text(member, text);
         items.push(&out.close());
     }
 }
@@ -133,10 +149,10 @@ pub(super) fn own<'p, 'a>(
     }
 }
 
-/// The result of a call.
-fn output(message: &Message<'_>, marks: bool) -> String {
+/// The result of a call, an item of that kind.
+fn output(kind: &str, message: &Message<'_>, marks: bool) -> String {
     let mut out = Object::with_capacity(256);
-    out.text("type", "function_call_output");
+    out.text("type", kind);
     let id = message.tool_call_id.as_deref().unwrap_or_default();
     out.text("call_id", &call_id(id));
     let is_words = |part: &Part<'_>| !matches!(part, Part::Image(_) | Part::Document(_));

@@ -9,14 +9,14 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, Dialect, Effort, Feature, Message, OutputFormat, Part, Role, Target, Tool,
-    ToolChoice,
+    ChatRequest, Dialect, Effort, Feature, Grammar, Message, OutputFormat, Part, Role, Target,
+    Tool, ToolChoice, ToolKind,
 };
 
 use super::PATH;
 use crate::carry::{self, Words, refuse};
-use crate::json::{Object, push_text};
-use crate::openai::{effort_of, is_loosened, is_loosened_tool, least};
+use crate::json::Object;
+use crate::openai::{effort_of, is_loosened, is_loosened_tool, least, member};
 use crate::{EncodedRequest, Losses, Refusal, schema, shared};
 use items::{input, list, own};
 
@@ -34,6 +34,7 @@ const WORDS: Words = Words {
     shared: true,
     strict_tools: true,
     parallel_tool_calls: true,
+    custom_tools: true,
     image_detail: true,
     json: true,
     // Judged by the client's word and the place.
@@ -267,10 +268,10 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
         Some(ToolChoice::None) => body.text("tool_choice", "none"),
         Some(ToolChoice::Required) => body.text("tool_choice", "required"),
         Some(ToolChoice::Function(name)) => {
-            let mut choice = String::from("{\"type\":\"function\",\"name\":");
-            push_text(&mut choice, name);
-            choice.push('}');
-            body.raw("tool_choice", &choice);
+            body.raw("tool_choice", &named(ToolKind::Function, name));
+        }
+        Some(ToolChoice::Custom(name)) => {
+            body.raw("tool_choice", &named(ToolKind::Custom, name));
         }
     }
     if request.parallel_tool_calls == Some(false) {
@@ -280,12 +281,7 @@ fn tools(request: &ChatRequest<'_>, body: &mut Object) {
 
 /// The choice among some of the tools.
 fn allowed(request: &ChatRequest<'_>, mode: &str) -> String {
-    let names = request.tools.iter().map(|one| {
-        let mut tool = Object::with_capacity(64);
-        tool.text("type", "function");
-        tool.text("name", &one.name);
-        tool.close()
-    });
+    let names = request.tools.iter().map(|one| named(one.kind, &one.name));
     let mut choice = Object::with_capacity(128);
     choice.text("type", "allowed_tools");
     choice.text("mode", mode);
@@ -293,7 +289,35 @@ fn allowed(request: &ChatRequest<'_>, mode: &str) -> String {
     choice.close()
 }
 
+/// A tool by its name.
+fn named(kind: ToolKind, name: &str) -> String {
+    let mut out = Object::with_capacity(64);
+    out.text("type", member(kind));
+    out.text("name", name);
+    out.close()
+}
+
+fn custom(tool: &Tool<'_>) -> String {
+    let mut out = Object::with_capacity(320);
+    out.text("type", member(tool.kind));
+    out.text("name", &tool.name);
+    if let Some(description) = &tool.description {
+        out.text("description", description);
+    }
+    if let Some(Grammar { syntax, definition }) = &tool.grammar {
+        let mut format = Object::with_capacity(definition.len() + 64);
+        format.text("type", "grammar");
+        format.text("syntax", syntax);
+        format.text("definition", definition);
+        out.raw("format", &format.close());
+    }
+    out.close()
+}
+
 fn tool(request: &ChatRequest<'_>, tool: &Tool<'_>) -> String {
+    if tool.kind == ToolKind::Custom {
+        return custom(tool);
+    }
     let mut out = Object::with_capacity(320);
     out.text("type", "function");
     out.text("name", &tool.name);

@@ -1,33 +1,31 @@
-//! Calls of functions, which stay open side by side until they are whole.
+//! Calls of tools, which stay open side by side until they are whole.
 
-use steelyard_types::ProviderError;
+use steelyard_types::{AnswerToolCall, ProviderError, ToolKind};
 
 use super::super::write::{Kind, call_item, status};
 use super::{Call, ItemWriter, invalid};
 use crate::json::Object;
 
 impl ItemWriter {
-    pub(super) fn call(&mut self, number: u32, id: &str, name: &str) -> Result<(), ProviderError> {
+    pub(super) fn call(&mut self, number: u32, call: AnswerToolCall) -> Result<(), ProviderError> {
         self.settle();
         let at = self.place()?;
-        let item_id = self.ids.item(Kind::Call, at);
-        self.added(at, &call_item(&item_id, "in_progress", id, name, ""));
+        let item_id = self.ids.item(Kind::of(call.kind), at);
+        self.added(at, &call_item(&item_id, "in_progress", &call, ""));
         self.calls.push(Call {
             number,
             at,
-            id: id.to_owned(),
-            name: name.to_owned(),
-            arguments: String::new(),
+            call,
             done: false,
         });
         Ok(())
     }
 
     pub(super) fn arguments(&mut self, number: u32, fragment: &str) -> Result<(), ProviderError> {
-        let Some(call) = self.calls.iter_mut().find(|call| call.number == number) else {
+        let Some(one) = self.calls.iter_mut().find(|one| one.number == number) else {
             return Err(invalid("a call of a tool goes on that never began"));
         };
-        if call.done {
+        if one.done {
             // White space behind a whole object says nothing.
             return if fragment.trim().is_empty() {
                 Ok(())
@@ -35,17 +33,20 @@ impl ItemWriter {
                 Err(invalid("a call of a tool goes on after it was whole"))
             };
         }
-        call.arguments.push_str(fragment);
-        let at = call.at;
-        self.of_call(at, "response.function_call_arguments.delta", |event| {
-            event.text("delta", fragment);
-        });
+        one.call.arguments.push_str(fragment);
+        let (at, kind) = (one.at, one.call.kind);
+        self.of_call(at, kind, "delta", |event| event.text("delta", fragment));
         Ok(())
     }
 
-    pub(super) fn of_call(&mut self, at: usize, kind: &str, fill: impl FnOnce(&mut Object)) {
-        let id = self.ids.item(Kind::Call, at);
-        self.frame(kind, |event| {
+    /// An event of a call's arguments, or of its input.
+    fn of_call(&mut self, at: usize, tool: ToolKind, what: &str, fill: impl FnOnce(&mut Object)) {
+        let id = self.ids.item(Kind::of(tool), at);
+        let kind = match tool {
+            ToolKind::Function => "response.function_call_arguments",
+            ToolKind::Custom => "response.custom_tool_call_input",
+        };
+        self.frame(&format!("{kind}.{what}"), |event| {
             event.text("item_id", &id);
             event.raw("output_index", &at.to_string());
             fill(event);
@@ -53,30 +54,32 @@ impl ItemWriter {
     }
 
     pub(super) fn close_call(&mut self, index: usize, whole: bool) {
-        let Some(call) = self.calls.get_mut(index).filter(|call| !call.done) else {
+        let Some(one) = self.calls.get_mut(index).filter(|one| !one.done) else {
             return;
         };
-        call.done = true;
-        let given = std::mem::take(&mut call.arguments);
-        let (at, call_id, name) = (
-            call.at,
-            std::mem::take(&mut call.id),
-            std::mem::take(&mut call.name),
-        );
-        let mut arguments = given;
-        // A function without arguments is called with none: clients parse what stands there.
-        if arguments.trim().is_empty() {
-            arguments.push_str("{}");
-            self.of_call(at, "response.function_call_arguments.delta", |event| {
-                event.text("delta", "{}");
-            });
+        one.done = true;
+        let mut call = std::mem::take(&mut one.call);
+        let at = one.at;
+        let kind = call.kind;
+        let mut arguments = std::mem::take(&mut call.arguments);
+        match kind {
+            ToolKind::Function => {
+                // A function without arguments is called with none: clients parse what stands there.
+                if arguments.trim().is_empty() {
+                    arguments.push_str("{}");
+                    self.of_call(at, kind, "delta", |event| event.text("delta", "{}"));
+                }
+                self.of_call(at, kind, "done", |event| {
+                    event.text("name", &call.name);
+                    event.text("arguments", &arguments);
+                });
+            }
+            ToolKind::Custom => {
+                self.of_call(at, kind, "done", |event| event.text("input", &arguments));
+            }
         }
-        self.of_call(at, "response.function_call_arguments.done", |event| {
-            event.text("name", &name);
-            event.text("arguments", &arguments);
-        });
-        let id = self.ids.item(Kind::Call, at);
-        let item = call_item(&id, status(whole), &call_id, &name, &arguments);
+        let id = self.ids.item(Kind::of(kind), at);
+        let item = call_item(&id, status(whole), &call, &arguments);
         self.done(at, item);
     }
 }

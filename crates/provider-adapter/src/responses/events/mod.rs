@@ -4,7 +4,9 @@
 //! one at a time; calls stay open side by side until they are whole, as providers write them.
 
 use bytes::{Bytes, BytesMut};
-use steelyard_types::{ErrorKind, FinishReason, ProviderError, StreamEvent, Usage};
+use steelyard_types::{
+    AnswerToolCall, ErrorKind, FinishReason, ProviderError, StreamEvent, ToolKind, Usage,
+};
 
 use super::REDACTED;
 use super::error_body::{response_error, stream_error_frame};
@@ -73,9 +75,7 @@ struct Part {
 struct Call {
     number: u32,
     at: usize,
-    id: String,
-    name: String,
-    arguments: String,
+    call: AnswerToolCall,
     done: bool,
 }
 
@@ -137,7 +137,20 @@ impl ItemWriter {
                 self.settle();
                 self.sign(&[REDACTED, data].concat())?;
             }
-            StreamEvent::ToolCallStart { index, id, name } => self.call(*index, id, name)?,
+            StreamEvent::ToolCallStart {
+                index,
+                id,
+                kind,
+                name,
+            } => self.call(
+                *index,
+                AnswerToolCall {
+                    id: id.as_ref().to_owned(),
+                    kind: *kind,
+                    name: name.as_ref().to_owned(),
+                    arguments: String::new(),
+                },
+            )?,
             StreamEvent::ToolCallArguments { index, fragment } => {
                 self.count(fragment)?;
                 self.arguments(*index, fragment)?;
@@ -271,10 +284,10 @@ impl ItemWriter {
     fn settle(&mut self) {
         self.close_open(true);
         for index in 0..self.calls.len() {
-            let whole = self
-                .calls
-                .get(index)
-                .is_some_and(|call| json::object(&call.arguments).is_some());
+            let whole = self.calls.get(index).is_some_and(|one| {
+                // Of free text nobody knows.
+                one.call.kind == ToolKind::Function && json::object(&one.call.arguments).is_some()
+            });
             if whole {
                 self.close_call(index, true);
             }

@@ -2,7 +2,7 @@
 
 use serde::de::Error as _;
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, ToolCall};
+use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, ToolCall, ToolKind};
 
 use super::part::{content, thoughts};
 use super::{Read, required, too_many};
@@ -109,8 +109,9 @@ impl<'a> Reader<'_, '_, 'a> {
         match kind.as_deref() {
             None if is_bare_id => Err(reference()),
             None | Some("message") => self.message(fields),
-            Some("function_call") => self.call(fields),
-            Some("function_call_output") => self.output(fields),
+            Some("function_call") => self.call(fields, ToolKind::Function),
+            Some("custom_tool_call") => self.call(fields, ToolKind::Custom),
+            Some("function_call_output" | "custom_tool_call_output") => self.output(fields),
             Some("reasoning") => self.reasoning(fields),
             Some("item_reference") => Err(reference()),
             Some(kind) => {
@@ -174,16 +175,22 @@ impl<'a> Reader<'_, '_, 'a> {
         Ok(())
     }
 
-    fn call(&mut self, fields: RawFields<'a>) -> Read<()> {
+    fn call(&mut self, fields: RawFields<'a>, kind: ToolKind) -> Read<()> {
         let trail = self.trail;
         let at = Step::Field;
+        let member = match kind {
+            ToolKind::Function => "arguments",
+            ToolKind::Custom => "input",
+        };
         let (mut id, mut name, mut arguments, mut untranslated) = (None, None, None, None);
         for (key, value) in fields {
             match key.as_ref() {
                 "type" | "id" | "status" => {}
                 "call_id" => id = trail.within(at("call_id"), || string(value))?,
                 "name" => name = trail.within(at("name"), || string(value))?,
-                "arguments" => arguments = trail.within(at("arguments"), || string(value))?,
+                key if key == member => {
+                    arguments = trail.within(at(member), || string(value))?;
+                }
                 // Who called: the words for what is so anyway say nothing.
                 "caller" if is_direct(value) => {}
                 _ if says_nothing(value) => {}
@@ -191,10 +198,11 @@ impl<'a> Reader<'_, '_, 'a> {
             }
         }
         let Some(arguments) = arguments else {
-            return trail.wrong("arguments", "is required");
+            return trail.wrong(member, "is required");
         };
         let call = ToolCall {
             id: required(id, "call_id", trail)?,
+            kind,
             name: required(name, "name", trail)?,
             arguments,
         };

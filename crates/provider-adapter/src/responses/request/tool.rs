@@ -2,9 +2,10 @@
 
 use serde::de::Error as _;
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Tool, ToolChoice};
+use steelyard_types::{ChatRequest, Tool, ToolChoice, ToolKind};
 
 use super::{Read, required, too_many};
+use crate::openai::request::custom::{self, Shape};
 use crate::openai::request::trail::{Step, Trail, says_nothing};
 use crate::openai::request::{list, object, string, typed};
 
@@ -37,9 +38,11 @@ fn tool<'a>(raw: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>) -> 
     let kind = trail.within(Step::Field("type"), || {
         kind.map_or(Ok(None), |(_, kind)| string(kind))
     })?;
+    let mut tool = Tool::default();
     match kind.as_deref() {
         None => return trail.wrong("type", "is required"),
         Some("function") => {}
+        Some("custom") => tool.kind = ToolKind::Custom,
         Some(_) => {
             // The type says it all: its own fields need not be listed as well.
             request.untranslated.push(trail.path_to("type").into());
@@ -47,7 +50,7 @@ fn tool<'a>(raw: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>) -> 
         }
     }
     let mut name = None;
-    let mut tool = Tool::default();
+    let is_function = tool.kind == ToolKind::Function;
     for (key, value) in fields {
         let at = Step::Field;
         match key.as_ref() {
@@ -56,10 +59,19 @@ fn tool<'a>(raw: &'a RawValue, trail: &Trail, request: &mut ChatRequest<'a>) -> 
             "description" => {
                 tool.description = trail.within(at("description"), || string(value))?;
             }
+            "format" if !is_function && value.get() != "null" => {
+                let untranslated = &mut request.untranslated;
+                let read = || custom::format(value, Shape::Flat, trail, untranslated);
+                tool.grammar = trail.within(at("format"), read)?;
+            }
             "parameters" if value.get() == "null" => {}
-            "parameters" if value.get().starts_with('{') => tool.parameters = Some(value),
-            "parameters" => return trail.wrong("parameters", "must be a JSON Schema object"),
-            "strict" => tool.strict = trail.within(at("strict"), || typed(value))?,
+            "parameters" if is_function && value.get().starts_with('{') => {
+                tool.parameters = Some(value);
+            }
+            "parameters" if is_function => {
+                return trail.wrong("parameters", "must be a JSON Schema object");
+            }
+            "strict" if is_function => tool.strict = trail.within(at("strict"), || typed(value))?,
             // Tools that only code may call, say; the words for what is so anyway say nothing.
             "allowed_callers" if value.get() == "[\"direct\"]" => {}
             _ if says_nothing(value) || value.get() == "false" => {}
@@ -93,6 +105,10 @@ pub(super) fn choice<'a>(
             Some("function") => {
                 let name = required(function, "name", trail)?;
                 (!more).then_some(ToolChoice::Function(name))
+            }
+            Some("custom") => {
+                let name = required(function, "name", trail)?;
+                (!more).then_some(ToolChoice::Custom(name))
             }
             Some(_) => None,
         }

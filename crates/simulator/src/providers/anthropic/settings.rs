@@ -48,6 +48,7 @@ pub(super) fn read_tools(body: &At<'_>, ask: &mut Ask) -> Checked<()> {
         ask.offers.push(Offer {
             name: text.to_owned(),
             parameters: schema.value.clone(),
+            custom: false,
         });
     }
     let Some(choice) = body.get("tool_choice") else {

@@ -26,6 +26,7 @@ const DIALECT: Dialect = Dialect {
     length_names: &["max_tokens"],
     choices: &["NONE", "REQUIRED"],
     most_stops: 5,
+    custom_tools: false,
     strict_order: true,
 };
 

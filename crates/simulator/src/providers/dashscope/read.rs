@@ -19,6 +19,7 @@ const DIALECT: Dialect = Dialect {
     length_names: &["max_completion_tokens", "max_tokens"],
     choices: &["auto", "none"],
     most_stops: 64,
+    custom_tools: false,
     strict_order: true,
 };
 

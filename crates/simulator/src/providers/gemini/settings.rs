@@ -120,6 +120,7 @@ pub(super) fn read_tool(tool: &At<'_>, ask: &mut Ask) -> Checked<()> {
         ask.offers.push(Offer {
             name: text.to_owned(),
             parameters,
+            custom: false,
         });
     }
     Ok(())

@@ -38,6 +38,7 @@ const DIALECT: Dialect = Dialect {
     length_names: &["max_completion_tokens", "max_tokens"],
     choices: &["none", "auto", "required"],
     most_stops: 4,
+    custom_tools: true,
     strict_order: true,
 };
 

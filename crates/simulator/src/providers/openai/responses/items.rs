@@ -14,7 +14,8 @@ const MAX_ID: usize = 64;
 /// The items so far: which calls are open, and whether thoughts wait for what they led to.
 #[derive(Default)]
 pub(super) struct Items<'a> {
-    calls: Vec<&'a str>,
+    /// Whether they are of custom tools, and their ids.
+    calls: Vec<(bool, &'a str)>,
     answered: Vec<&'a str>,
     /// Whether nothing is stored, so that thoughts need their proof.
     stateless: bool,
@@ -38,24 +39,31 @@ impl<'a> Items<'a> {
                     "message",
                     "function_call",
                     "function_call_output",
+                    "custom_tool_call",
+                    "custom_tool_call_output",
                     "reasoning",
                     "item_reference",
                 ])
             })?;
             match kind {
-                "function_call" => {
+                "function_call" | "custom_tool_call" => {
                     let id = call_id(item)?;
                     item.need("name")?.full_text()?;
-                    item.need("arguments")?.text()?;
-                    self.calls.push(id);
+                    let is_custom = kind == "custom_tool_call";
+                    item.need(if is_custom { "input" } else { "arguments" })?
+                        .text()?;
+                    self.calls.push((is_custom, id));
                 }
-                "function_call_output" => self.output(item, ask)?,
+                "function_call_output" | "custom_tool_call_output" => {
+                    self.output(kind == "custom_tool_call_output", item, ask)?;
+                }
                 "reasoning" => self.reasoning(item, items.get(index + 1), &ask.model)?,
                 "item_reference" => return Err(not_found(item)),
                 _ => message(item, ask)?,
             }
         }
-        let open = self.calls.iter().find(|id| !self.answered.contains(id));
+        let mut ids = self.calls.iter().map(|(_, id)| id);
+        let open = ids.find(|id| !self.answered.contains(id));
         match (open, items.last()) {
             (Some(id), Some(last)) => {
                 Err(last.breaks(format!("No tool output found for function call {id}.")))
@@ -64,9 +72,9 @@ impl<'a> Items<'a> {
         }
     }
 
-    fn output(&mut self, item: &At<'a>, ask: &mut Ask) -> Checked<()> {
+    fn output(&mut self, is_custom: bool, item: &At<'a>, ask: &mut Ask) -> Checked<()> {
         let id = call_id(item)?;
-        if !self.calls.contains(&id) {
+        if !self.calls.contains(&(is_custom, id)) {
             return Err(item.breaks(format!(
                 "No tool call found for function call output with call_id {id}."
             )));
@@ -101,7 +109,7 @@ impl<'a> Items<'a> {
         }
         let follows = next.is_some_and(|next| {
             let kind = next.value["type"].as_str().unwrap_or("message");
-            kind != "function_call_output" && next.value["role"] != "user"
+            !kind.ends_with("_output") && next.value["role"] != "user"
         });
         if follows {
             return Ok(());
@@ -128,6 +136,7 @@ fn check_id(item: &At<'_>) -> Checked<()> {
     let beginning = match item.value["type"].as_str() {
         None | Some("message") => "msg",
         Some("function_call") => "fc",
+        Some("custom_tool_call") => "ctc",
         Some("reasoning") => "rs",
         _ => return Ok(()),
     };

@@ -45,6 +45,8 @@ enum Told {
     Text(Vec<String>),
     /// The name and the arguments of a call.
     Arguments(String, String),
+    /// The input of a call of a custom tool.
+    Input(String),
 }
 
 /// The answer, whole or as a stream.
@@ -186,6 +188,10 @@ fn items(call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<It
         });
     }
     for called in &answer.calls {
+        if let Some(input) = called.input() {
+            items.push(custom_call(&called.name, input, draw));
+            continue;
+        }
         let (id, call_id) = (
             format!("fc_{}", draw.hex(48)),
             format!("call_{}", draw.alnum(24)),
@@ -202,6 +208,23 @@ fn items(call: &Call<'_>, ask: &Ask, answer: &Answer, draw: &mut Draw) -> Vec<It
         });
     }
     items
+}
+
+/// A call of a custom tool, as recorded.
+fn custom_call(name: &str, input: &str, draw: &mut Draw) -> Item {
+    let (id, call_id) = (
+        format!("ctc_{}", draw.hex(48)),
+        format!("call_{}", draw.alnum(24)),
+    );
+    let item = |status: &str, input: &str| {
+        object! { "id" => &id, "type" => "custom_tool_call", "status" => status,
+        "call_id" => &call_id, "input" => input, "name" => name }
+    };
+    Item {
+        begun: item("in_progress", ""),
+        whole: item("completed", input),
+        told: Told::Input(input.to_owned()),
+    }
 }
 
 /// What a model that reasons thought: summed up if that was asked for and there is something to tell,
@@ -327,6 +350,15 @@ fn tell(events: &mut Events, index: usize, item: &Item) {
             events.push(Part::Opening, "response.output_text.done", done);
             let done = of().with("part", part(&text));
             events.push(Part::Opening, "response.content_part.done", done);
+        }
+        Told::Input(input) => {
+            for piece in tokens::fragments(input, PIECES) {
+                let delta = of(None).with("delta", piece);
+                let kind = "response.custom_tool_call_input.delta";
+                events.push(Part::Content, kind, delta);
+            }
+            let done = of(None).with("input", input);
+            events.push(Part::Opening, "response.custom_tool_call_input.done", done);
         }
         Told::Arguments(name, arguments) => {
             for piece in tokens::fragments(arguments, PIECES) {

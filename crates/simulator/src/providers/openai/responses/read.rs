@@ -87,8 +87,16 @@ fn tools(body: &At<'_>, ask: &mut Ask) -> Checked<()> {
     let listed = body.get("tools");
     for tool in listed.map_or(Ok(Vec::new()), |tools| tools.items())? {
         ask.prompt_tokens += tokens::count_json(tool.value);
-        if tool.need("type")?.text()? != "function" {
+        let kind = tool.need("type")?.text()?;
+        if !matches!(kind, "function" | "custom") {
             continue;
+        }
+        let custom = kind == "custom";
+        if let Some(format) = tool.get("format").filter(|_| custom)
+            && format.need("type")?.one_of(&["text", "grammar"])? == "grammar"
+        {
+            format.need("syntax")?.one_of(&["lark", "regex"])?;
+            format.need("definition")?.full_text()?;
         }
         let name = tool.need("name")?;
         let text = name.full_text()?;
@@ -107,6 +115,7 @@ fn tools(body: &At<'_>, ask: &mut Ask) -> Checked<()> {
         ask.offers.push(Offer {
             name: text.to_owned(),
             parameters: parameters.map_or(Value::Null, |one| one.value.clone()),
+            custom,
         });
     }
     if let Some(choice) = body.get("tool_choice") {
@@ -127,11 +136,16 @@ fn tool_choice(choice: &At<'_>, offers: &[Offer]) -> Checked<Choice> {
         });
     }
     choice.object()?;
-    if choice.need("type")?.text()? != "function" {
+    let kind = choice.need("type")?.text()?;
+    if !matches!(kind, "function" | "custom") {
         return Ok(Choice::Auto);
     }
+    let custom = kind == "custom";
     let name = choice.need("name")?.text()?;
-    if !offers.iter().any(|offer| offer.name == name) {
+    if !offers
+        .iter()
+        .any(|offer| offer.name == name && offer.custom == custom)
+    {
         return Err(choice.breaks(format!(
             "Tool choice '{name}' not found in 'tools' parameter."
         )));
