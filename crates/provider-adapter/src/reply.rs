@@ -74,6 +74,11 @@ impl UnaryReply {
                 if let Some(plain) = text.and_then(plain) {
                     reply.body = Bytes::from(plain);
                 }
+                let calls = context.function_call && seen.calls;
+                let text = std::str::from_utf8(&reply.body).ok().filter(|_| calls);
+                if let Some(told) = text.and_then(openai::with_function_call) {
+                    reply.body = Bytes::from(told);
+                }
                 return Ok(reply);
             }
             (Dialect::AnthropicMessages, WireFormat::AnthropicMessages) => {

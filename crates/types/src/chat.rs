@@ -148,9 +148,19 @@ impl ChatRequest<'_> {
     pub fn has_functions(&self) -> bool {
         self.dialect == Dialect::OpenAiChat
             && !self.tools.is_empty()
-            && !self.fields.iter().any(|field| field.name == "tools")
+            && self.fields.iter().any(|field| {
+                let inside = field
+                    .value
+                    .get()
+                    .trim_matches(['[', ']', ' ', '\n', '\r', '\t']);
+                field.name == FUNCTIONS && !matches!(inside, "" | "null")
+            })
+            && !self.untranslated.iter().any(|field| field == FUNCTIONS)
     }
 }
+
+/// The deprecated field for tools, which is untranslated where it stands beside the newer one.
+const FUNCTIONS: &str = "functions";
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

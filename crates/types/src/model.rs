@@ -22,6 +22,9 @@ pub struct WireProfile {
     /// Whether `n` above 1 gives several answers. Where not, the server passes over it in silence, and
     /// the client would get one.
     pub several_choices: bool,
+    /// Whether it takes tools and calls in OpenAI's deprecated form, `functions` and `function_call`.
+    /// Where not, the server passes over them in silence or refuses them, and is sent `tools` instead.
+    pub functions: bool,
 }
 
 impl WireProfile {
@@ -34,12 +37,14 @@ impl WireProfile {
         unknown_fields: UnknownFields::Forward,
         reasoning: ReasoningField::Effort,
         several_choices: true,
+        functions: true,
     };
 
-    /// The usual OpenAI-compatible server: knows `max_tokens` and `system` only.
+    /// The usual OpenAI-compatible server: knows `max_tokens`, `system` and `tools` only.
     pub const COMPATIBLE: Self = Self {
         max_tokens_field: MaxTokensField::MaxTokens,
         developer_role: false,
+        functions: false,
         ..Self::OPENAI
     };
 

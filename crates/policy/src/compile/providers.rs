@@ -237,6 +237,10 @@ fn decode_profile(node: &Node, base: WireProfile, report: &mut Report<'_>) -> Wi
             .optional("several_choices")
             .and_then(|node| boolean(node, report))
             .unwrap_or(base.several_choices),
+        functions: fields
+            .optional("functions")
+            .and_then(|node| boolean(node, report))
+            .unwrap_or(base.functions),
     };
     fields.finish(report);
     profile

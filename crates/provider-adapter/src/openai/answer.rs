@@ -18,6 +18,8 @@ pub(crate) struct Seen {
     pub(crate) empty: bool,
     /// Whether some content is a list, which clients do not expect.
     pub(crate) listed: bool,
+    /// Whether there are calls in the form that is not deprecated.
+    pub(crate) calls: bool,
 }
 
 /// Looks at an answer without keeping its text.
@@ -48,6 +50,10 @@ pub(crate) fn look(body: &[u8]) -> Result<Seen, ProviderError> {
             .iter()
             .filter_map(|choice| choice.message.as_ref())
             .any(|said| said.content.listed),
+        calls: choices
+            .iter()
+            .filter_map(|choice| choice.message.as_ref())
+            .any(Said::has_calls),
     })
 }
 
@@ -172,10 +178,7 @@ pub(super) fn says_something(said: &Said<'_>) -> bool {
         .is_some_and(|text| !text.is_empty())
         || said.has_media()
         || !said.refusal.as_str().is_empty()
-        || said
-            .tool_calls
-            .as_ref()
-            .is_some_and(|calls| !calls.is_empty())
+        || said.has_calls()
         || said.function_call.is_some()
 }
 

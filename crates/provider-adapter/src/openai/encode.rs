@@ -16,6 +16,7 @@ use crate::carry::{self, Sampling, refuse};
 use crate::json::Object;
 use crate::{EncodedRequest, Losses, Refusal};
 
+mod functions;
 mod ids;
 mod messages;
 pub(super) mod strict;
@@ -33,6 +34,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     carry::check_prefill(request, target, true)?;
     check_choices(request, target)?;
     check_last(request, profile, &target.upstream)?;
+    functions::check(request, target)?;
     carry::check_logprobs(request, target)?;
     let sampling = carry::sampling(request, target, &mut lossy);
     temperature(sampling, profile, &mut lossy);
@@ -168,11 +170,13 @@ pub(super) fn encode(
             name if target.facts.refuses_sampling && carry::SAMPLING.contains(&name) => {}
             "response_format" if instruction.is_some() => body.raw(&field.name, format::ANY_OBJECT),
             name if wish.is_some() && reasoning::is_word(name) => {}
+            name if functions::replaces(request, profile, name, field.value) => {}
             // What the strict do not know, and `carries` has not refused.
             name if strict => strict::write(request, name, field.value, &mut body)?,
             name => body.raw(name, value),
         }
     }
+    functions::write(request, profile, &mut body)?;
     if let Some(wish) = wish {
         wish.write(profile, &mut body);
     }

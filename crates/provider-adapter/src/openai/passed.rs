@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::Look;
+use super::function_call;
 use super::plain::Plain;
 use super::request::Fields;
 use super::write::chunk_head;
+use super::{ChunkDecoder, Look};
 use crate::ReplyContext;
 use crate::json::Object;
 use crate::sse::Frame;
@@ -44,12 +45,13 @@ impl Passed {
         }
     }
 
-    /// What the client is sent of this frame. `content` says whether an answer has begun: before
-    /// it, keep-alives reach nobody and would only be piled up.
+    /// What the client is sent of this frame, which the decoder has read. `content` says whether an
+    /// answer has begun: before it, keep-alives reach nobody and would only be piled up.
     pub(crate) fn frame(
         &mut self,
         frame: &Frame<'_>,
         look: Look,
+        decoder: &ChunkDecoder,
         include_usage: bool,
         content: bool,
     ) -> Option<Bytes> {
@@ -66,6 +68,14 @@ impl Passed {
         } else {
             None
         };
+        let is_call = look.calls || look.ending;
+        let told = if self.context.function_call && is_call {
+            let data = plain.as_deref().unwrap_or(frame.data);
+            function_call::chunk(data, |choice| decoder.places(choice))
+        } else {
+            None
+        };
+        let plain = told.or(plain);
         if !look.usage {
             return Some(match plain {
                 Some(plain) => Bytes::from(format!("data: {plain}\n\n")),
@@ -85,6 +95,11 @@ impl Passed {
             return None;
         }
         Some(without_usage(&fields, include_usage))
+    }
+
+    /// Whether calls are told in their deprecated form.
+    pub(crate) fn tells_function_calls(&self) -> bool {
+        self.context.function_call
     }
 
     /// The beginning of the usage chunk.

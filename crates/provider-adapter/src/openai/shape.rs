@@ -139,6 +139,11 @@ impl Said<'_> {
                 .is_some_and(|images| !images.is_empty())
     }
 
+    pub(super) fn has_calls(&self) -> bool {
+        let calls = self.tool_calls.as_ref();
+        calls.is_some_and(|calls| !calls.is_empty())
+    }
+
     /// Reasoning text, under either of its names. Servers that send both send the same twice.
     pub(super) fn reasoning(&self) -> &str {
         let text = self.reasoning_content.as_str();

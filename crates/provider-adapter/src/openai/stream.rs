@@ -30,6 +30,8 @@ pub(crate) struct Look {
     pub(crate) media: bool,
     /// Some content is a list, which clients do not expect.
     pub(crate) listed: bool,
+    /// There is a piece of a call, in the form that is not deprecated.
+    pub(crate) calls: bool,
     /// There is an error, a choice ended, or usage is somewhere else than at the top level.
     pub(crate) ending: bool,
 }
@@ -61,6 +63,8 @@ struct OpenChoice {
     /// Whether the server tells thoughts one by one, with proofs where it has some.
     proves: bool,
     calls: Vec<OpenCall>,
+    /// Which calls the pieces in its last chunk are of, in order.
+    places: Vec<u32>,
 }
 
 /// A tool call that has begun.
@@ -131,6 +135,17 @@ impl ChunkDecoder {
         }
     }
 
+    /// Which calls the pieces in the last chunk of that choice are of, in order.
+    pub(super) fn places(&self, choice: u64) -> Option<&[u32]> {
+        let place = usize::try_from(choice).ok()?;
+        let further = || self.further.iter().find(|(known, _)| *known == place);
+        let choice = match place {
+            0 => &self.first,
+            _ => &further()?.1,
+        };
+        Some(&choice.places)
+    }
+
     fn chunk(&mut self, body: &Body<'_>, event: &str, emit: &mut Emit<'_>) -> Look {
         if let Some(error) = body.error() {
             self.fail(
@@ -169,6 +184,7 @@ impl ChunkDecoder {
                 .iter()
                 .filter_map(said)
                 .any(|said| said.content.listed),
+            calls: choices.iter().filter_map(said).any(Said::has_calls),
             ending: self.closed || body.usage().is_some() || choices.iter().any(has_ended),
             media: choices.iter().filter_map(said).any(Said::has_media),
         }
@@ -212,6 +228,7 @@ impl OpenChoice {
         answer_id: &str,
         emit: &mut Emit<'_>,
     ) -> Result<(), ProviderError> {
+        self.places.clear();
         // Servers that do not stream some answers send the whole message in one chunk.
         if let Some(said) = said(choice) {
             self.said(said, answer_id, emit)?;
@@ -320,6 +337,7 @@ impl OpenChoice {
             });
             position
         });
+        self.places.push(index(position));
         if !piece.arguments.is_empty() {
             emit(StreamEvent::ToolCallArguments {
                 index: index(position),

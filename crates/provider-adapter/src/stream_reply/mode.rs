@@ -131,11 +131,13 @@ impl Mode {
                 let look = decoder.read(frame, &mut |event| seen.event(&event));
                 seen.content |= look.media;
                 seen.answer |= look.media;
-                if look.is_plain() {
+                // What is told in another form is never sent as it is.
+                if look.is_plain() && !(look.calls && passed.tells_function_calls()) {
                     known.remember(frame.data);
                 }
                 if !seen.is_over() {
-                    out.extend(passed.frame(frame, look, include_usage, seen.content));
+                    let sent = passed.frame(frame, look, decoder, include_usage, seen.content);
+                    out.extend(sent);
                 }
             }
             Self::Events { decoder, passed } => {

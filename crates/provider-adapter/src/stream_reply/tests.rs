@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::openai::{ChunkWriter, usage_json};
 
+mod calls;
+
 fn reply(wire: WireFormat, include_usage: bool) -> StreamReply {
     let context = ReplyContext {
         dialect: Dialect::OpenAiChat,

@@ -5,15 +5,14 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target, WireProfile};
 
+use super::functions::is_told_anew;
 use super::{elements, fields, is_strict, leaves_out, mapped, mapped_id, strict};
 use crate::carry::refuse;
 use crate::json::Object;
 use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
-use crate::openai::request::{
-    FUNCTION_CALL_ID, RawFields, message_field_says_nothing, says_nothing,
-};
+use crate::openai::request::{RawFields, message_field_says_nothing, says_nothing};
 use crate::openai::unsigned;
 use crate::origin::{self, Origin};
 use crate::{Losses, Refusal};
@@ -186,7 +185,7 @@ pub(super) fn rewritten(
 
 /// Whether the name stands between quotes somewhere in the JSON. A name that is spelt with escapes
 /// is not found, and then goes on as it is.
-fn mentions(raw: &RawValue, name: &str) -> bool {
+pub(super) fn mentions(raw: &RawValue, name: &str) -> bool {
     memchr::memmem::find_iter(raw.get().as_bytes(), name).any(|at| {
         let byte = |at: usize| raw.get().as_bytes().get(at).copied();
         byte(at.wrapping_sub(1)) == Some(b'"') && byte(at + name.len()) == Some(b'"')
@@ -212,13 +211,13 @@ fn needs_rewriting(message: &Message<'_>, target: &Target) -> bool {
         || foreign_ids
         || is_strict(profile)
         || lacks_content(message)
-        || is_copy(profile) && (has_refusal(message) || is_deprecated(message))
+        || is_copy(profile) && has_refusal(message)
+        || is_told_anew(message, profile)
         || Kept::of(message, target) != Kept::All
         || wants_thoughts(message, profile) && !has_thoughts(message)
 }
 
-/// Whether the server copies OpenAI's format: few copies know refusals and the deprecated form of
-/// calls.
+/// Whether the server copies OpenAI's format: few copies know refusals.
 fn is_copy(profile: &WireProfile) -> bool {
     takes_extensions(profile)
 }
@@ -232,16 +231,6 @@ fn has_refusal(message: &Message<'_>) -> bool {
 fn says_more(message: &Message<'_>) -> bool {
     let says = |part: &Part<'_>| !matches!(part, Part::Refusal(_) | Part::Reasoning(_));
     message.content.iter().any(says) || message.texts().count() > 1
-}
-
-/// Whether it calls, or answers a call, in the deprecated form.
-fn is_deprecated(message: &Message<'_>) -> bool {
-    let mut ids = message
-        .tool_calls
-        .iter()
-        .map(|call| call.id.as_ref())
-        .chain(message.tool_call_id.as_deref());
-    ids.any(|id| id.starts_with(FUNCTION_CALL_ID))
 }
 
 /// Whether the message has neither content nor calls, which servers refuse: they want an empty text.
@@ -265,6 +254,7 @@ impl One<'_, '_> {
         } = self;
         let profile = &target.profile;
         let kept = Kept::of(message, target);
+        let told_anew = is_told_anew(message, profile);
         let find = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
         let mut out = Object::with_capacity(256);
         for field in fields {
@@ -283,12 +273,16 @@ impl One<'_, '_> {
                 "content" => out.raw("content", &self.content(value, find("refusal"))?),
                 // It is said in the content instead.
                 "refusal" if is_copy(profile) && !says_more(message) => {}
-                "role" if is_deprecated(message) && message.role == Role::Tool => {
+                "role"
+                    if told_anew
+                        && message.role == Role::Tool
+                        && find("tool_call_id").is_none() =>
+                {
                     out.text("role", "tool");
                     let id = message.tool_call_id.as_deref().unwrap_or_default();
                     out.text("tool_call_id", &mapped_id(id, profile));
                 }
-                "function_call" if is_deprecated(message) => {
+                "function_call" if told_anew => {
                     out.raw("tool_calls", &self.deprecated_calls(value));
                 }
                 "tool_calls" if !message.tool_calls.is_empty() => {

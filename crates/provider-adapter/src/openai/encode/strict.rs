@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use steelyard_types::{ChatRequest, Document, Message, Part, Role, Source, Target};
 
 use super::messages::THOUGHTS;
-use super::{elements, fields, mapped, without};
+use super::{elements, fields, functions, mapped, without};
 use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::reasoning;
@@ -73,6 +73,7 @@ pub(super) fn check(
             "seed" => lossy.add_if("seed", has_own_seed),
             "user" => lossy.add_if("user", request.end_user.is_some()),
             "top_k" => lossy.add("top_k"),
+            name if functions::replaces(request, &target.profile, name, field.value) => {}
             // Declared with the rest of the marks.
             "cache_control" if request.cache.is_some() => {}
             "logprobs" | "top_logprobs" if request.logprobs == Some(false) => {}
@@ -149,6 +150,7 @@ fn check_messages(
             let known = is_thought
                 || MESSAGE_FIELDS.contains(&name.as_ref())
                 || name == "cache_control" && !message.cache.is_empty()
+                || name == "function_call" && functions::is_told_anew(message, &target.profile)
                 || name == "annotations" && message.role == Role::Assistant
                 // It is said in the content instead.
                 || name == "refusal" && !says("content");

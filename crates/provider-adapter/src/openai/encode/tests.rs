@@ -8,6 +8,7 @@ use crate::json::push_text;
 use crate::openai::parse_chat_request;
 
 mod empty;
+mod functions;
 mod thoughts;
 
 fn target(profile: WireProfile) -> Target {
@@ -177,7 +178,6 @@ fn strict_servers_are_sent_nothing_unknown() {
         (r#""logprobs":true"#, "logprobs"),
         (r#""web_search_options":{"a":1}"#, "web_search_options"),
         (r#""web_search_options":{}"#, "web_search_options"),
-        (r#""functions":[{"name":"f"}]"#, "functions"),
         (r#""something_new":0"#, "something_new"),
     ] {
         assert_eq!(refused(&body(extra), &mistral), format!("{name} {why}"));
