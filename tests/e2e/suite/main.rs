@@ -23,3 +23,4 @@ mod responses;
 mod scoring;
 mod sdk;
 mod thoughts;
+mod tools;
