@@ -5,40 +5,40 @@ use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
 
 /// Complexity, expected output tokens, prompt.
 const GOLDEN: [(f32, u32, &str); 10] = [
-    (0.021, 12, "Hello!"),
-    (0.155, 26, "What is the capital of France?"),
+    (0.033, 13, "Hello!"),
+    (0.117, 28, "What is the capital of France?"),
     (
-        0.152,
-        87,
+        0.219,
+        73,
         "Write a polite reply that declines the invitation.",
     ),
     (
-        0.120,
-        134,
+        0.178,
+        133,
         "Write a Python function that merges two sorted lists.",
     ),
     (
-        0.387,
-        50,
+        0.294,
+        49,
         "Summarize the following minutes in three bullet points: budget approved, launch moved to June, hiring frozen.",
     ),
     (
-        0.796,
-        202,
+        0.838,
+        220,
         "Prove that the sum of two continuous functions is continuous.",
     ),
     (
-        0.638,
-        278,
+        0.648,
+        265,
         "Design a sharded counter service with idempotent increments and explain its consistency model.",
     ),
-    (0.009, 81, "帮我写一条请假的短信"),
+    (0.009, 71, "帮我写一条请假的短信"),
     (
-        0.067,
-        134,
+        0.190,
+        157,
         "解释一下快速排序的平均复杂度为什么是 O(n log n)",
     ),
-    (0.715, 358, "证明不存在最大的素数"),
+    (0.763, 325, "证明不存在最大的素数"),
 ];
 
 #[test]

@@ -34,15 +34,52 @@ proptest! {
     }
 
     #[test]
-    fn long_padding_changes_nothing(
-        words in prop::collection::vec("[a-zA-Z0-9,.()]{1,8}|[证明素数代码]{1,4}", 1..300),
-        before in (0_usize..20_000, "[ \\t\\n]|\u{3000}|\u{a0}"),
-        after in (0_usize..20_000, "[ \\t\\n]|\u{3000}|\u{a0}"),
+    fn white_space_of_any_length_changes_nothing(
+        words in prop::collection::vec("[a-zA-Z0-9,.()]{1,8}|[证明素数代码]{1,4}", 1..1_500),
+        joints in prop::collection::vec(any::<bool>(), 1..40),
+        gaps in prop::collection::vec((0_usize..90_000, 0_usize..5), 4),
     ) {
-        // White space is bounded by 32 KiB at each end; wide spaces have three bytes.
-        let pad = |(bytes, space): (usize, String)| space.repeat(bytes / space.len());
-        let plain = words.join(" ");
-        let padded = format!("{}{plain}{}", pad(before), pad(after));
+        let spaces = [" ", "\t", "\u{3000}", "\u{a0}", " \u{200b}\r"];
+        let long: Vec<String> = gaps
+            .iter()
+            .map(|(bytes, kind)| spaces[*kind].repeat(1 + bytes / spaces[*kind].len()))
+            .collect();
+        let (mut plain, mut padded) = (String::new(), long[0].clone());
+        for (at, word) in words.iter().enumerate() {
+            plain.push_str(word);
+            padded.push_str(word);
+            // Long ones twice, short ones elsewhere.
+            let gap = match at {
+                3 => &long[1],
+                400 => &long[2],
+                _ => "  ",
+            };
+            padded.push_str(gap);
+            if joints[at % joints.len()] {
+                plain.push('\n');
+                padded.push_str("\n\n");
+                padded.push_str(gap);
+            } else {
+                plain.push(' ');
+            }
+        }
+        padded.push_str(&long[3]);
         prop_assert_eq!(score(&padded), score(&plain));
+    }
+
+    #[test]
+    fn line_breaks_of_any_length_are_one(
+        words in prop::collection::vec("[a-zA-Z0-9,.()]{1,8}|[证明素数代码]{1,4}", 1..900),
+        breaks in 1_usize..70_000,
+    ) {
+        let long = "\n".repeat(breaks);
+        let plain = words.join("\n");
+        let padded = format!("{long}{}{long}", words.join("\n\n\n"));
+        prop_assert_eq!(score(&padded), score(&plain));
+        let middle = words.len() / 2;
+        let padded = [words[..middle].join("\n"), words[middle..].join("\n")].join(&long);
+        if middle > 0 {
+            prop_assert_eq!(score(&padded), score(&plain));
+        }
     }
 }

@@ -19,10 +19,8 @@ pub(super) enum Count {
     Numbers,
     /// Numbers of four digits and more.
     LongNumbers,
-    /// Line breaks; a run of them counts once.
+    /// Lines after the first: runs of white space with a line break, however many it has.
     Lines,
-    /// Empty lines; a run of them counts once.
-    Paragraphs,
     /// Lines that start with `A.`, `2)`, `-` or `*`.
     Items,
     Sentences,
@@ -218,7 +216,6 @@ pub(crate) fn counter_names() -> impl Iterator<Item = String> {
         "numbers",
         "long_numbers",
         "lines",
-        "paragraphs",
         "items",
         "sentences",
         "questions",

@@ -9,6 +9,7 @@
 //! Every head (difficulty, logarithm of the output tokens, gain, topics) has its own weights; they
 //! lie side by side, so that one look-up serves all heads. Nothing is allocated per request.
 
+mod blank;
 mod classes;
 mod counters;
 mod cues;
@@ -42,7 +43,7 @@ pub(crate) const LANES: usize = 32;
 
 /// Version of the feature definitions: raised whenever the same text gives other features, so
 /// that a weights file never meets features that it was not fitted on.
-pub(crate) const FEATURES_VERSION: u32 = 3;
+pub(crate) const FEATURES_VERSION: u32 = 4;
 
 /// Position of a head in the interleaved weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,7 +290,7 @@ impl Scorer {
 const GAIN_PER_PRIOR: f32 = 0.03;
 
 /// What a text consists of, for training: the same pass as scoring, written down.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Extracted {
     /// Distinct buckets, ascending.
     pub(crate) words: Vec<u16>,

@@ -1,8 +1,7 @@
 //! The features by their definition, slowly: what the reader must find, whatever it does for speed.
 //!
 //! The text is parted into pieces, and each piece is counted with its neighbours in view. No
-//! state but that, no blocks, no masks. Only the hashes are the reader's own,
-//! and so is what they confuse: `c0i` counts as the cue with which it shares its hash.
+//! state but that, no blocks, no masks, and cues are words, not hashes.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,8 +9,9 @@ use proptest::prelude::*;
 
 use super::classes::{is_cjk, is_space};
 use super::counters::{Count, Counts};
-use super::scan::{NUMBER, SEED, SPREAD, bucket_of};
-use super::{Collect, Scratch, cues, scan_text};
+use super::scan::{BUCKETS, CHARACTER, NUMBER, SEED, SPREAD};
+use super::window::{HEAD_BYTES, TAIL_BYTES};
+use super::{Collect, Scratch, cues, extract, scan_text};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Piece {
@@ -41,44 +41,81 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
+/// Both halves of the product of two numbers, one flipped over the other.
+fn mix(first: u64, second: u64) -> u64 {
+    let product = u128::from(first) * u128::from(second);
+    let [low, high] = [product % (1 << 64), product >> 64];
+    u64::try_from(low ^ high).unwrap()
+}
+
+/// Sixteen bytes after sixteen of the word in lower case, zeros after its end.
 fn hash(word: &str) -> u64 {
     let lower = word.to_ascii_lowercase();
-    let steps = |hash: u64, byte| hash.rotate_left(5) ^ u64::from(byte);
-    lower.bytes().fold(SEED, steps).wrapping_mul(SPREAD)
+    lower.as_bytes().chunks(16).fold(0, |hash, group| {
+        let number = |bytes: &[u8]| {
+            let digits = bytes.iter().rev();
+            digits.fold(0, |number, byte| number * 256 + u64::from(*byte))
+        };
+        let (low, high) = group.split_at(group.len().min(8));
+        mix(hash ^ SEED ^ number(low), SPREAD ^ number(high))
+    })
 }
 
 fn cjk(character: char) -> u64 {
-    (SEED ^ u64::from(character)).wrapping_mul(SPREAD)
+    mix(CHARACTER ^ SEED ^ u64::from(character), SPREAD)
 }
 
 fn pair(first: u64, second: u64) -> u64 {
-    (first.rotate_left(23) ^ second).wrapping_mul(SPREAD)
+    first.rotate_left(23) ^ second
+}
+
+fn bucket(hash: u64) -> u16 {
+    let part = hash.wrapping_mul(SPREAD) / (u64::MAX / BUCKETS as u64 + 1);
+    u16::try_from(part).unwrap()
+}
+
+/// What is read of a text: all of it, or its head and its tail.
+fn parts(text: &str) -> Vec<&str> {
+    // Where each visible character stands, and the visible bytes before it.
+    let mut visible = 0;
+    let mut characters = Vec::new();
+    for (at, character) in text.char_indices() {
+        if !is_space(character) {
+            characters.push((at, visible));
+            visible += character.len_utf8();
+        }
+    }
+    let after_head = characters.iter().find(|(_, before)| *before >= HEAD_BYTES);
+    let tail = characters
+        .iter()
+        .rfind(|(_, before)| visible - before >= TAIL_BYTES);
+    match (after_head, tail) {
+        (Some((head, _)), Some((tail, _))) if head < tail => vec![&text[..*head], &text[*tail..]],
+        _ => vec![text],
+    }
 }
 
 #[derive(Debug)]
 struct Reference {
     counts: Counts,
     buckets: BTreeSet<u16>,
-    cues: HashMap<u64, u8>,
+    cues: HashMap<&'static str, u8>,
 }
 
 impl Reference {
     fn read(text: &str) -> Self {
         let mut cues = HashMap::new();
         for (word, kind) in cues::words() {
-            let mut letters = word.chars();
-            let hash = match (letters.next(), letters.next()) {
-                (Some(first), Some(second)) if is_cjk(first) => pair(cjk(first), cjk(second)),
-                _ => hash(word),
-            };
-            cues.entry(hash).or_insert(kind);
+            cues.entry(word).or_insert(kind);
         }
         let mut reference = Self {
             counts: Counts::new(),
             buckets: BTreeSet::new(),
             cues,
         };
-        reference.pieces(&pieces(text));
+        for (index, part) in parts(text).into_iter().enumerate() {
+            reference.pieces(&pieces(part), index == 0);
+        }
         reference
     }
 
@@ -88,31 +125,27 @@ impl Reference {
 
     fn token(&mut self, hash: u64) {
         self.counts.tokens += 1;
-        self.buckets.insert(bucket_of(hash));
+        self.buckets.insert(bucket(hash));
     }
 
-    fn cue(&mut self, hash: u64) {
-        if let Some(kind) = self.cues.get(&hash) {
+    fn cue(&mut self, word: &str) {
+        if let Some(kind) = self.cues.get(word) {
             self.counts.add_cue(*kind);
         }
     }
 
-    fn pieces(&mut self, pieces: &[Piece]) {
-        // At the start of the text a line starts, but none ends.
-        let (mut first, mut breaks) = (true, 0);
+    /// `start` says that the text starts here: a line starts with it, but none ends.
+    fn pieces(&mut self, pieces: &[Piece], start: bool) {
+        let (mut first, mut ended) = (start, false);
         let mut previous = None;
         for (at, piece) in pieces.iter().enumerate() {
             if let Piece::Space(character) = piece {
-                breaks += usize::from(*character == '\n');
+                ended |= *character == '\n';
                 continue;
             }
-            if breaks > 0 {
+            if std::mem::take(&mut ended) {
                 first = true;
-                if self.counts.tokens > 0 {
-                    self.count(Count::Lines, 1);
-                    self.count(Count::Paragraphs, usize::from(breaks > 1));
-                }
-                breaks = 0;
+                self.count(Count::Lines, usize::from(self.counts.tokens > 0));
             }
             let next = pieces.get(at + 1);
             match piece {
@@ -165,9 +198,8 @@ impl Reference {
         self.count(Count::LongWords, usize::from(length >= 9));
         let capital = text.chars().next().is_some_and(char::is_uppercase);
         self.count(Count::Capitals, usize::from(capital && !first));
-        let hash = hash(text);
-        self.cue(hash);
-        Some(hash)
+        self.cue(&text.to_ascii_lowercase());
+        Some(hash(text))
     }
 
     fn cjk(&mut self, character: char, before: Option<&Piece>) {
@@ -175,9 +207,8 @@ impl Reference {
         self.count(Count::Cjk, 1);
         self.token(cjk(character));
         if let Some(Piece::Cjk(before)) = before {
-            let pair = pair(cjk(*before), cjk(character));
-            self.token(pair);
-            self.cue(pair);
+            self.token(pair(cjk(*before), cjk(character)));
+            self.cue(&String::from_iter([*before, character]));
         }
     }
 
@@ -306,6 +337,47 @@ fn long_words_and_runs_are_read_as_short_ones() {
     }
 }
 
+/// White space of up to 200 bytes, rarely of up to 40,000.
+fn blank() -> impl Strategy<Value = String> {
+    let few = prop::collection::vec(
+        prop::sample::select(vec![
+            " ", "\t", "\r", "\0", "\u{a0}", "\u{3000}", "\u{200b}",
+        ]),
+        0..40,
+    );
+    let times = prop_oneof![4 => 1..4_usize, 1 => 1..300_usize];
+    (few, times).prop_map(|(few, times)| few.concat().repeat(times))
+}
+
+/// The text with more of the blanks in every run of white space: with line breaks among them where
+/// the run has one.
+fn padded(text: &str, blanks: &[String]) -> String {
+    let mut padded = String::new();
+    let mut blanks = blanks.iter().cycle();
+    let runs = pieces(text);
+    for run in runs.chunk_by(|one, next| matches!((one, next), (Piece::Space(_), Piece::Space(_))))
+    {
+        for piece in run {
+            match piece {
+                Piece::Word(text) | Piece::Number(text) => padded.push_str(text),
+                Piece::Cjk(character) | Piece::Mark(character) | Piece::Space(character) => {
+                    padded.push(*character);
+                }
+            }
+        }
+        if matches!(run, [Piece::Space(_), ..]) {
+            let more = blanks.next().map_or(" ", String::as_str);
+            padded.push_str(more);
+            if run.contains(&Piece::Space('\n')) {
+                padded.push('\n');
+                padded.push_str(more);
+                padded.push('\n');
+            }
+        }
+    }
+    padded
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -330,10 +402,31 @@ proptest! {
         parts in prop::collection::vec(prop::sample::select(PARTS.to_vec()), 0..120),
         cuts in prop::collection::vec(any::<usize>(), 0..4),
     ) {
-        let mut text = parts.concat();
-        // Longer texts are read at both ends only.
-        let end = (0..=text.len().min(4_096)).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or(0));
-        compare(&text, &cuts);
+        compare(&parts.concat(), &cuts);
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn long_texts_have_the_features_of_the_definition(
+        parts in prop::collection::vec(prop::sample::select(PARTS.to_vec()), 900..1_500),
+        cuts in prop::collection::vec(any::<usize>(), 0..4),
+    ) {
+        compare(&parts.concat(), &cuts);
+    }
+
+    #[test]
+    fn longer_white_space_has_the_same_features(
+        parts in prop::collection::vec(prop::sample::select(PARTS.to_vec()), 0..1_500),
+        blanks in prop::collection::vec(blank(), 1..8),
+    ) {
+        let text = parts.concat();
+        let padded = padded(&text, &blanks);
+        let mut scratch = Scratch::new();
+        let (plain, padded) = (extract(&text, &mut scratch), extract(&padded, &mut scratch));
+        prop_assert_eq!(plain, padded);
     }
 }

@@ -10,17 +10,18 @@ mod distinct;
 mod hash;
 mod masks;
 
+use super::blank;
 use super::classes::{CLASSES, DIGIT, LOWER, PUNCTUATION, SPACE, UPPER, is_cjk, is_space};
 use super::counters::{Count, Counts};
 use super::cues::CueTable;
 pub(super) use distinct::Distinct;
 use distinct::PENDING;
 pub(crate) use hash::BUCKETS;
-#[cfg(test)]
-pub(super) use hash::bucket_of;
+pub(super) use hash::NUMBER;
 pub(super) use hash::cue_hash;
-pub(super) use hash::{NUMBER, SEED, SPREAD};
-use hash::{cjk_hash, pair_hash, step};
+#[cfg(test)]
+pub(super) use hash::{CHARACTER, SEED, SPREAD};
+use hash::{WordHasher, cjk_hash, pair_hash};
 
 /// Receives each distinct bucket once.
 pub(super) trait Sink {
@@ -52,15 +53,15 @@ pub(super) struct Scan<'a, S> {
     /// Distinct buckets that the sink has had: after the end all.
     pub(super) distinct: u32,
     inside: Inside,
-    hash: u64,
+    word: WordHasher,
     length: u32,
     capital: bool,
     /// The word before, for the pair; `None` at the start and after a cut.
     previous: Option<u64>,
     /// The character before, if it was one of a script without spaces.
     previous_cjk: Option<u64>,
-    /// Line breaks since the last character that was not white space.
-    breaks: u32,
+    /// Whether a line ended since the last character that was not white space.
+    line_ended: bool,
     line_start: bool,
 }
 
@@ -76,12 +77,12 @@ impl<'a, S: Sink> Scan<'a, S> {
             counts: Counts::new(),
             distinct: 0,
             inside: Inside::Nothing,
-            hash: SEED,
+            word: WordHasher::new(),
             length: 0,
             capital: false,
             previous: None,
             previous_cjk: None,
-            breaks: 0,
+            line_ended: false,
             line_start: true,
         }
     }
@@ -110,6 +111,10 @@ impl<'a, S: Sink> Scan<'a, S> {
                 let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else {
                     return;
                 };
+                if is_space(character) {
+                    at += self.blanks(bytes.get(at..).unwrap_or_default());
+                    continue;
+                }
                 self.wide(character);
                 at += character.len_utf8();
             }
@@ -121,7 +126,7 @@ impl<'a, S: Sink> Scan<'a, S> {
         self.finish(0);
         self.previous = None;
         self.previous_cjk = None;
-        self.breaks = 0;
+        self.line_ended = false;
         self.line_start = false;
     }
 
@@ -151,7 +156,7 @@ impl<'a, S: Sink> Scan<'a, S> {
             DIGIT => self.digit(byte),
             SPACE => {
                 self.finish(byte);
-                self.breaks += u32::from(byte == b'\n');
+                self.line_ended |= byte == b'\n';
                 self.previous_cjk = None;
             }
             _ => self.punctuation(byte, class),
@@ -167,20 +172,16 @@ impl<'a, S: Sink> Scan<'a, S> {
             self.inside = Inside::Word;
             self.capital = capital;
         }
-        let (mut hash, mut end, mut digits) = (self.hash, at, 0);
+        let (mut end, mut digits) = (at, 0);
         for &byte in bytes.get(at..).unwrap_or_default() {
             let class = CLASSES[usize::from(byte)];
-            if class == LOWER || class == UPPER {
-                hash = step(hash, byte | 0x20);
-            } else if class == DIGIT {
-                hash = step(hash, byte);
-                digits += 1;
-            } else {
+            if !matches!(class, LOWER | UPPER | DIGIT) {
                 break;
             }
+            digits += u32::from(class == DIGIT);
+            self.word.push(byte.to_ascii_lowercase());
             end += 1;
         }
-        self.hash = hash;
         self.length += u32::try_from(end - at).unwrap_or(u32::MAX);
         if digits > 0 {
             self.counts.add(Count::Digits, digits);
@@ -195,7 +196,7 @@ impl<'a, S: Sink> Scan<'a, S> {
             self.inside = Inside::Number;
         }
         if self.inside == Inside::Word {
-            self.hash = step(self.hash, byte);
+            self.word.push(byte);
         }
         self.length += 1;
         self.counts.add(Count::Digits, 1);
@@ -215,12 +216,17 @@ impl<'a, S: Sink> Scan<'a, S> {
         self.line_start = false;
     }
 
+    /// Skips the white space at the start of the text; returns its bytes.
+    fn blanks(&mut self, text: &[u8]) -> usize {
+        self.finish(b' ');
+        self.previous_cjk = None;
+        let blanks = text.get(..blank::leading(text)).unwrap_or_default();
+        self.line_ended = self.line_ended || blanks.contains(&b'\n');
+        blanks.len()
+    }
+
+    /// A character past ASCII that is not white space.
     fn wide(&mut self, character: char) {
-        if is_space(character) {
-            self.finish(b' ');
-            self.previous_cjk = None;
-            return;
-        }
         if !is_cjk(character) && character.is_alphanumeric() {
             self.foreign_letter(character);
             return;
@@ -261,7 +267,7 @@ impl<'a, S: Sink> Scan<'a, S> {
         }
         let mut buffer = [0; 4];
         for &byte in character.encode_utf8(&mut buffer).as_bytes() {
-            self.hash = step(self.hash, byte);
+            self.word.push(byte);
         }
         self.length += 1;
         self.counts.add(Count::OtherLetters, 1);
@@ -280,10 +286,10 @@ impl<'a, S: Sink> Scan<'a, S> {
         self.previous = None;
     }
 
-    /// The first character of something that is not white space: settles the line breaks before.
+    /// The first character of something that is not white space: settles the end of a line before.
     #[inline]
     fn visible(&mut self) {
-        if self.breaks > 0 {
+        if self.line_ended {
             self.line_break(false);
         }
     }
@@ -294,10 +300,8 @@ impl<'a, S: Sink> Scan<'a, S> {
         // Line breaks before the first character are padding.
         if before || self.counts.tokens > 0 {
             self.counts.add(Count::Lines, 1);
-            self.counts
-                .add(Count::Paragraphs, u32::from(self.breaks > 1));
         }
-        self.breaks = 0;
+        self.line_ended = false;
         self.line_start = true;
     }
 
@@ -311,12 +315,15 @@ impl<'a, S: Sink> Scan<'a, S> {
 
     fn finish_token(&mut self, next: u8) {
         let (inside, length) = (self.inside, self.length);
-        let hash = self.hash.wrapping_mul(SPREAD);
         self.counts.add(Count::Bytes, length);
         self.inside = Inside::Nothing;
-        self.hash = SEED;
         self.length = 0;
         self.previous_cjk = None;
+        let hash = if inside == Inside::Word {
+            self.word.finish()
+        } else {
+            0
+        };
         let line_start = std::mem::take(&mut self.line_start);
         let item_length = if inside == Inside::Word { 1 } else { 2 };
         if line_start && length <= item_length && matches!(next, b'.' | b')') {

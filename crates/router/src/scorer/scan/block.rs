@@ -30,14 +30,17 @@ impl<S: Sink> Scan<'_, S> {
             return 0;
         }
         self.previous_cjk = None;
-        let pending = self.line_start || self.breaks > 0;
+        let visible = masks.words | masks.numbers | masks.punctuation;
+        if visible == 0 {
+            return self.blanks(text);
+        }
+        let pending = self.line_start || self.line_ended;
         let (mut items, mut firsts) = (0, 0);
         if pending || masks.line_breaks != 0 {
             firsts = masks.line_firsts(pending);
             items = self.lines(window, &masks, firsts);
         }
         let words = masks.words & !items;
-        let visible = masks.words | masks.numbers | masks.punctuation;
         self.counts.add(Count::Bytes, visible.count_ones());
         self.counts.letters += words.count_ones();
         let word_starts = masks.word_starts & !items;
@@ -53,18 +56,13 @@ impl<S: Sink> Scan<'_, S> {
     /// Settles the lines that start in the block; returns the starts of words and numbers that
     /// are the letter or number of a list's line.
     fn lines(&mut self, window: &[u8; WINDOW], masks: &Masks, firsts: u64) -> u64 {
-        let mut items = 0;
-        let mut events = masks.line_breaks | firsts;
-        while events != 0 {
-            let at = events.trailing_zeros();
-            let bit = events & events.wrapping_neg();
-            events ^= bit;
-            if masks.line_breaks & bit != 0 {
-                self.breaks += 1;
-                continue;
-            }
+        let (mut items, mut left) = (0, firsts);
+        while left != 0 {
+            let at = left.trailing_zeros();
+            let bit = left & left.wrapping_neg();
+            left ^= bit;
             let before = masks.starts() & (bit - 1) & !items;
-            if self.breaks > 0 {
+            if self.line_ended || masks.line_breaks & (bit - 1) != 0 {
                 self.line_break(before != 0);
             }
             self.line_start = false;
@@ -83,6 +81,8 @@ impl<S: Sink> Scan<'_, S> {
                 items |= bit;
             }
         }
+        // A line break above the last of them has no character after it yet.
+        self.line_ended |= masks.line_breaks > firsts;
         items
     }
 

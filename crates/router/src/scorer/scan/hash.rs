@@ -7,16 +7,96 @@ use crate::scorer::classes::is_cjk;
 pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
 const BUCKET_BITS: u32 = 14;
 
-/// The hash of an empty word.
+/// No letter has the lowest byte of either, so neither factor of [`mix`] is 0 for a word.
 pub(in crate::scorer) const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 pub(in crate::scorer) const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Keeps a character of a script without spaces apart from the word with the same bytes.
+pub(in crate::scorer) const CHARACTER: u64 = 0x243f_6a88_85a3_08d3;
 /// The hash of a number without digits; those with digits follow it.
 pub(in crate::scorer) const NUMBER: u64 = 0x6e75_6d62_6572_2300;
 
-/// Two instructions a byte; what follows multiplies once a word.
+/// Bytes of a word that are mixed in together; after its end there are zeros, which no word has.
+const GROUP: usize = 16;
+
+/// The hash after one more group. Both halves of the product depend on every byte, so words that
+/// differ in a pattern still have hashes that do not.
 #[inline]
-pub(super) fn step(hash: u64, byte: u8) -> u64 {
-    hash.rotate_left(5) ^ u64::from(byte)
+fn mix(hash: u64, low: u64, high: u64) -> u64 {
+    let (low, high) = (hash ^ low ^ SEED, high ^ SPREAD);
+    let upper = (u128::from(low) * u128::from(high)) >> 64;
+    low.wrapping_mul(high) ^ upper as u64
+}
+
+/// The hash of a word whose bytes, in lower case, come one by one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WordHasher {
+    hash: u64,
+    group: [u8; GROUP],
+    /// Bytes in the group; fewer than [`GROUP`].
+    filled: usize,
+}
+
+impl WordHasher {
+    pub(super) const fn new() -> Self {
+        Self {
+            hash: 0,
+            group: [0; GROUP],
+            filled: 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, byte: u8) {
+        self.group[self.filled % GROUP] = byte;
+        self.filled += 1;
+        if self.filled == GROUP {
+            self.mix_in();
+        }
+    }
+
+    /// The hash of the bytes since the last call, of which there must be one.
+    #[inline]
+    pub(super) fn finish(&mut self) -> u64 {
+        if self.filled > 0 {
+            self.mix_in();
+        }
+        std::mem::take(&mut self.hash)
+    }
+
+    fn mix_in(&mut self) {
+        let halves = self.group.as_chunks::<8>().0;
+        if let [low, high] = halves {
+            self.hash = mix(
+                self.hash,
+                u64::from_le_bytes(*low),
+                u64::from_le_bytes(*high),
+            );
+        }
+        self.group = [0; GROUP];
+        self.filled = 0;
+    }
+}
+
+/// The hash of the word of `length` letters and digits at `at` of the window: what [`WordHasher`]
+/// makes of it, without looking at its bytes one by one.
+#[inline]
+pub(super) fn word_hash(window: &[u8; WINDOW], mut at: usize, mut length: u32) -> u64 {
+    let eight = |at: usize, kept: u32| {
+        let bytes = window.get(at..).and_then(<[u8]>::first_chunk::<8>);
+        let lower = u64::from_le_bytes(bytes.copied().unwrap_or_default()) | LOWER_CASE;
+        // No byte kept: shifted out whole.
+        lower & u64::MAX.checked_shr(64 - 8 * kept).unwrap_or_default()
+    };
+    let mut hash = 0;
+    loop {
+        let (low, high) = (length.min(8), length.min(16).saturating_sub(8));
+        hash = mix(hash, eight(at, low), eight(at + 8, high));
+        if length <= 16 {
+            return hash;
+        }
+        at += GROUP;
+        length -= 16;
+    }
 }
 
 /// The hash of a cue: of a word in lower case, or of two characters of a script without spaces.
@@ -26,52 +106,27 @@ pub(in crate::scorer) fn cue_hash(cue: &str) -> u64 {
         (Some(first), Some(second)) if is_cjk(first) => {
             pair_hash(cjk_hash(first), cjk_hash(second))
         }
-        _ => cue.bytes().fold(SEED, step).wrapping_mul(SPREAD),
+        _ => {
+            let mut word = WordHasher::new();
+            cue.bytes().for_each(|byte| word.push(byte));
+            word.finish()
+        }
     }
 }
 
 #[inline]
 pub(super) fn cjk_hash(character: char) -> u64 {
-    (SEED ^ u64::from(u32::from(character))).wrapping_mul(SPREAD)
+    mix(CHARACTER, u64::from(u32::from(character)), 0)
 }
 
 #[inline]
 pub(super) fn pair_hash(first: u64, second: u64) -> u64 {
-    (first.rotate_left(23) ^ second).wrapping_mul(SPREAD)
+    first.rotate_left(23) ^ second
 }
 
 #[inline]
 pub(in crate::scorer) fn bucket_of(hash: u64) -> u16 {
-    let folded = hash ^ (hash >> 32);
-    (folded.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as u16
-}
-
-/// The hash of the word of `length` letters and digits at `at`: every byte in lower case stepped
-/// in, but eight at a time.
-#[inline]
-pub(super) fn word_hash(window: &[u8; WINDOW], mut at: usize, mut length: u32) -> u64 {
-    let eight = |at: usize| {
-        let bytes = window.get(at..).and_then(<[u8]>::first_chunk::<8>);
-        u64::from_be_bytes(bytes.copied().unwrap_or_default()) | LOWER_CASE
-    };
-    let mut hash = SEED;
-    while length > 8 {
-        hash = hash.rotate_left(40) ^ steps(eight(at));
-        at += 8;
-        length -= 8;
-    }
-    let rest = eight(at) >> ((64 - 8 * length) % 64);
-    (hash.rotate_left(5 * length) ^ steps(rest)).wrapping_mul(SPREAD)
-}
-
-/// What up to eight bytes, the last one lowest, add to a hash: [`step`] rotates and
-/// adds without carry, so the bytes can be brought to their places five bits apart in pairs, then
-/// in fours.
-#[inline]
-fn steps(bytes: u64) -> u64 {
-    let twos = (bytes & 0x00ff_00ff_00ff_00ff) ^ ((bytes & 0xff00_ff00_ff00_ff00) >> 3);
-    let fours = (twos & 0x0000_ffff_0000_ffff) ^ ((twos & 0xffff_0000_ffff_0000) >> 6);
-    (fours & 0xffff_ffff) ^ (fours >> 32 << 20)
+    (hash.wrapping_mul(SPREAD) >> (64 - BUCKET_BITS)) as u16
 }
 
 #[cfg(test)]
@@ -80,7 +135,7 @@ mod tests {
     use crate::scorer::scan::masks::BLOCK;
 
     #[test]
-    fn eight_bytes_at_a_time_hash_as_one_by_one() {
+    fn sixteen_bytes_at_a_time_hash_as_one_by_one() {
         let text = b"Pneumonoultramicroscopicsilicovolcanoconiosis0123456789isaLongWord";
         let mut window = [b'.'; WINDOW];
         window[..text.len()].copy_from_slice(text);
@@ -93,5 +148,37 @@ mod tests {
                 assert_eq!(word_hash(&window, start, length), cue_hash(&word), "{word}");
             }
         }
+    }
+
+    #[test]
+    fn words_of_letters_and_digits_share_no_hash() {
+        let mut hashes = std::collections::HashSet::new();
+        let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        let mut words = 0;
+        for first in letters {
+            for second in letters {
+                for third in letters {
+                    let word = [*first, *second, *third];
+                    let long = [b"internationalization".as_slice(), &word].concat();
+                    for word in [&word[..], &long] {
+                        hashes.insert(cue_hash(std::str::from_utf8(word).unwrap()));
+                        words += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(hashes.len(), words);
+    }
+
+    #[test]
+    fn buckets_are_filled_evenly() {
+        // As many words as buckets: of an even spread 1 - 1/e of the buckets have one.
+        let mut seen = vec![false; BUCKETS];
+        for number in 0..BUCKETS {
+            let bucket = bucket_of(cue_hash(&format!("word{number}")));
+            seen[usize::from(bucket)] = true;
+        }
+        let filled = seen.iter().filter(|seen| **seen).count();
+        assert!(filled.abs_diff(BUCKETS * 632 / 1_000) < 200, "{filled}");
     }
 }
