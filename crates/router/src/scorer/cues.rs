@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use super::scan::cue_hash;
+use super::scan::{BUCKETS, bucket_of, cue_hash};
 
 /// A kind of cue word; each has a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,13 +170,29 @@ pub(super) fn words() -> impl Iterator<Item = (&'static str, u8)> {
 
 /// Far more than there are cues, so that a free slot comes soon.
 const SLOTS: usize = 2048;
-/// Bits of the filter: of other words one in twenty passes.
-const FILTER_BITS: usize = 16_384;
 
-/// Cue words by hash, behind a filter of one bit per hash: most words cost one look.
+/// A bit for every bucket that a cue has: of other words one in twenty passes.
+#[derive(Debug)]
+pub(super) struct CueFilter([u64; BUCKETS / 64]);
+
+impl CueFilter {
+    /// Whether a word in this bucket can be a cue: most cannot.
+    #[inline]
+    pub(super) fn may_have(&self, bucket: u16) -> bool {
+        let index = usize::from(bucket);
+        self.0[index / 64 % (BUCKETS / 64)] >> (index % 64) & 1 != 0
+    }
+
+    fn insert(&mut self, bucket: u16) {
+        let index = usize::from(bucket);
+        self.0[index / 64 % (BUCKETS / 64)] |= 1 << (index % 64);
+    }
+}
+
+/// Cue words by hash, behind a filter by bucket: most words cost one look.
 #[derive(Debug)]
 pub(super) struct CueTable {
-    filter: [u64; FILTER_BITS / 64],
+    filter: CueFilter,
     /// Hashes at their slot or after it; 0 is a free slot.
     hashes: [u64; SLOTS],
     kinds: [u8; SLOTS],
@@ -191,7 +207,7 @@ pub(super) fn table() -> &'static CueTable {
 impl CueTable {
     fn build() -> Self {
         let mut table = Self {
-            filter: [0; FILTER_BITS / 64],
+            filter: CueFilter([0; BUCKETS / 64]),
             hashes: [0; SLOTS],
             kinds: [0; SLOTS],
         };
@@ -205,8 +221,7 @@ impl CueTable {
 
     /// A word that is listed under two kinds belongs to the first.
     fn insert(&mut self, hash: u64, kind: u8) {
-        let bit = filter_bit(hash);
-        self.filter[bit / 64] |= 1 << (bit % 64);
+        self.filter.insert(bucket_of(hash));
         for slot in slots(hash) {
             if self.hashes[slot] == hash {
                 return;
@@ -219,11 +234,8 @@ impl CueTable {
         }
     }
 
-    /// Whether the word with this hash can be a cue: most others cannot.
-    #[inline]
-    pub(super) fn may_have(&self, hash: u64) -> bool {
-        let bit = filter_bit(hash);
-        self.filter[bit / 64] >> (bit % 64) & 1 != 0
+    pub(super) fn filter(&self) -> &CueFilter {
+        &self.filter
     }
 
     /// The kind of the word with this hash, as the number of its [`Cue`].
@@ -234,15 +246,10 @@ impl CueTable {
     }
 }
 
-#[inline]
-fn filter_bit(hash: u64) -> usize {
-    (hash >> 40) as usize % FILTER_BITS
-}
-
 /// Every slot, from the hash's own.
 #[inline]
 fn slots(hash: u64) -> impl Iterator<Item = usize> {
-    let own = ((hash ^ (hash >> 29)) >> 7) as usize;
+    let own = (hash >> 32) as usize;
     (0..SLOTS).map(move |step| own.wrapping_add(step) % SLOTS)
 }
 
@@ -277,10 +284,14 @@ mod tests {
         let table = table();
         for word in WORDS.iter().flat_map(|(_, _, words)| words.split(' ')) {
             let hash = cue_hash(word);
-            assert!(table.may_have(hash) && table.find(hash).is_some(), "{word}");
+            let passes = table.filter().may_have(bucket_of(hash));
+            assert!(passes && table.find(hash).is_some(), "{word}");
         }
         let passing = (0..10_000)
-            .filter(|number| table.may_have(cue_hash(&format!("word{number}"))))
+            .filter(|number| {
+                let hash = cue_hash(&format!("word{number}"));
+                table.filter().may_have(bucket_of(hash))
+            })
             .count();
         assert!(passing < 800, "{passing} of 10,000 other words pass");
     }

@@ -18,10 +18,10 @@ pub(super) use distinct::Distinct;
 use distinct::PENDING;
 pub(crate) use hash::BUCKETS;
 pub(super) use hash::NUMBER;
-pub(super) use hash::cue_hash;
 #[cfg(test)]
 pub(super) use hash::{CHARACTER, SEED, SPREAD};
 use hash::{WordHasher, cjk_hash, pair_hash};
+pub(super) use hash::{bucket_of, cue_hash};
 
 /// Receives each distinct bucket once.
 pub(super) trait Sink {
@@ -46,8 +46,10 @@ pub(super) struct Scan<'a, S> {
     /// Buckets in `tokens` that the sink has not had.
     waiting: usize,
     cues: &'static CueTable,
-    /// Hashes in a block that passed the filter of the cues.
-    candidates: [u64; masks::BLOCK],
+    /// Hashes of the words and numbers of a block, in order.
+    hashes: [u64; masks::BLOCK],
+    /// Positions of those that passed the filter of the cues.
+    candidates: [u8; masks::BLOCK],
     pub(super) sink: S,
     pub(super) counts: Counts,
     /// Distinct buckets that the sink has had: after the end all.
@@ -72,6 +74,7 @@ impl<'a, S: Sink> Scan<'a, S> {
             tokens,
             waiting: 0,
             cues,
+            hashes: [0; masks::BLOCK],
             candidates: [0; masks::BLOCK],
             sink,
             counts: Counts::new(),
@@ -346,7 +349,6 @@ impl<'a, S: Sink> Scan<'a, S> {
     }
 
     /// The token of a number.
-    #[inline]
     fn number(&mut self, digits: u32) -> u64 {
         self.counts.add(Count::Numbers, 1);
         self.counts.add(Count::LongNumbers, u32::from(digits >= 4));

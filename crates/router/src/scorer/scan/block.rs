@@ -1,6 +1,6 @@
 //! ASCII in blocks: the same features as byte by byte, without a guess at every byte.
 
-use super::hash::{pair_hash, word_hash};
+use super::hash::{NUMBER, word_hash};
 use super::masks::{BLOCK, Masks, WINDOW};
 use super::{Scan, Sink};
 use crate::scorer::classes::{CLASSES, PUNCTUATION};
@@ -35,33 +35,37 @@ impl<S: Sink> Scan<'_, S> {
             return self.blanks(text);
         }
         let pending = self.line_start || self.line_ended;
-        let (mut items, mut firsts) = (0, 0);
+        let (mut items, mut firsts) = (Items::default(), 0);
         if pending || masks.line_breaks != 0 {
             firsts = masks.line_firsts(pending);
             items = self.lines(window, &masks, firsts);
         }
-        let words = masks.words & !items;
+        let words = masks.words & !items.starts;
         self.counts.add(Count::Bytes, visible.count_ones());
         self.counts.letters += words.count_ones();
-        let word_starts = masks.word_starts & !items;
+        let word_starts = masks.word_starts & !items.starts;
         self.counts.add(Count::Words, word_starts.count_ones());
         let capitals = masks.capitals & !firsts;
         self.counts.add(Count::Capitals, capitals.count_ones());
-        self.counts.add(Count::Digits, masks.digits.count_ones());
+        if masks.digits != 0 {
+            self.counts.add(Count::Digits, masks.digits.count_ones());
+            let numbers = masks.number_starts & !items.starts;
+            self.counts.add(Count::Numbers, numbers.count_ones());
+        }
         self.punctuation_of(window, masks.punctuation);
-        self.tokens_of(window, &masks, masks.starts() & !items);
+        self.tokens_of(window, &masks, &items);
         masks.limit
     }
 
-    /// Settles the lines that start in the block; returns the starts of words and numbers that
-    /// are the letter or number of a list's line.
-    fn lines(&mut self, window: &[u8; WINDOW], masks: &Masks, firsts: u64) -> u64 {
-        let (mut items, mut left) = (0, firsts);
+    /// Settles the lines that start in the block; returns the words and numbers that are the
+    /// letter or number of a list's line.
+    fn lines(&mut self, window: &[u8; WINDOW], masks: &Masks, firsts: u64) -> Items {
+        let (mut items, mut left) = (Items::default(), firsts);
         while left != 0 {
             let at = left.trailing_zeros();
             let bit = left & left.wrapping_neg();
             left ^= bit;
-            let before = masks.starts() & (bit - 1) & !items;
+            let before = masks.starts() & (bit - 1) & !items.starts;
             if self.line_ended || masks.line_breaks & (bit - 1) != 0 {
                 self.line_break(before != 0);
             }
@@ -78,7 +82,8 @@ impl<S: Sink> Scan<'_, S> {
                     .add(Count::Items, u32::from(matches!(byte(at), b'-' | b'*')));
             } else if length <= longest && matches!(byte(at + length), b'.' | b')') {
                 self.counts.add(Count::Items, 1);
-                items |= bit;
+                items.starts |= bit;
+                items.lasts |= bit << (length - 1);
             }
         }
         // A line break above the last of them has no character after it yet.
@@ -98,42 +103,94 @@ impl<S: Sink> Scan<'_, S> {
         }
     }
 
-    /// Words, numbers and pairs. What the loop changes at every word is kept in local variables,
-    /// and nothing in it depends on the text but the length of long words and the numbers.
+    /// Words, numbers and pairs: first all hashes, then all buckets, since each loop alone fits the
+    /// processor's registers. Nothing in them depends on the text but the length of long words.
     #[inline]
-    fn tokens_of(&mut self, window: &[u8; WINDOW], masks: &Masks, mut starts: u64) {
+    fn tokens_of(&mut self, window: &[u8; WINDOW], masks: &Masks, items: &Items) {
         self.make_room();
-        let (mut waiting, mut long_words, mut candidates) = (self.waiting, 0, 0);
-        self.counts.tokens += 2 * starts.count_ones();
-        while starts != 0 {
-            let at = starts.trailing_zeros();
-            starts &= starts - 1;
-            let digits = (masks.numbers >> at).trailing_ones();
-            let token = if digits > 0 {
-                self.number(digits)
-            } else {
-                let length = (masks.words >> at).trailing_ones();
-                long_words += u32::from(length >= 9);
-                let hash = word_hash(window, at as usize % BLOCK, length);
-                self.candidates[candidates % BLOCK] = hash;
-                candidates += usize::from(self.cues.may_have(hash));
-                hash
-            };
-            waiting = self.tokens.note(token, waiting);
-            match self.previous {
-                Some(previous) => {
-                    waiting = self.tokens.note(pair_hash(previous, token), waiting);
-                }
-                None => self.counts.tokens -= 1,
-            }
-            self.previous = Some(token);
+        let starts = masks.starts() & !items.starts;
+        let lasts = masks.lasts() & !items.lasts;
+        let count = if masks.numbers == 0 {
+            self.hash::<false>(window, masks, starts, lasts)
+        } else {
+            let long = long_runs(masks.numbers, 4) & starts;
+            self.counts.add(Count::LongNumbers, long.count_ones());
+            self.hash::<true>(window, masks, starts, lasts)
+        };
+        let long = long_runs(masks.words, 9) & starts;
+        if long != 0 {
+            self.counts.add(Count::LongWords, long.count_ones());
         }
+        self.counts.tokens += 2 * starts.count_ones();
+        let hashes = self.hashes.get(..count).unwrap_or_default();
+        let Some(last) = hashes.last() else {
+            return;
+        };
+        self.counts.tokens -= u32::from(self.previous.is_none());
+        let (waiting, found) = self.tokens.note_words(
+            hashes,
+            // Without a word before it, a word is its own pair: no other bucket.
+            self.previous.unwrap_or_default(),
+            self.cues.filter(),
+            &mut self.candidates,
+            self.waiting,
+        );
         self.waiting = waiting;
-        self.counts.add(Count::LongWords, long_words);
-        for index in 0..candidates {
-            self.cue(self.candidates[index % BLOCK]);
+        self.previous = Some(*last);
+        for index in 0..found {
+            let hash = self.hashes[usize::from(self.candidates[index % BLOCK]) % BLOCK];
+            self.cue(hash);
         }
     }
+
+    /// Puts the hashes of the words that start and end there into the list; returns how many.
+    #[inline]
+    fn hash<const NUMBERS: bool>(
+        &mut self,
+        window: &[u8; WINDOW],
+        masks: &Masks,
+        mut starts: u64,
+        mut lasts: u64,
+    ) -> usize {
+        let mut count = 0;
+        while starts != 0 {
+            let at = starts.trailing_zeros();
+            let length = lasts.trailing_zeros().wrapping_sub(at).wrapping_add(1);
+            starts &= starts - 1;
+            lasts &= lasts.wrapping_sub(1);
+            let word = word_hash(window, at as usize % BLOCK, length);
+            self.hashes[count % BLOCK] = if NUMBERS {
+                let is_number = (masks.numbers >> at & 1).wrapping_neg();
+                let number = NUMBER + u64::from(length.min(4));
+                word ^ ((word ^ number) & is_number)
+            } else {
+                word
+            };
+            count += 1;
+        }
+        count
+    }
+}
+
+/// Where runs of at least `least` bytes start or go on; `least` is at most 16.
+#[inline]
+fn long_runs(mask: u64, least: u32) -> u64 {
+    let twos = mask & (mask >> 1);
+    let fours = twos & (twos >> 2);
+    if least <= 4 {
+        return fours;
+    }
+    let eights = fours & (fours >> 4);
+    eights & (eights >> (least - 8))
+}
+
+/// Words and numbers that say nothing about the task.
+#[derive(Debug, Default)]
+struct Items {
+    /// Their first bytes.
+    starts: u64,
+    /// Their last bytes.
+    lasts: u64,
 }
 
 /// Bytes at the start of the text that are ASCII, as far as a few looks tell.

@@ -1,6 +1,8 @@
 //! Which buckets a text has had.
 
-use super::hash::{BUCKETS, bucket_of};
+use super::hash::{BUCKETS, bucket_of, pair_hash};
+use super::masks::BLOCK;
+use crate::scorer::cues::CueFilter;
 
 /// Words of the set of seen buckets: one bit per bucket.
 const SEEN_WORDS: usize = BUCKETS / 64;
@@ -35,12 +37,41 @@ impl Distinct {
     /// returns how many wait then. No branch: whether a word is new cannot be guessed.
     #[inline(always)]
     pub(super) fn note(&mut self, hash: u64, waiting: usize) -> usize {
-        let bucket = bucket_of(hash);
+        self.note_bucket(bucket_of(hash), waiting)
+    }
+
+    #[inline(always)]
+    fn note_bucket(&mut self, bucket: u16, waiting: usize) -> usize {
         let index = usize::from(bucket);
         let word = &mut self.seen[index / 64 % SEEN_WORDS];
-        let new = !(*word >> (index % 64)) & 1;
-        *word |= 1 << (index % 64);
+        let bit = 1 << (index % 64);
+        let new = *word & bit == 0;
+        *word |= bit;
         self.pending[waiting % PENDING] = bucket;
-        waiting + new as usize
+        waiting + usize::from(new)
+    }
+
+    /// Notes the words of a block and their pairs, the first with `previous`. Puts the positions
+    /// of those that may be cues into `candidates`; returns how many buckets wait then, and the
+    /// number of candidates.
+    #[inline]
+    pub(super) fn note_words(
+        &mut self,
+        hashes: &[u64],
+        mut previous: u64,
+        cues: &CueFilter,
+        candidates: &mut [u8; BLOCK],
+        mut waiting: usize,
+    ) -> (usize, usize) {
+        let mut found = 0;
+        for (at, hash) in (0..).zip(hashes) {
+            let bucket = bucket_of(*hash);
+            candidates[found % BLOCK] = at;
+            found += usize::from(cues.may_have(bucket));
+            waiting = self.note_bucket(bucket, waiting);
+            waiting = self.note(pair_hash(previous, *hash), waiting);
+            previous = *hash;
+        }
+        (waiting, found)
     }
 }

@@ -80,17 +80,18 @@ impl WordHasher {
 /// The hash of the word of `length` letters and digits at `at` of the window: what [`WordHasher`]
 /// makes of it, without looking at its bytes one by one.
 #[inline]
-pub(super) fn word_hash(window: &[u8; WINDOW], mut at: usize, mut length: u32) -> u64 {
-    let eight = |at: usize, kept: u32| {
-        let bytes = window.get(at..).and_then(<[u8]>::first_chunk::<8>);
-        let lower = u64::from_le_bytes(bytes.copied().unwrap_or_default()) | LOWER_CASE;
-        // No byte kept: shifted out whole.
-        lower & u64::MAX.checked_shr(64 - 8 * kept).unwrap_or_default()
-    };
-    let mut hash = 0;
+pub(super) fn word_hash(window: &[u8; WINDOW], at: usize, length: u32) -> u64 {
+    let hash = mix_group(0, window, at, length);
+    if length > 16 {
+        return rest_of_long_word(hash, window, at + GROUP, length - 16);
+    }
+    hash
+}
+
+#[cold]
+fn rest_of_long_word(mut hash: u64, window: &[u8; WINDOW], mut at: usize, mut length: u32) -> u64 {
     loop {
-        let (low, high) = (length.min(8), length.min(16).saturating_sub(8));
-        hash = mix(hash, eight(at, low), eight(at + 8, high));
+        hash = mix_group(hash, window, at, length);
         if length <= 16 {
             return hash;
         }
@@ -98,6 +99,29 @@ pub(super) fn word_hash(window: &[u8; WINDOW], mut at: usize, mut length: u32) -
         length -= 16;
     }
 }
+
+/// Mixes in the first [`GROUP`] of the `length` bytes at `at`.
+#[inline]
+fn mix_group(hash: u64, window: &[u8; WINDOW], at: usize, length: u32) -> u64 {
+    let eight = |at: usize| {
+        let bytes = window.get(at..).and_then(<[u8]>::first_chunk::<8>);
+        u64::from_le_bytes(bytes.copied().unwrap_or_default()) | LOWER_CASE
+    };
+    let [low, high] = KEPT[(length as usize).min(GROUP)];
+    mix(hash, eight(at) & low, eight(at + 8) & high)
+}
+
+/// Masks that keep the first bytes of a group, by their number.
+const KEPT: [[u64; 2]; GROUP + 1] = {
+    let mut masks = [[0; 2]; GROUP + 1];
+    let mut bytes = 1;
+    while bytes <= GROUP {
+        masks[bytes] = masks[bytes - 1];
+        masks[bytes][(bytes - 1) / 8] |= 0xff << ((bytes - 1) % 8 * 8);
+        bytes += 1;
+    }
+    masks
+};
 
 /// The hash of a cue: of a word in lower case, or of two characters of a script without spaces.
 pub(in crate::scorer) fn cue_hash(cue: &str) -> u64 {

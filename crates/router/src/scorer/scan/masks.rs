@@ -1,6 +1,6 @@
 //! What each byte of a block of ASCII is, as bit masks: bit 3 of a mask speaks of byte 3.
 //!
-//! Eight bytes are classified at a time by plain arithmetic, so a word's end is found by counting
+//! Sixteen bytes are classified at a time by plain arithmetic, so a word's end is found by counting
 //! zeros and not by looking at one byte after the other: a processor guesses the end of such a
 //! loop wrong at nearly every word.
 
@@ -9,7 +9,6 @@ pub(super) const BLOCK: usize = 64;
 /// A block, and what a read of eight bytes from within it can reach.
 pub(super) const WINDOW: usize = BLOCK + 16;
 
-const HIGH: u64 = all(0x80);
 /// The bit by which an ASCII letter in lower case differs; digits have it too.
 pub(super) const LOWER_CASE: u64 = all(0x20);
 
@@ -37,26 +36,14 @@ impl Masks {
     /// not start within a word.
     #[inline]
     pub(super) fn of(window: &[u8; WINDOW], length: usize) -> Self {
-        let [
-            mut letters,
-            mut digits,
-            mut capitals,
-            mut visible,
-            mut line_breaks,
-        ] = [0_u64; 5];
-        let (chunks, _) = window.as_chunks::<8>();
-        for chunk in chunks.iter().take(BLOCK / 8) {
-            // Bytes past ASCII lie after `length`; without their high bit they disturb no other.
-            let ascii = u64::from_le_bytes(*chunk) & !HIGH;
-            let lower = ascii | LOWER_CASE;
-            let letter = from(lower, b'a') & !from(lower, b'z' + 1);
-            letters = append(letters, letter);
-            // Bit 5 is clear in a capital; two places up it is the byte's high bit.
-            capitals = append(capitals, letter & !(ascii << 2));
-            digits = append(digits, from(ascii, b'0') & !from(ascii, b'9' + 1));
-            visible = append(visible, from(ascii, b' ' + 1) & !from(ascii, 0x7f));
-            line_breaks = append(line_breaks, HIGH & !from(ascii ^ all(b'\n'), 1));
+        let mut classes = Classes::default();
+        let (rows, _) = window.as_chunks::<ROW>();
+        for (row, bits) in rows.iter().zip(&BITS) {
+            classes.add(row, bits);
         }
+        let (letters, digits) = (gather(&classes.letters), gather(&classes.digits));
+        let (capitals, visible) = (gather(&classes.capitals), gather(&classes.visible));
+        let line_breaks = gather(&classes.line_breaks);
         let alphanumeric = letters | digits;
         let limit = limit(alphanumeric, length);
         if limit == 0 {
@@ -89,6 +76,13 @@ impl Masks {
         self.word_starts | self.number_starts
     }
 
+    /// Where words and numbers have their last byte, in the order of [`Masks::starts`].
+    pub(super) fn lasts(&self) -> u64 {
+        let alphanumeric = self.words | self.numbers;
+        let before_word = self.numbers & (self.word_starts >> 1);
+        alphanumeric & !(alphanumeric >> 1) | before_word
+    }
+
     /// Visible bytes before which a line starts. `pending` says that one has already started
     /// before the block.
     pub(super) fn line_firsts(&self, pending: bool) -> u64 {
@@ -112,17 +106,68 @@ const fn all(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The high bit of every byte that is at least `least`; `bytes` are ASCII.
-#[inline]
-const fn from(bytes: u64, least: u8) -> u64 {
-    // No byte carries into the next: 0x7f + 0x80 fits.
-    (bytes + all(0x80 - least)) & HIGH
+/// Bytes that are classified by the same instructions.
+const ROW: usize = 16;
+/// The bit of every byte of a row in the masks, by row: byte `8 r + c` of the block has the bit `r`
+/// of the mask's byte `c`.
+const BITS: [[u8; ROW]; BLOCK / ROW] = {
+    let mut bits = [[0; ROW]; BLOCK / ROW];
+    let mut at = 0;
+    while at < BLOCK {
+        bits[at / ROW][at % ROW] = 1 << (at / 8);
+        at += 1;
+    }
+    bits
+};
+
+/// Masks whose bits stand in columns: a byte of each half for every place in a group of eight.
+#[derive(Default)]
+struct Classes {
+    letters: [u8; ROW],
+    digits: [u8; ROW],
+    capitals: [u8; ROW],
+    visible: [u8; ROW],
+    line_breaks: [u8; ROW],
 }
 
-/// The mask with the eight high bits as its new upper end: the product brings them side by side.
+impl Classes {
+    /// Plain loops over arrays: the compiler makes vectors of them.
+    #[inline]
+    fn add(&mut self, row: &[u8; ROW], bits: &[u8; ROW]) {
+        for (at, (&byte, &bit)) in row.iter().zip(bits).enumerate() {
+            let within = |first: u8, last: u8| {
+                let inside = byte.wrapping_sub(first) <= last - first;
+                if inside { bit } else { 0 }
+            };
+            let capital = within(b'A', b'Z');
+            self.capitals[at] |= capital;
+            self.letters[at] |= capital | within(b'a', b'z');
+            self.digits[at] |= within(b'0', b'9');
+            self.visible[at] |= within(b'!', b'~');
+            self.line_breaks[at] |= within(b'\n', b'\n');
+        }
+    }
+}
+
+/// Brings the bits of a mask into the order of the bytes that they speak of.
 #[inline]
-const fn append(mask: u64, high: u64) -> u64 {
-    mask >> 8 | high.wrapping_mul(0x0002_0408_1020_4081) & 0xff00_0000_0000_0000
+fn gather(columns: &[u8; ROW]) -> u64 {
+    let (halves, _) = columns.as_chunks::<8>();
+    let mask = halves
+        .iter()
+        .fold(0, |mask, half| mask | u64::from_le_bytes(*half));
+    transpose(mask)
+}
+
+/// Swaps rows and columns of eight times eight bits: blocks of one, two and four bits in turn.
+#[inline]
+const fn transpose(mut bits: u64) -> u64 {
+    let ones = (bits ^ (bits >> 7)) & 0x00aa_00aa_00aa_00aa;
+    bits ^= ones ^ (ones << 7);
+    let twos = (bits ^ (bits >> 14)) & 0x0000_cccc_0000_cccc;
+    bits ^= twos ^ (twos << 14);
+    let fours = (bits ^ (bits >> 28)) & 0x0000_0000_f0f0_f0f0;
+    bits ^ fours ^ (fours << 28)
 }
 
 #[cfg(test)]
