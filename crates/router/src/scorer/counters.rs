@@ -48,6 +48,8 @@ impl Count {
 }
 
 const RAW: usize = Count::SIMPLE + CUES;
+/// Places of a list of counts: a power of two, so that a place is a mask and no division.
+const PLACES: usize = RAW.next_power_of_two();
 /// Features that are computed from several counts.
 const DERIVED: [&str; 6] = [
     "bias",
@@ -160,15 +162,17 @@ impl Counts {
     /// cannot be guessed, how many of them there are, but once.
     #[inline]
     pub(super) fn each(&self, mut visit: impl FnMut(Counted)) {
-        let (mut list, mut length) = ([0_u8; RAW], 0);
+        let (mut list, mut length) = ([0_u8; PLACES], 0);
         for (index, &count) in (0_u8..).zip(&self.raw) {
-            list[length % RAW] = index;
+            list[length % PLACES] = index;
             length += usize::from(count > 0);
         }
         let logarithms = logarithms();
         for &index in list.get(..length).unwrap_or_default() {
             let index = usize::from(index);
-            let count = self.raw[index % RAW];
+            let Some(&count) = self.raw.get(index) else {
+                continue;
+            };
             let (first_level, level) = if index < FINE {
                 (index * FINE_LEVELS, fine_level(count))
             } else {
