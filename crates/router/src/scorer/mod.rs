@@ -13,6 +13,7 @@ mod blank;
 mod classes;
 mod counters;
 mod cues;
+mod rows;
 mod scan;
 mod shape;
 mod window;
@@ -27,10 +28,11 @@ use std::sync::OnceLock;
 pub use shape::Shape;
 
 pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
+use rows::{Accumulate, Row};
 pub(crate) use scan::BUCKETS;
 use scan::{Distinct, Scan, Sink};
 
-use crate::weights::{ModelHead, Weights, WeightsError, WordRow};
+use crate::weights::{ModelHead, Weights, WeightsError};
 
 /// Directions of topic on which the heads of single models stand.
 pub(crate) const TOPICS: usize = 24;
@@ -99,9 +101,6 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Scratch(Box<Distinct>);
 
-/// Rows that are added in 16 bits before they are widened: 255 * 128 still fits.
-const NARROW: usize = 255;
-
 impl Scratch {
     /// Allocates the working memory once.
     #[must_use]
@@ -119,7 +118,9 @@ impl Default for Scratch {
 /// A set of weights ready to score requests.
 #[derive(Debug)]
 pub struct Scorer {
+    /// Without the weights of the words, which are in `rows`.
     weights: Weights,
+    rows: Vec<Row>,
     cues: &'static cues::CueTable,
     /// Checksum of the file; 0 for weights that were never written.
     checksum: u64,
@@ -170,8 +171,11 @@ impl Scorer {
         Ok(scorer)
     }
 
-    pub(crate) fn from_weights(weights: Weights) -> Self {
+    pub(crate) fn from_weights(mut weights: Weights) -> Self {
+        // Half a megabyte that is not needed twice.
+        let words = std::mem::take(&mut weights.words);
         Self {
+            rows: words.iter().map(Row::of).collect(),
             weights,
             cues: cues::table(),
             checksum: 0,
@@ -203,10 +207,7 @@ impl Scorer {
 
     /// The raw value of every head for a text without a shape.
     pub(crate) fn heads(&self, segments: &[&str], scratch: &mut Scratch) -> [f32; HEADS] {
-        let sink = Accumulate {
-            words: &self.weights.words,
-            sums: [0; LANES],
-        };
+        let sink = Accumulate::new(&self.rows);
         let scanned = scan_text(segments, &mut scratch.0, self.cues, sink);
         let mut levels = [0_i32; LANES];
         let mut named = [0.0_f32; NAMED_HEADS];
@@ -232,7 +233,7 @@ impl Scorer {
         let norm = word_norm(scanned.distinct);
         let mut heads = self.weights.biases;
         for (index, head) in heads.iter_mut().enumerate() {
-            *head += norm * self.weights.word_scales[index] * scanned.sink.sums[index] as f32
+            *head += norm * self.weights.word_scales[index] * scanned.sink.sum(index) as f32
                 + self.weights.bin_scales[index] * levels[index] as f32;
         }
         for (head, named) in heads.iter_mut().zip(named) {
@@ -355,31 +356,6 @@ fn output_tokens(log_tokens: f32, limit: Option<u32>) -> u32 {
         .clamp(1.0, MAX_EXPECTED_OUTPUT_TOKENS)
         .round() as u32;
     tokens.min(limit.unwrap_or(u32::MAX).max(1))
-}
-
-/// Adds up the weights of every distinct word, all heads at once. Integer sums: the order of the
-/// words cannot change the result.
-struct Accumulate<'a> {
-    words: &'a [WordRow],
-    sums: [i32; LANES],
-}
-
-impl Sink for Accumulate<'_> {
-    fn buckets(&mut self, buckets: &[u16]) {
-        for buckets in buckets.chunks(NARROW) {
-            let mut narrow = [0_i16; LANES];
-            for bucket in buckets {
-                if let Some(row) = self.words.get(usize::from(*bucket)) {
-                    for (sum, weight) in narrow.iter_mut().zip(&row.0) {
-                        *sum += i16::from(*weight);
-                    }
-                }
-            }
-            for (sum, narrow) in self.sums.iter_mut().zip(narrow) {
-                *sum += i32::from(narrow);
-            }
-        }
-    }
 }
 
 /// Writes the buckets down.
