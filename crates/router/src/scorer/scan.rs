@@ -114,11 +114,14 @@ impl<'a, S: Sink> Scan<'a, S> {
                 let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else {
                     return;
                 };
-                if is_space(character) {
+                if is_cjk(character) {
+                    self.cjk(character);
+                } else if is_space(character) {
                     at += self.blanks(bytes.get(at..).unwrap_or_default());
                     continue;
+                } else {
+                    self.wide(character);
                 }
-                self.wide(character);
                 at += character.len_utf8();
             }
         }
@@ -228,36 +231,18 @@ impl<'a, S: Sink> Scan<'a, S> {
         blanks.len()
     }
 
-    /// A character past ASCII that is not white space.
+    /// A character past ASCII that is neither white space nor of a script without spaces.
     fn wide(&mut self, character: char) {
-        if !is_cjk(character) && character.is_alphanumeric() {
+        let count = wide_mark(character);
+        // Asked second: the marks above are usual, and to know all letters takes a search.
+        if count.is_none() && character.is_alphanumeric() {
             self.foreign_letter(character);
             return;
         }
-        self.finish(b' ');
-        self.visible();
-        self.line_start = false;
-        self.counts.add(Count::Bytes, 3);
-        if is_cjk(character) {
-            self.cjk(character);
-            return;
-        }
+        self.wide_visible();
         self.previous_cjk = None;
-        match character {
-            '。' | '！' => self.counts.add(Count::Sentences, 1),
-            '？' => self.counts.add(Count::Questions, 1),
-            '，' | '、' => self.counts.add(Count::Commas, 1),
-            '：' => self.counts.add(Count::Colons, 1),
-            '；' => self.counts.add(Count::Semicolons, 1),
-            '（' | '）' => self.counts.add(Count::Parentheses, 1),
-            '“' | '”' | '‘' | '’' | '「' | '」' | '《' | '》' => {
-                self.counts.add(Count::Quotes, 1);
-            }
-            // Arrows, mathematical operators and their supplements; superscripts; × and ÷.
-            '\u{2190}'..='\u{22ff}' | '\u{2a00}'..='\u{2aff}' | '²' | '³' | '×' | '÷' | '±' => {
-                self.counts.add(Count::Operators, 1);
-            }
-            _ => {}
+        if let Some(count) = count {
+            self.counts.add(count, 1);
         }
     }
 
@@ -276,7 +261,17 @@ impl<'a, S: Sink> Scan<'a, S> {
         self.counts.add(Count::OtherLetters, 1);
     }
 
+    /// What all characters past ASCII have in common that are no letters of an alphabet.
+    #[inline]
+    fn wide_visible(&mut self) {
+        self.finish(b' ');
+        self.visible();
+        self.line_start = false;
+        self.counts.add(Count::Bytes, 3);
+    }
+
     fn cjk(&mut self, character: char) {
+        self.wide_visible();
         let hash = cjk_hash(character);
         self.counts.add(Count::Cjk, 1);
         self.token(hash);
@@ -367,6 +362,13 @@ impl<'a, S: Sink> Scan<'a, S> {
 
     #[inline]
     fn cue(&mut self, hash: u64) {
+        if self.cues.filter().may_have(bucket_of(hash)) {
+            self.likely_cue(hash);
+        }
+    }
+
+    #[inline]
+    fn likely_cue(&mut self, hash: u64) {
         if let Some(cue) = self.cues.find(hash) {
             self.counts.add_cue(cue);
         }
@@ -378,4 +380,20 @@ impl<'a, S: Sink> Scan<'a, S> {
         self.counts.tokens += 1;
         self.waiting = self.tokens.note(hash, self.waiting);
     }
+}
+
+/// What a mark past ASCII counts as; none of these is a letter or digit.
+fn wide_mark(character: char) -> Option<Count> {
+    Some(match character {
+        '。' | '！' => Count::Sentences,
+        '？' => Count::Questions,
+        '，' | '、' => Count::Commas,
+        '：' => Count::Colons,
+        '；' => Count::Semicolons,
+        '（' | '）' => Count::Parentheses,
+        '“' | '”' | '‘' | '’' | '「' | '」' | '《' | '》' => Count::Quotes,
+        // Arrows, mathematical operators and their supplements.
+        '\u{2190}'..='\u{22ff}' | '\u{2a00}'..='\u{2aff}' | '×' | '÷' | '±' => Count::Operators,
+        _ => return None,
+    })
 }

@@ -139,7 +139,7 @@ impl<S: Sink> Scan<'_, S> {
         self.previous = Some(*last);
         for index in 0..found {
             let hash = self.hashes[usize::from(self.candidates[index % BLOCK]) % BLOCK];
-            self.cue(hash);
+            self.likely_cue(hash);
         }
     }
 
