@@ -97,7 +97,8 @@ pub struct Place {
 /// Working memory of [`Scorer::score`], reused from request to request.
 ///
 /// A bit per bucket (2 KiB): it stays in the first-level cache and is cheaper to clear than a
-/// table of generation stamps is to read. And 2 KiB of buckets that wait to be added up.
+/// table of generation stamps is to read. 2 KiB of buckets that wait to be added up, and 4 KiB
+/// of words that wait for a bucket.
 #[derive(Debug, Clone)]
 pub struct Scratch(Box<Distinct>);
 

@@ -15,7 +15,7 @@ use super::classes::{CLASSES, DIGIT, LOWER, PUNCTUATION, SPACE, UPPER, is_cjk, i
 use super::counters::{Count, Counts};
 use super::cues::CueTable;
 pub(super) use distinct::Distinct;
-use distinct::PENDING;
+use distinct::{LIST, PENDING};
 pub(crate) use hash::BUCKETS;
 pub(super) use hash::NUMBER;
 #[cfg(test)]
@@ -27,9 +27,6 @@ pub(super) use hash::{bucket_of, cue_hash};
 pub(super) trait Sink {
     fn buckets(&mut self, buckets: &[u16]);
 }
-
-/// A block has at most 64 words and numbers, each with a pair.
-const BLOCK_TOKENS: usize = 2 * masks::BLOCK;
 
 /// What the reader is inside of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +43,8 @@ pub(super) struct Scan<'a, S> {
     /// Buckets in `tokens` that the sink has not had.
     waiting: usize,
     cues: &'static CueTable,
-    /// Hashes of the words and numbers of a block, in order.
-    hashes: [u64; masks::BLOCK],
-    /// Positions of those that passed the filter of the cues.
-    candidates: [u8; masks::BLOCK],
+    /// Words and numbers in the list of `tokens` that are not yet noted.
+    listed: usize,
     pub(super) sink: S,
     pub(super) counts: Counts,
     /// Distinct buckets that the sink has had: after the end all.
@@ -74,8 +69,7 @@ impl<'a, S: Sink> Scan<'a, S> {
             tokens,
             waiting: 0,
             cues,
-            hashes: [0; masks::BLOCK],
-            candidates: [0; masks::BLOCK],
+            listed: 0,
             sink,
             counts: Counts::new(),
             distinct: 0,
@@ -130,6 +124,7 @@ impl<'a, S: Sink> Scan<'a, S> {
     /// The text goes on elsewhere: nothing before is a neighbour of what comes.
     pub(super) fn cut(&mut self) {
         self.finish(0);
+        self.note_list();
         self.previous = None;
         self.previous_cjk = None;
         self.line_ended = false;
@@ -139,14 +134,40 @@ impl<'a, S: Sink> Scan<'a, S> {
     /// The text is over.
     pub(super) fn end(&mut self) {
         self.finish(0);
+        self.note_list();
         self.hand_over();
     }
 
-    /// Makes room for the tokens of a block.
+    /// Makes room for the tokens of a full list.
     #[inline]
     fn make_room(&mut self) {
-        if self.waiting > PENDING - BLOCK_TOKENS {
+        if self.waiting > PENDING - 2 * LIST {
             self.hand_over();
+        }
+    }
+
+    /// Notes the listed words, their pairs and the cues among them.
+    #[inline]
+    fn note_list(&mut self) {
+        if self.listed > 0 {
+            self.note_words();
+        }
+    }
+
+    fn note_words(&mut self) {
+        self.make_room();
+        // Without a word before it, a word is its own pair: no other bucket.
+        let previous = self.previous.unwrap_or_default();
+        let (last, waiting, found) =
+            self.tokens
+                .note_list(self.listed, previous, self.cues.filter(), self.waiting);
+        self.waiting = waiting;
+        self.previous = Some(last);
+        self.listed = 0;
+        for hash in self.tokens.candidates(found) {
+            if let Some(cue) = self.cues.find(*hash) {
+                self.counts.add_cue(cue);
+            }
         }
     }
 
@@ -272,6 +293,7 @@ impl<'a, S: Sink> Scan<'a, S> {
 
     fn cjk(&mut self, character: char) {
         self.wide_visible();
+        self.note_list();
         let hash = cjk_hash(character);
         self.counts.add(Count::Cjk, 1);
         self.token(hash);
@@ -335,7 +357,6 @@ impl<'a, S: Sink> Scan<'a, S> {
             self.counts.add(Count::LongWords, u32::from(length >= 9));
             self.counts
                 .add(Count::Capitals, u32::from(self.capital && !line_start));
-            self.cue(hash);
             hash
         } else {
             self.number(length)
@@ -350,26 +371,23 @@ impl<'a, S: Sink> Scan<'a, S> {
         NUMBER.wrapping_add(u64::from(digits.min(4)))
     }
 
-    /// A word or number and the pair with the one before.
+    /// Lists a word or number, which has a pair with the one before.
     #[inline]
     fn follow(&mut self, token: u64) {
-        self.token(token);
-        if let Some(previous) = self.previous {
-            self.token(pair_hash(previous, token));
+        if self.listed == LIST {
+            self.note_list();
         }
-        self.previous = Some(token);
+        let alone = self.listed == 0 && self.previous.is_none();
+        self.counts.tokens += if alone { 1 } else { 2 };
+        self.tokens.list(self.listed, token);
+        self.listed += 1;
     }
 
     #[inline]
     fn cue(&mut self, hash: u64) {
-        if self.cues.filter().may_have(bucket_of(hash)) {
-            self.likely_cue(hash);
-        }
-    }
-
-    #[inline]
-    fn likely_cue(&mut self, hash: u64) {
-        if let Some(cue) = self.cues.find(hash) {
+        if self.cues.filter().may_have(bucket_of(hash))
+            && let Some(cue) = self.cues.find(hash)
+        {
             self.counts.add_cue(cue);
         }
     }

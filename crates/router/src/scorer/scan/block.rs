@@ -1,5 +1,6 @@
 //! ASCII in blocks: the same features as byte by byte, without a guess at every byte.
 
+use super::distinct::LIST;
 use super::hash::{NUMBER, word_hash};
 use super::masks::{BLOCK, Masks, WINDOW};
 use super::{Scan, Sink};
@@ -103,72 +104,59 @@ impl<S: Sink> Scan<'_, S> {
         }
     }
 
-    /// Words, numbers and pairs: first all hashes, then all buckets, since each loop alone fits the
-    /// processor's registers. Nothing in them depends on the text but the length of long words.
+    /// Lists the words and numbers: in loops of their own, which fit the processor's registers.
+    /// Nothing in them depends on the text but the length of long words.
     #[inline]
     fn tokens_of(&mut self, window: &[u8; WINDOW], masks: &Masks, items: &Items) {
-        self.make_room();
+        if self.listed > LIST - BLOCK {
+            self.note_list();
+        }
         let starts = masks.starts() & !items.starts;
         let lasts = masks.lasts() & !items.lasts;
-        let count = if masks.numbers == 0 {
-            self.hash::<false>(window, masks, starts, lasts)
+        let tokens = 2 * starts.count_ones();
+        // The first word has no pair.
+        let alone = starts != 0 && self.listed == 0 && self.previous.is_none();
+        self.counts.tokens += tokens - u32::from(alone);
+        if masks.numbers == 0 {
+            self.list_all::<false>(window, masks, starts, lasts);
         } else {
             let long = long_runs(masks.numbers, 4) & starts;
             self.counts.add(Count::LongNumbers, long.count_ones());
-            self.hash::<true>(window, masks, starts, lasts)
-        };
+            self.list_all::<true>(window, masks, starts, lasts);
+        }
         let long = long_runs(masks.words, 9) & starts;
         if long != 0 {
             self.counts.add(Count::LongWords, long.count_ones());
         }
-        self.counts.tokens += 2 * starts.count_ones();
-        let hashes = self.hashes.get(..count).unwrap_or_default();
-        let Some(last) = hashes.last() else {
-            return;
-        };
-        self.counts.tokens -= u32::from(self.previous.is_none());
-        let (waiting, found) = self.tokens.note_words(
-            hashes,
-            // Without a word before it, a word is its own pair: no other bucket.
-            self.previous.unwrap_or_default(),
-            self.cues.filter(),
-            &mut self.candidates,
-            self.waiting,
-        );
-        self.waiting = waiting;
-        self.previous = Some(*last);
-        for index in 0..found {
-            let hash = self.hashes[usize::from(self.candidates[index % BLOCK]) % BLOCK];
-            self.likely_cue(hash);
-        }
     }
 
-    /// Puts the hashes of the words that start and end there into the list; returns how many.
+    /// Lists the hashes of the words that start and end there; there is room for a block.
     #[inline]
-    fn hash<const NUMBERS: bool>(
+    fn list_all<const NUMBERS: bool>(
         &mut self,
         window: &[u8; WINDOW],
         masks: &Masks,
         mut starts: u64,
         mut lasts: u64,
-    ) -> usize {
-        let mut count = 0;
+    ) {
+        let mut listed = self.listed;
         while starts != 0 {
             let at = starts.trailing_zeros();
             let length = lasts.trailing_zeros().wrapping_sub(at).wrapping_add(1);
             starts &= starts - 1;
             lasts &= lasts.wrapping_sub(1);
             let word = word_hash(window, at as usize % BLOCK, length);
-            self.hashes[count % BLOCK] = if NUMBERS {
+            let hash = if NUMBERS {
                 let is_number = (masks.numbers >> at & 1).wrapping_neg();
                 let number = NUMBER + u64::from(length.min(4));
                 word ^ ((word ^ number) & is_number)
             } else {
                 word
             };
-            count += 1;
+            self.tokens.list(listed, hash);
+            listed += 1;
         }
-        count
+        self.listed = listed;
     }
 }
 

@@ -1,18 +1,24 @@
 //! Which buckets a text has had.
 
 use super::hash::{BUCKETS, bucket_of, pair_hash};
-use super::masks::BLOCK;
 use crate::scorer::cues::CueFilter;
 
 /// Words of the set of seen buckets: one bit per bucket.
 const SEEN_WORDS: usize = BUCKETS / 64;
 /// Buckets that wait for the sink: the reader is not held up by the sink's table.
 pub(super) const PENDING: usize = 1024;
+/// Words that wait to be noted, so that many are noted in one loop.
+pub(super) const LIST: usize = 256;
+
 /// The buckets that a text has had, and those that the sink has not.
 #[derive(Debug, Clone)]
 pub(in crate::scorer) struct Distinct {
     seen: [u64; SEEN_WORDS],
     pending: [u16; PENDING],
+    /// Hashes of words and numbers that follow one another.
+    list: [u64; LIST],
+    /// Those that passed the filter of the cues.
+    candidates: [u64; LIST],
 }
 
 impl Distinct {
@@ -20,6 +26,8 @@ impl Distinct {
         Self {
             seen: [0; SEEN_WORDS],
             pending: [0; PENDING],
+            list: [0; LIST],
+            candidates: [0; LIST],
         }
     }
 
@@ -51,27 +59,36 @@ impl Distinct {
         waiting + usize::from(new)
     }
 
-    /// Notes the words of a block and their pairs, the first with `previous`. Puts the positions
-    /// of those that may be cues into `candidates`; returns how many buckets wait then, and the
-    /// number of candidates.
-    #[inline]
-    pub(super) fn note_words(
+    /// Puts a word's hash into the list, at a place below [`LIST`].
+    #[inline(always)]
+    pub(super) fn list(&mut self, place: usize, hash: u64) {
+        self.list[place % LIST] = hash;
+    }
+
+    /// Notes the first `count` words of the list and their pairs, the first with `previous`.
+    /// Returns the last word, how many buckets wait then, and how many words may be cues.
+    pub(super) fn note_list(
         &mut self,
-        hashes: &[u64],
+        count: usize,
         mut previous: u64,
         cues: &CueFilter,
-        candidates: &mut [u8; BLOCK],
         mut waiting: usize,
-    ) -> (usize, usize) {
+    ) -> (u64, usize, usize) {
         let mut found = 0;
-        for (at, hash) in (0..).zip(hashes) {
-            let bucket = bucket_of(*hash);
-            candidates[found % BLOCK] = at;
+        for place in 0..count {
+            let hash = self.list[place % LIST];
+            let bucket = bucket_of(hash);
+            self.candidates[found % LIST] = hash;
             found += usize::from(cues.may_have(bucket));
             waiting = self.note_bucket(bucket, waiting);
-            waiting = self.note(pair_hash(previous, *hash), waiting);
-            previous = *hash;
+            waiting = self.note(pair_hash(previous, hash), waiting);
+            previous = hash;
         }
-        (waiting, found)
+        (previous, waiting, found)
+    }
+
+    /// The first `found` words that may be cues.
+    pub(super) fn candidates(&self, found: usize) -> &[u64] {
+        self.candidates.get(..found).unwrap_or_default()
     }
 }
