@@ -16,7 +16,7 @@ pub(super) fn visible(chunk: &[u8; CHUNK]) -> usize {
 /// Whether every byte is ASCII white space; at two of them first, since many runs are short.
 #[inline]
 fn all_blank(chunk: &[u8; CHUNK]) -> bool {
-    let few = first(&chunk[1..]) & first(&chunk[CHUNK - 2..]) == 1;
+    let few = first(&chunk[1..]) == 1 && first(&chunk[CHUNK - 1..]) == 1;
     few && visible(chunk) == 0 && chunk.is_ascii()
 }
 
@@ -88,12 +88,14 @@ fn is_wide(bytes: [u8; 3]) -> bool {
 /// Bytes that can be skipped at the start of the text because the character there, of `length`
 /// bytes, comes again after them.
 fn repeats(text: &[u8], length: usize) -> usize {
-    let same = |at: usize, bytes: usize| {
-        let here = text.get(at..at + bytes);
-        here.is_some() && here == text.get(at + length..at + length + bytes)
-    };
+    // One byte first: most runs have no such character twice.
+    if text.get(length - 1) != text.get(2 * length - 1) {
+        return 0;
+    }
     let mut at = 0;
-    while same(at, length) && same(at, WIDE) {
+    while let Some(here) = text.get(at..at + WIDE)
+        && text.get(at + length..at + length + WIDE) == Some(here)
+    {
         at += WIDE;
     }
     at
@@ -101,14 +103,14 @@ fn repeats(text: &[u8], length: usize) -> usize {
 
 /// The same at the end.
 fn repeats_back(text: &[u8], length: usize) -> usize {
-    let same = |end: usize, bytes: usize| {
-        let Some(start) = end.checked_sub(length + bytes) else {
-            return false;
-        };
-        text.get(start..start + bytes) == text.get(start + length..end)
-    };
     let mut end = text.len();
-    while same(end, length) && same(end, WIDE) {
+    let byte = |back: usize| end.checked_sub(back).and_then(|at| text.get(at));
+    if byte(1) != byte(length + 1) {
+        return 0;
+    }
+    while let Some(start) = end.checked_sub(length + WIDE)
+        && text.get(start..start + WIDE) == text.get(start + length..end)
+    {
         end -= WIDE;
     }
     text.len() - end
