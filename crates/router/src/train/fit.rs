@@ -1,28 +1,16 @@
-//! The fit: difficulty and abilities from outcomes, output tokens and verbosities from lengths.
+//! The fit of difficulty and abilities to outcomes.
 //!
-//! Difficulty minimises the logistic loss of `score ~ sigmoid(ability[model] - difficulty(text))`,
-//! output tokens the squared error of `ln tokens ~ verbosity[model] + length(text)`. `AdaGrad`
-//! visits the examples in an order that depends on the seed alone.
+//! It minimises the logistic loss of `score ~ sigmoid(ability[model] - difficulty(text))`.
+//! `AdaGrad` visits the examples in an order that depends on the seed alone.
 
+use super::Settings;
 use super::dataset::{Dataset, Features, Sample, Target};
-use super::{FITTED, Heads, Settings};
-use crate::scorer::{BUCKETS, COUNTERS, Head, sigmoid};
+use crate::scorer::{BUCKETS, COUNTERS, sigmoid};
 
 /// Abilities at which a judged difficulty is compared: a weak, a middling and a strong model.
 const JUDGES: [f32; 3] = [-1.5, 0.5, 2.5];
 /// Counters that hardly vary are not blown up: least standard deviation.
 const LEAST_DEVIATION: f32 = 0.15;
-/// The largest step that one example may ask of the output tokens, in natural logarithms.
-const LARGEST_ERROR: f32 = 2.0;
-
-/// One head's parameters, with `AdaGrad`'s sums of squares.
-#[derive(Debug, Clone)]
-struct HeadFit {
-    words: Vec<Param>,
-    counters: Vec<Param>,
-    /// Ability or verbosity of every model.
-    models: Vec<Param>,
-}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Param {
@@ -39,10 +27,13 @@ impl Param {
     }
 }
 
-/// Fitted heads, on standardised counters.
+/// The fitted difficulty, on standardised counters, with `AdaGrad`'s sums of squares.
 #[derive(Debug, Clone)]
 pub(super) struct Fitted {
-    heads: [HeadFit; FITTED],
+    words: Vec<Param>,
+    counters: Vec<Param>,
+    /// Ability of every model.
+    models: Vec<Param>,
     mean: [f32; COUNTERS],
     deviation: [f32; COUNTERS],
 }
@@ -62,19 +53,14 @@ impl Fitted {
             .map(|(_, sample)| sample)
             .collect();
         let (mean, deviation) = moments(&samples);
-        let blank = HeadFit {
-            words: vec![
-                Param {
-                    value: 0.0,
-                    squares: settings.word_caution
-                };
-                BUCKETS
-            ],
-            counters: vec![Param::default(); COUNTERS],
-            models: vec![Param::default(); data.models.len()],
+        let cautious = Param {
+            value: 0.0,
+            squares: settings.word_caution,
         };
         let mut fitted = Self {
-            heads: [blank.clone(), blank],
+            words: vec![cautious; BUCKETS],
+            counters: vec![Param::default(); COUNTERS],
+            models: vec![Param::default(); data.models.len()],
             mean,
             deviation,
         };
@@ -82,11 +68,6 @@ impl Fitted {
             .models
             .iter()
             .position(|model| *model == settings.reference.0);
-        let quiet = data
-            .models
-            .iter()
-            .position(|model| *model == settings.reference_verbosity);
-        let pins = [(fixed, settings.reference.1), (quiet, 0.0)];
         let mut order: Vec<(usize, usize)> = samples
             .iter()
             .enumerate()
@@ -97,7 +78,7 @@ impl Fitted {
             random.shuffle(&mut order);
             for &(index, variant) in &order {
                 if let Some(sample) = samples.get(index) {
-                    fitted.learn(sample, variant, settings, pins);
+                    fitted.learn(sample, variant, settings, fixed);
                 }
             }
         }
@@ -110,86 +91,63 @@ impl Fitted {
         sample: &Sample,
         variant: usize,
         settings: &Settings,
-        pins: [(Option<usize>, f32); FITTED],
+        fixed: Option<usize>,
     ) {
         let Some(features) = sample.variants.get(variant) else {
             return;
         };
-        for (head, (pinned, at)) in self.heads.iter_mut().zip(pins) {
-            if let Some(param) = pinned.and_then(|model| head.models.get_mut(model)) {
-                param.value = at;
-            }
+        if let Some(param) = fixed.and_then(|model| self.models.get_mut(model)) {
+            param.value = settings.reference.1;
         }
         let predicted = self.predict(features);
         let share = sample.weight / sample.variants.len() as f32;
-        let gradients = match &sample.target {
+        let gradient = match &sample.target {
             Target::Outcomes(outcomes) => {
                 self.explain_outcomes(outcomes, predicted, share, settings)
             }
-            Target::Judged(difficulty, tokens) => {
-                let [hard, long] = [settings.anchor_weight, settings.anchor_output_weight];
-                [
-                    hard * share * judged_error(*difficulty, predicted[Head::Difficulty as usize]),
-                    long * share * bounded(predicted[Head::OutputTokens as usize] - tokens),
-                ]
+            Target::Judged(difficulty, _) => {
+                settings.anchor_weight * share * judged_error(*difficulty, predicted)
             }
         };
-        for (head, gradient) in self.heads.iter_mut().zip(gradients) {
-            if gradient.abs() > 0.0 {
-                head.descend(features, gradient, &self.mean, &self.deviation, settings);
-            }
+        if gradient.abs() > 0.0 {
+            self.descend(features, gradient, settings);
         }
     }
 
-    /// Gradients of the heads from outcomes; steps the models on the way.
+    /// Gradient of the difficulty from outcomes; steps the models on the way.
     fn explain_outcomes(
         &mut self,
         outcomes: &[(usize, f32, Option<f32>)],
-        predicted: Heads,
+        predicted: f32,
         share: f32,
         settings: &Settings,
-    ) -> Heads {
-        let [difficulty, tokens] = &mut self.heads;
-        let mut gradients = [0.0; FITTED];
+    ) -> f32 {
+        let mut gradient = 0.0;
         let each = share / outcomes.len().max(1) as f32;
-        let timed = outcomes
-            .iter()
-            .filter(|(_, _, tokens)| tokens.is_some())
-            .count();
-        let each_timed = share / timed.max(1) as f32;
-        for &(model, score, length) in outcomes {
-            if let Some(ability) = difficulty.models.get_mut(model) {
-                let error = sigmoid(ability.value - predicted[0]) - score;
-                gradients[0] -= each * error;
+        for &(model, score, _) in outcomes {
+            if let Some(ability) = self.models.get_mut(model) {
+                let error = sigmoid(ability.value - predicted) - score;
+                gradient -= each * error;
                 ability.step(each * error, settings.learning_rate);
             }
-            if let (Some(verbosity), Some(length)) = (tokens.models.get_mut(model), length) {
-                let error = bounded(verbosity.value + predicted[1] - length);
-                gradients[1] += each_timed * error;
-                verbosity.step(each_timed * error, settings.learning_rate);
-            }
         }
-        gradients
+        gradient
     }
 
-    /// Values of all heads.
-    pub(super) fn predict(&self, features: &Features) -> Heads {
-        let mut heads = [0.0; FITTED];
-        for (value, head) in heads.iter_mut().zip(&self.heads) {
-            let words: f32 = features
-                .words
-                .iter()
-                .map(|word| head.words[usize::from(*word)].value)
-                .sum();
-            let counters: f32 = head
-                .counters
-                .iter()
-                .zip(self.standardised(features))
-                .map(|(param, feature)| param.value * feature)
-                .sum();
-            *value = features.norm * words + counters;
-        }
-        heads
+    /// The difficulty of a text.
+    pub(super) fn predict(&self, features: &Features) -> f32 {
+        let words: f32 = features
+            .words
+            .iter()
+            .map(|word| self.words[usize::from(*word)].value)
+            .sum();
+        let counters: f32 = self
+            .counters
+            .iter()
+            .zip(self.standardised(features))
+            .map(|(param, feature)| param.value * feature)
+            .sum();
+        features.norm * words + counters
     }
 
     fn standardised<'a>(&'a self, features: &'a Features) -> impl Iterator<Item = f32> + 'a {
@@ -197,27 +155,20 @@ impl Fitted {
     }
 
     /// Effect of one standard deviation of every counter.
-    pub(super) fn counter_effects(&self, head: Head) -> Vec<f32> {
-        self.heads[head as usize]
-            .counters
-            .iter()
-            .map(|param| param.value)
-            .collect()
+    pub(super) fn counter_effects(&self) -> Vec<f32> {
+        self.counters.iter().map(|param| param.value).collect()
     }
 
-    /// The weight of every word for a head.
-    pub(super) fn words(&self, head: Head) -> impl Iterator<Item = f32> + '_ {
-        self.heads[head as usize]
-            .words
-            .iter()
-            .map(|word| word.value)
+    /// The weight of every word.
+    pub(super) fn words(&self) -> impl Iterator<Item = f32> + '_ {
+        self.words.iter().map(|word| word.value)
     }
 
-    /// The weight of every counter for a head, without standardisation.
-    pub(super) fn counters(&self, head: Head) -> [f32; COUNTERS] {
+    /// The weight of every counter, without standardisation.
+    pub(super) fn counters(&self) -> [f32; COUNTERS] {
         let mut counters = [0.0; COUNTERS];
         let mut offset = 0.0;
-        for (counter, param) in self.heads[head as usize].counters.iter().enumerate() {
+        for (counter, param) in self.counters.iter().enumerate() {
             let weight = param.value / self.deviation[counter];
             counters[counter] = weight;
             offset -= weight * self.mean[counter];
@@ -228,25 +179,10 @@ impl Fitted {
 
     /// Ability of a model on the scale of difficulty.
     pub(super) fn ability(&self, model: usize) -> f32 {
-        self.heads[Head::Difficulty as usize]
-            .models
-            .get(model)
-            .map_or(0.0, |param| param.value)
+        self.models.get(model).map_or(0.0, |param| param.value)
     }
-}
 
-/// The counter that is always 1: the first of the derived ones.
-const BIAS: usize = COUNTERS - 6;
-
-impl HeadFit {
-    fn descend(
-        &mut self,
-        features: &Features,
-        gradient: f32,
-        mean: &[f32; COUNTERS],
-        deviation: &[f32; COUNTERS],
-        settings: &Settings,
-    ) {
+    fn descend(&mut self, features: &Features, gradient: f32, settings: &Settings) {
         let rate = settings.learning_rate;
         for word in &features.words {
             let param = &mut self.words[usize::from(*word)];
@@ -255,11 +191,8 @@ impl HeadFit {
                 rate,
             );
         }
-        for (param, feature) in self
-            .counters
-            .iter_mut()
-            .zip(standardised(features, mean, deviation))
-        {
+        let standardised = standardised(features, &self.mean, &self.deviation);
+        for (param, feature) in self.counters.iter_mut().zip(standardised) {
             param.step(
                 gradient * feature + settings.l2_counters * param.value,
                 rate,
@@ -267,6 +200,9 @@ impl HeadFit {
         }
     }
 }
+
+/// The counter that is always 1: the first of the derived ones.
+const BIAS: usize = COUNTERS - 6;
 
 fn standardised<'a>(
     features: &'a Features,
@@ -319,10 +255,6 @@ fn moments(samples: &[&Sample]) -> ([f32; COUNTERS], [f32; COUNTERS]) {
 fn judged_error(judged: f32, predicted: f32) -> f32 {
     let errors = JUDGES.map(|ability| sigmoid(ability - judged) - sigmoid(ability - predicted));
     errors.iter().sum::<f32>() / JUDGES.len() as f32
-}
-
-fn bounded(error: f32) -> f32 {
-    error.clamp(-LARGEST_ERROR, LARGEST_ERROR)
 }
 
 /// `SplitMix64`: the order must not depend on a library's version.

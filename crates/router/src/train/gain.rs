@@ -96,8 +96,7 @@ pub(super) fn gain_head(
         moments(&rows[..graded].iter().map(value).collect::<Vec<_>>())
     };
     let (middle, deviation) = of_graded(&|row| linear.predict(row.features)[EVERYTHING]);
-    let (hard_middle, hard_deviation) =
-        of_graded(&|row| base.fitted.predict(row.features)[Head::Difficulty as usize]);
+    let (hard_middle, hard_deviation) = of_graded(&|row| base.fitted.predict(row.features));
     let deviation = deviation.max(1e-3);
     let part = settings.gain_difficulty * deviation / hard_deviation.max(1e-3);
     let outside = data.samples.iter().map(|sample| {
@@ -117,7 +116,7 @@ pub(super) fn gain_head(
     let words = gain
         .words
         .iter()
-        .zip(base.fitted.words(Head::Difficulty))
+        .zip(base.fitted.words())
         .map(|(own, hard)| spread * (deviation * own + part * hard));
     let levels = gain.levels.iter().map(|own| spread * deviation * own);
     packed.set(

@@ -1,9 +1,8 @@
 //! Measuring the recipe on prompts that the fit has not seen.
 
+use super::Settings;
 use super::dataset::{Dataset, Sample, Target};
 use super::fit::Fitted;
-use super::{Heads, Settings};
-use crate::scorer::Head;
 
 /// How the data is parted into folds. The same question in two sources is always in one fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +50,13 @@ pub fn grade(
     split: Split,
     progress: &mut dyn FnMut(&str),
 ) -> Vec<Grade> {
-    let heads = held_out(data, settings, split, progress);
+    let outside = held_out(data, settings, split, progress);
     let whole = Fitted::fit(data, settings, |_| true);
     let difficulty: Vec<f32> = data
         .samples
         .iter()
-        .zip(&heads)
-        .map(|(sample, heads)| {
-            heads.unwrap_or_else(|| whole.predict(&sample.original))[Head::Difficulty as usize]
-        })
+        .zip(&outside)
+        .map(|(sample, known)| known.unwrap_or_else(|| whole.predict(&sample.original)))
         .collect();
     let mut sources: Vec<&str> = data
         .samples
@@ -75,13 +72,13 @@ pub fn grade(
         .collect()
 }
 
-/// Heads of every prompt by a fit that has not seen it; `None` for those that are never fitted.
+/// Difficulty of every prompt by a fit that has not seen it; `None` for those that are never fitted.
 pub(super) fn held_out(
     data: &Dataset,
     settings: &Settings,
     split: Split,
     progress: &mut dyn FnMut(&str),
-) -> Vec<Option<Heads>> {
+) -> Vec<Option<f32>> {
     held_out_of(data, settings, split, &|_| true, progress)
 }
 
@@ -92,25 +89,25 @@ pub(super) fn held_out_of(
     split: Split,
     include: &dyn Fn(usize) -> bool,
     progress: &mut dyn FnMut(&str),
-) -> Vec<Option<Heads>> {
+) -> Vec<Option<f32>> {
     let mut folds = assign(data, settings, split);
     for (index, fold) in folds.iter_mut().enumerate() {
         *fold = fold.filter(|_| include(index));
     }
     let count = folds.iter().flatten().max().map_or(0, |last| last + 1);
-    let mut heads = vec![None; data.samples.len()];
+    let mut outside = vec![None; data.samples.len()];
     for fold in 0..count {
         progress(&format!("fold {} of {count}", fold + 1));
         let fitted = Fitted::fit(data, settings, |index| {
             include(index) && folds.get(index) != Some(&Some(fold))
         });
-        for ((sample, own), heads) in data.samples.iter().zip(&folds).zip(&mut heads) {
+        for ((sample, own), outside) in data.samples.iter().zip(&folds).zip(&mut outside) {
             if *own == Some(fold) {
-                *heads = Some(fitted.predict(&sample.original));
+                *outside = Some(fitted.predict(&sample.original));
             }
         }
     }
-    heads
+    outside
 }
 
 pub(super) fn assign(data: &Dataset, settings: &Settings, split: Split) -> Vec<Option<u32>> {

@@ -16,13 +16,14 @@ mod own;
 mod pack;
 mod scale;
 mod solve;
+mod tokens;
 mod topics;
 mod validate;
 
 #[cfg(test)]
 mod tests;
 
-use crate::scorer::{Head, Scorer, Scratch, counter_names};
+use crate::scorer::{Scorer, Scratch, counter_names};
 use crate::weights::{SelfTest, Weights};
 
 pub use dataset::{Anchor, Dataset, Example, Outcome};
@@ -49,9 +50,12 @@ pub struct Settings {
     pub l2_counters: f32,
     /// Weight of one anchor beside one benchmark prompt, for difficulty.
     pub anchor_weight: f32,
-    /// The same for the output tokens. Larger: the recorded answers are short work for graders,
-    /// the anchors are what a chat answers.
+    /// The same for the output tokens.
     pub anchor_output_weight: f32,
+    /// Shrinkage of the output tokens, in prompts.
+    pub output_shrinkage: f32,
+    /// A prompt weighs less for the output tokens by the size of its source to the power of this.
+    pub output_sharing: f32,
     /// Shrinkage of a model's own head, in prompts.
     pub own_shrinkage: f32,
     /// Shrinkage of the gain, in prompts.
@@ -78,8 +82,6 @@ pub struct Settings {
     pub validation_only: Vec<String>,
     /// The model that fixes the zero of the difficulty scale, and its ability.
     pub reference: (String, f32),
-    /// The model whose verbosity is the unit of the expected output.
-    pub reference_verbosity: String,
 }
 
 impl Default for Settings {
@@ -91,7 +93,9 @@ impl Default for Settings {
             l2_words: 3e-4,
             l2_counters: 1e-2,
             anchor_weight: 5.0,
-            anchor_output_weight: 25.0,
+            anchor_output_weight: 5.0,
+            output_shrinkage: 2.0,
+            output_sharing: 0.5,
             own_shrinkage: 5.0,
             gain_shrinkage: 80.0,
             gain_words: 0.5,
@@ -107,7 +111,6 @@ impl Default for Settings {
             // Present in most sources. 0.8: it answers 69 % of prompts of difficulty 0, which is
             // close to its share on MMLU and GSM8K, so such a question is the middle of the scale.
             reference: ("mixtral-8x7b-instruct-v0.1".to_owned(), 0.8),
-            reference_verbosity: "gpt-4o-2024-08-06".to_owned(),
         }
     }
 }
@@ -123,9 +126,6 @@ pub struct Trained {
     pub capabilities: Vec<Capability>,
     /// Weight of every counter on the difficulty, in units of its standard deviation.
     pub counters: Vec<(String, f32)>,
-    /// Share of the variance of log output tokens that the second head explains out of fold:
-    /// of the recorded answers (within each model), and of the anchors.
-    pub tokens_explained: [f32; 2],
 }
 
 /// A model's fitted place on the scale.
@@ -185,23 +185,17 @@ pub fn train(
         bytes: weights.encode(),
         slope: success.slope,
         capabilities: success.capabilities,
-        counters: counter_names()
-            .zip(everything.counter_effects(Head::Difficulty))
-            .collect(),
-        tokens_explained: [
-            scale::tokens_explained(data, &outside),
-            scale::anchor_tokens_explained(data, &outside),
-        ],
+        counters: counter_names().zip(everything.counter_effects()).collect(),
     })
 }
 
 /// What the heads of single models stand on.
 struct Base<'a> {
     version: &'a str,
-    /// Difficulty and output tokens.
+    /// The difficulty.
     fitted: &'a Fitted,
     /// The same of every prompt, by fits that had not seen it.
-    outside: &'a [Option<Heads>],
+    outside: &'a [Option<f32>],
     quantiles: crate::weights::Quantiles,
     success: &'a scale::Success,
 }
@@ -239,8 +233,3 @@ fn self_tests(weights: &Weights) -> Vec<SelfTest> {
         })
         .collect()
 }
-
-/// Heads of the first fit: difficulty and output tokens.
-const FITTED: usize = 2;
-/// Values of those heads for one prompt.
-type Heads = [f32; FITTED];

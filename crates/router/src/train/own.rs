@@ -7,6 +7,7 @@ use super::fit::may_fit;
 use super::gain::{Gain, gain_head};
 use super::pack::Packed;
 use super::solve::{LANES, Linear, Loss, Row, solve};
+use super::tokens::output_head;
 use super::{Base, Settings, topics};
 use crate::scorer::{BINS, BUCKETS, COUNTERS, HEADS, Head, NAMED_HEADS, TOPICS, sigmoid};
 use crate::weights::{ModelHead, Weights};
@@ -43,18 +44,15 @@ pub(super) fn weights(
     let models = stand_on_topics(data, settings, base, &used, &groups, &mut packed);
     let mut biases = [0.0; HEADS];
     let mut counters = [[0.0; NAMED_HEADS]; COUNTERS];
-    for head in [Head::Difficulty, Head::OutputTokens] {
-        let words: Vec<f32> = base.fitted.words(head).collect();
-        packed.set(head as usize, &words, &[]);
-        let own = base.fitted.counters(head);
-        for (row, weight) in counters.iter_mut().zip(own) {
-            row[head as usize] = weight;
-        }
-    }
-    for row in &mut counters {
-        row[Head::Gain as usize] = gain.difficulty * row[Head::Difficulty as usize];
+    let words: Vec<f32> = base.fitted.words().collect();
+    packed.set(Head::Difficulty as usize, &words, &[]);
+    for (row, weight) in counters.iter_mut().zip(base.fitted.counters()) {
+        row[Head::Difficulty as usize] = weight;
+        row[Head::Gain as usize] = gain.difficulty * weight;
     }
     biases[Head::Gain as usize] = gain.constant;
+    progress("output tokens");
+    biases[Head::OutputTokens as usize] = output_head(data, settings, &used, &mut packed);
     Weights {
         version: base.version.to_owned(),
         slope: base.success.slope,
@@ -73,8 +71,8 @@ pub(super) fn weights(
 /// Difficulty of a sample by a fit that had not seen it, where there is one.
 fn difficulty(base: &Base<'_>, data: &Dataset, index: usize) -> f32 {
     match base.outside.get(index) {
-        Some(Some(heads)) => heads[Head::Difficulty as usize],
-        _ => base.fitted.predict(&data.samples[index].original)[Head::Difficulty as usize],
+        Some(Some(difficulty)) => *difficulty,
+        _ => base.fitted.predict(&data.samples[index].original),
     }
 }
 

@@ -1,8 +1,7 @@
 //! From difficulty logits to the scale: quantiles, slope and capabilities.
 
+use super::Capability;
 use super::dataset::{Dataset, Target};
-use super::{Capability, Heads};
-use crate::scorer::Head;
 use crate::weights::{KNOTS, Quantiles};
 
 /// Least distance of two knots, so that the map is strictly ascending.
@@ -24,24 +23,24 @@ pub(super) struct Success {
 
 /// The quantile map: the calibration prompts are the anchors (half of the weight, every level
 /// alike) and the benchmarks (half of the weight, every source alike).
-pub(super) fn quantiles(data: &Dataset, heads: &[Option<Heads>]) -> Option<Quantiles> {
+pub(super) fn quantiles(data: &Dataset, outside: &[Option<f32>]) -> Option<Quantiles> {
     let sources = |source: &str| {
         data.samples
             .iter()
-            .zip(heads)
-            .filter(|(sample, heads)| heads.is_some() && sample.source == source)
+            .zip(outside)
+            .filter(|(sample, outside)| outside.is_some() && sample.source == source)
             .count() as f64
     };
     let mut names: Vec<&str> = data
         .samples
         .iter()
-        .zip(heads)
-        .filter(|(sample, heads)| heads.is_some() && !sample.source.is_empty())
+        .zip(outside)
+        .filter(|(sample, outside)| outside.is_some() && !sample.source.is_empty())
         .map(|(sample, _)| sample.source.as_str())
         .collect();
     names.sort_unstable();
     names.dedup();
-    let mut weighted: Vec<(f32, f64)> = Vec::with_capacity(heads.len());
+    let mut weighted: Vec<(f32, f64)> = Vec::with_capacity(outside.len());
     for name in names.iter().copied().chain([""]) {
         let share = if name.is_empty() {
             ANCHOR_SHARE
@@ -49,9 +48,9 @@ pub(super) fn quantiles(data: &Dataset, heads: &[Option<Heads>]) -> Option<Quant
             (1.0 - ANCHOR_SHARE) / names.len().max(1) as f64
         };
         let each = share / sources(name).max(1.0);
-        for (sample, heads) in data.samples.iter().zip(heads) {
-            if let (true, Some(heads)) = (sample.source == name, heads) {
-                weighted.push((heads[Head::Difficulty as usize], each));
+        for (sample, outside) in data.samples.iter().zip(outside) {
+            if let (true, Some(difficulty)) = (sample.source == name, outside) {
+                weighted.push((*difficulty, each));
             }
         }
     }
@@ -94,13 +93,13 @@ fn place_knots(mut weighted: Vec<(f32, f64)>) -> Option<Quantiles> {
 /// all models weigh alike.
 pub(super) fn success(
     data: &Dataset,
-    heads: &[Option<Heads>],
+    outside: &[Option<f32>],
     quantiles: &Quantiles,
 ) -> Option<Success> {
     let mut points: Vec<Vec<(f64, f64)>> = vec![Vec::new(); data.models.len()];
-    for (sample, heads) in data.samples.iter().zip(heads) {
-        if let (Target::Outcomes(outcomes), Some(heads)) = (&sample.target, heads) {
-            let complexity = f64::from(quantiles.rank(heads[Head::Difficulty as usize]));
+    for (sample, outside) in data.samples.iter().zip(outside) {
+        if let (Target::Outcomes(outcomes), Some(difficulty)) = (&sample.target, outside) {
+            let complexity = f64::from(quantiles.rank(*difficulty));
             for (model, score, _) in outcomes {
                 points
                     .get_mut(*model)?
@@ -150,68 +149,6 @@ pub(super) fn success(
         slope: to_f32(slope),
         capabilities,
     })
-}
-
-/// Share of the variance of recorded log output tokens that the head explains within each model:
-/// 0 is always guessing the model's own mean, 1 is perfect.
-pub(super) fn tokens_explained(data: &Dataset, heads: &[Option<Heads>]) -> f32 {
-    let mut by_model: Vec<Vec<(f64, f64)>> = vec![Vec::new(); data.models.len()];
-    for (sample, heads) in data.samples.iter().zip(heads) {
-        if let (Target::Outcomes(outcomes), Some(heads)) = (&sample.target, heads) {
-            for (model, _, tokens) in outcomes {
-                if let (Some(tokens), Some(points)) = (tokens, by_model.get_mut(*model)) {
-                    let predicted = heads[Head::OutputTokens as usize];
-                    points.push((f64::from(predicted), f64::from(*tokens)));
-                }
-            }
-        }
-    }
-    explained(&by_model)
-}
-
-/// The same for the anchors.
-pub(super) fn anchor_tokens_explained(data: &Dataset, heads: &[Option<Heads>]) -> f32 {
-    let points = data
-        .samples
-        .iter()
-        .zip(heads)
-        .filter_map(|(sample, heads)| {
-            let Target::Judged(_, tokens) = &sample.target else {
-                return None;
-            };
-            Some((
-                f64::from((*heads)?[Head::OutputTokens as usize]),
-                f64::from(*tokens),
-            ))
-        });
-    explained(&[points.collect()])
-}
-
-/// Explained variance of pairs (predicted, actual), each group with its own constant.
-fn explained(groups: &[Vec<(f64, f64)>]) -> f32 {
-    let (mut left, mut all) = (0.0, 0.0);
-    for points in groups.iter().filter(|points| points.len() > 1) {
-        let count = points.len() as f64;
-        let shift = points
-            .iter()
-            .map(|(predicted, actual)| actual - predicted)
-            .sum::<f64>()
-            / count;
-        let mean = points.iter().map(|(_, actual)| actual).sum::<f64>() / count;
-        left += points
-            .iter()
-            .map(|(p, actual)| (actual - p - shift).powi(2))
-            .sum::<f64>();
-        all += points
-            .iter()
-            .map(|(_, actual)| (actual - mean).powi(2))
-            .sum::<f64>();
-    }
-    if all > 0.0 {
-        to_f32(1.0 - left / all)
-    } else {
-        0.0
-    }
 }
 
 #[expect(

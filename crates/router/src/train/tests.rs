@@ -176,3 +176,59 @@ fn the_area_counts_pairs() {
     assert!((area(points.into_iter()) - 3.5 / 4.0).abs() < 1e-6);
     assert!((area([(1.0, true)].into_iter()) - 0.5).abs() < 1e-6);
 }
+
+/// Long answers to one word, short ones to another, by models of which one writes twice as much.
+fn timed(options: &str) -> Vec<Example> {
+    let mut examples = examples("timed");
+    for (index, example) in examples.iter_mut().enumerate() {
+        let long = index % 2 == 1;
+        example.text = if long {
+            format!("Question number {index}: write an essay")
+        } else {
+            format!("Question number {index}: choose{options}")
+        };
+        for (outcome, factor) in example.outcomes.iter_mut().zip([1.0, 2.0]) {
+            outcome.output_tokens = Some(factor * if long { 400.0 } else { 20.0 });
+        }
+    }
+    examples
+}
+
+#[test]
+fn the_output_tokens_are_those_of_the_middle_model() {
+    let trained = trained(&timed(""), &Settings::default());
+    let scorer = Scorer::from_bytes(&trained.bytes).expect("the file loads");
+    let mut scratch = Scratch::new();
+    let mut tokens = |text: &str| {
+        let input = ScoreInput {
+            segments: &[text],
+            shape: Shape::default(),
+        };
+        scorer.score(&input, &mut scratch).expected_output_tokens
+    };
+    let [long, short] = ["write an essay", "choose"].map(|word| {
+        let text = format!("Question number 500: {word}");
+        tokens(&text)
+    });
+    // Of two models the second is the middle: 800 and 40 tokens, drawn together by the shrinkage.
+    assert!((450..1000).contains(&long), "{long}");
+    assert!((25..75).contains(&short), "{short}");
+}
+
+#[test]
+fn options_shorten_answers_and_the_bare_question_does_not() {
+    let with_options = timed("\nA. this one\nB. that one\nAnswer:");
+    let trained = trained(&with_options, &Settings::default());
+    let scorer = Scorer::from_bytes(&trained.bytes).expect("the file loads");
+    let mut scratch = Scratch::new();
+    let mut tokens = |text: &str| {
+        let input = ScoreInput {
+            segments: &[text],
+            shape: Shape::default(),
+        };
+        scorer.score(&input, &mut scratch).expected_output_tokens
+    };
+    let bare = tokens("Question number 500: choose");
+    let options = tokens("Question number 500: choose\nA. this one\nB. that one");
+    assert!(bare > options + options / 2, "{bare} and {options}");
+}

@@ -83,10 +83,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "slope of the success probability: {:.2}",
         trained.slope
     ));
-    let [recorded_share, judged_share] = trained.tokens_explained;
-    say(&format!(
-        "variance of log output tokens explained: recorded {recorded_share:.2}, anchors {judged_share:.2}"
-    ));
     say(&format!(
         "\n{:<36} {:>10} {:>9}",
         "model", "capability", "outcomes"
