@@ -113,11 +113,54 @@ fn translated_pairs_rank_alike() {
 #[test]
 fn no_prompt_is_an_anchor() {
     let anchors = include_str!("../data/anchors.jsonl");
-    for prompt in include_str!("check_prompts.txt")
-        .lines()
-        .flat_map(|line| line.split('|').skip(1))
+    let anchors: Vec<String> = anchors.lines().map(prompt_of).collect();
+    assert!(anchors.len() > 300);
+    for prompt in [
+        include_str!("check_prompts.txt"),
+        include_str!("check_length.txt"),
+        include_str!("check_short.txt"),
+    ]
+    .iter()
+    .flat_map(|file| file.lines())
+    .flat_map(|line| line.split('|').skip(1))
     {
-        assert!(!anchors.contains(prompt), "fitted on: {prompt}");
+        let bare = |text: &str| {
+            text.trim_end_matches(['.', '?', '!', '。', '？'])
+                .to_lowercase()
+        };
+        assert!(
+            !anchors.iter().any(|anchor| bare(anchor) == bare(prompt)),
+            "fitted on: {prompt}"
+        );
+    }
+}
+
+fn prompt_of(line: &str) -> String {
+    let anchor: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+    anchor["prompt"].as_str().expect("a prompt").to_owned()
+}
+
+/// A few characters say what is asked: a sum is easy, and a famous theorem is not.
+#[test]
+fn very_short_prompts_are_told_apart() {
+    for is_english in [true, false] {
+        let scored = |wanted: &str| -> Vec<f32> {
+            include_str!("check_short.txt")
+                .lines()
+                .filter_map(|line| line.split_once('|'))
+                .filter(|(level, prompt)| *level == wanted && prompt.is_ascii() == is_english)
+                .map(|(_, prompt)| complexity(prompt))
+                .collect()
+        };
+        let (easy, hard) = (scored("easy"), scored("hard"));
+        assert!(easy.len() >= 10 && hard.len() >= 10);
+        let won: usize = hard
+            .iter()
+            .map(|hard| easy.iter().filter(|easy| hard > *easy).count())
+            .sum();
+        let share = won as f32 / (easy.len() * hard.len()) as f32;
+        println!("short prompts, English {is_english}: {share:.3}");
+        assert!(share > 0.95, "English {is_english}: {share}");
     }
 }
 

@@ -5,40 +5,40 @@ use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
 
 /// Complexity, expected output tokens, prompt.
 const GOLDEN: [(f32, u32, &str); 10] = [
-    (0.033, 13, "Hello!"),
-    (0.117, 28, "What is the capital of France?"),
+    (0.045, 12, "Hello!"),
+    (0.103, 22, "What is the capital of France?"),
     (
-        0.219,
-        73,
+        0.193,
+        245,
         "Write a polite reply that declines the invitation.",
     ),
     (
-        0.178,
-        133,
+        0.308,
+        291,
         "Write a Python function that merges two sorted lists.",
     ),
     (
-        0.294,
-        49,
+        0.178,
+        121,
         "Summarize the following minutes in three bullet points: budget approved, launch moved to June, hiring frozen.",
     ),
     (
-        0.838,
-        220,
+        0.909,
+        368,
         "Prove that the sum of two continuous functions is continuous.",
     ),
     (
-        0.648,
-        265,
+        0.714,
+        464,
         "Design a sharded counter service with idempotent increments and explain its consistency model.",
     ),
-    (0.009, 71, "帮我写一条请假的短信"),
+    (0.015, 78, "帮我写一条请假的短信"),
     (
-        0.190,
-        157,
+        0.492,
+        297,
         "解释一下快速排序的平均复杂度为什么是 O(n log n)",
     ),
-    (0.763, 325, "证明不存在最大的素数"),
+    (0.884, 253, "证明不存在最大的素数"),
 ];
 
 #[test]

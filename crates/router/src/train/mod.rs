@@ -100,7 +100,7 @@ impl Default for Settings {
             gain_shrinkage: 80.0,
             gain_words: 0.5,
             gain_difficulty: 0.1,
-            gain_anchor_weight: 3.0,
+            gain_anchor_weight: 1.5,
             own_prior: 0.5,
             own_gain: 0.5,
             sharing: 0.25,

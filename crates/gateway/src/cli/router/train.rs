@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
     /// Name of the weights, for logs and reports
-    #[arg(long, default_value = "scorer-3")]
+    #[arg(long, default_value = "scorer-4")]
     name: String,
     /// Seed of the order in which examples are visited
     #[arg(long, default_value_t = Settings::default().seed)]
