@@ -11,12 +11,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatAnswer, ChatRequest, Delivery, ErrorKind, ProviderError, StreamEvent, Target, Usage,
-    WireFormat,
+    ChatAnswer, ChatRequest, Delivery, ErrorKind, ProviderError, StreamEvent, Target, Thought,
+    Usage, WireFormat,
 };
 
 use crate::carry::refuse;
 use crate::collect::{Collected, of_choice};
+use crate::gemini::signed;
 use crate::sse::{Frame, SseDecoder};
 use crate::stream_reply::{Seen, is_whole};
 use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter, sources};
@@ -194,17 +195,9 @@ pub(crate) fn events(mut answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_
 /// What one answer of those says, and why it ended.
 fn said(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty()).map(Cow::Owned);
-    for thought in answer.reasoning {
-        if let Some(data) = given(thought.redacted) {
-            emit(StreamEvent::RedactedReasoning(data));
-            continue;
-        }
-        if let Some(words) = given(Some(thought.text)) {
-            emit(StreamEvent::Reasoning(words));
-        }
-        if let Some(signature) = given(thought.signature) {
-            emit(StreamEvent::ReasoningSignature(signature));
-        }
+    let (before, behind) = signed::around(&answer.reasoning);
+    for thought in before {
+        thinks(thought, emit);
     }
     if let Some(text) = given(answer.text) {
         emit(StreamEvent::Text(text));
@@ -214,6 +207,9 @@ fn said(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
     }
     if let Some(refusal) = given(answer.refusal) {
         emit(StreamEvent::Refusal(refusal));
+    }
+    for thought in behind {
+        thinks(thought, emit);
     }
     for (index, call) in (0..).zip(answer.tool_calls) {
         emit(StreamEvent::ToolCallStart {
@@ -228,6 +224,20 @@ fn said(answer: ChatAnswer, emit: &mut dyn FnMut(StreamEvent<'_>)) {
     }
     if let Some(finish) = answer.finish {
         emit(StreamEvent::Finish(finish));
+    }
+}
+
+fn thinks(thought: &Thought, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+    let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    if let Some(data) = given(thought.redacted.as_deref()) {
+        emit(StreamEvent::RedactedReasoning(data.into()));
+        return;
+    }
+    if let Some(words) = given(Some(&thought.text)) {
+        emit(StreamEvent::Reasoning(words.into()));
+    }
+    if let Some(signature) = given(thought.signature.as_deref()) {
+        emit(StreamEvent::ReasoningSignature(signature.into()));
     }
 }
 

@@ -32,6 +32,26 @@ pub(crate) struct Turn<'r, 'a> {
     pub(crate) calls: Vec<Call<'r, 'a>>,
 }
 
+impl<'r, 'a> Turn<'r, 'a> {
+    /// The pieces of each message of the turn, with its place among the request's; a message that
+    /// only calls has none.
+    pub(crate) fn pieces_by_message(&self) -> Vec<(usize, &[Piece<'r, 'a>])> {
+        let same = |one: &Piece<'_, '_>, other: &Piece<'_, '_>| one.message == other.message;
+        let pieces = self.pieces.chunk_by(same);
+        let mut all: Vec<_> = pieces
+            .filter_map(|pieces| Some((pieces.first()?.message, pieces)))
+            .collect();
+        if let Some(call) = self.calls.first()
+            && all
+                .last()
+                .is_none_or(|(message, _)| *message != call.message)
+        {
+            all.push((call.message, &[]));
+        }
+        all
+    }
+}
+
 /// A part of a message, and where it stood in the request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece<'r, 'a> {

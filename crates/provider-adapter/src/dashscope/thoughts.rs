@@ -4,7 +4,7 @@
 //! are, and the mark that it gets on its way out says whose. They go back beside the calls of a turn
 //! that goes on with results, as the provider's guide to calls while thinking asks
 //! (<https://docs.qwencloud.com/developer-guides/text-generation/thinking>); what was thought before
-//! the last question its models are not shown.
+//! the last question, or before an answer, its models are not shown, so that nothing is lost of it.
 
 use std::borrow::Cow;
 
@@ -13,20 +13,20 @@ use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target};
 use crate::Losses;
 use crate::carry;
 use crate::origin::{self, Origin};
-use crate::turns::is_thought;
+use crate::turns::{self, is_thought};
 
 /// The signature of thoughts, and the field that holds them.
 pub(super) const KIND: &str = "reasoning_content";
 
-/// Declares thoughts that stay behind.
+/// Declares thoughts of other models, which stay behind.
 pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Losses) {
-    let current = turn(request);
-    let lost = |(at, message): (usize, &Message<'_>)| {
-        let returns = at >= current && !message.tool_calls.is_empty();
+    let lost = |message: &Message<'_>| {
+        // Of an answer that says nothing else, nothing is left.
+        let silent = turns::is_silent(message, str::is_empty);
         let mut parts = message.content.iter().filter(|part| is_thought(part));
-        parts.any(|part| !returns || own(part, target).is_none())
+        parts.any(|part| silent || own(part, target).is_none())
     };
-    let mut messages = request.messages.iter().enumerate();
+    let mut messages = request.messages.iter();
     lossy.add_if(carry::thoughts_field(request), messages.any(lost));
 }
 
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(sent(&[], &own), (json!("hm"), vec![]));
         let lost = (Value::Null, vec!["messages.thinking"]);
         let question = json!({"role": "user", "content": "two"});
-        assert_eq!(sent(&[question], &own), lost);
+        assert_eq!(sent(&[question], &own), (Value::Null, vec![]));
         let other = origin::seal(WIRE, "qwen-b", KIND);
         let word = origin::seal(WIRE, "qwen-a", "another");
         for signature in [other.as_str(), &word, KIND, ""] {
@@ -131,19 +131,29 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_without_calls_stay_behind() {
+    fn a_model_is_not_shown_its_thoughts_without_calls_and_misses_none() {
+        let lost = |text: &str, signature: &str| {
+            let body = json!({"model": "m", "max_tokens": 9, "messages": [
+                {"role": "user", "content": "one"},
+                {"role": "assistant", "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": signature},
+                    {"type": "text", "text": text}]},
+                {"role": "user", "content": "two"}]});
+            let body = body.to_string();
+            let request = parse_messages_request(body.as_bytes()).expect("a request");
+            let encoded = DashScopeGeneration.encode(&request, &target("qwen-a"));
+            let encoded = encoded.expect("it can be carried");
+            assert!(!String::from_utf8_lossy(&encoded.body).contains("hm"));
+            encoded.lossy.fields().to_vec()
+        };
         let own = origin::seal(WIRE, "qwen-a", KIND);
-        let body = json!({"model": "m", "max_tokens": 9, "messages": [
-            {"role": "user", "content": "one"},
-            {"role": "assistant", "content": [
-                {"type": "thinking", "thinking": "hm", "signature": own},
-                {"type": "text", "text": "so"}]}]});
-        let body = body.to_string();
-        let request = parse_messages_request(body.as_bytes()).expect("a request");
-        let encoded = DashScopeGeneration.encode(&request, &target("qwen-a"));
-        let encoded = encoded.expect("it can be carried");
-        assert_eq!(encoded.lossy.fields(), ["messages.thinking"]);
-        assert!(!String::from_utf8_lossy(&encoded.body).contains("hm"));
+        assert_eq!(lost("so", &own), [""; 0]);
+        // An answer that was cut short while the model thought is gone with its thoughts.
+        assert_eq!(lost("", &own), ["messages.thinking"]);
+        let other = origin::seal(WIRE, "qwen-b", KIND);
+        for signature in [other.as_str(), KIND, ""] {
+            assert_eq!(lost("so", signature), ["messages.thinking"], "{signature}");
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@
 //! Signatures longer than 16 KiB are not carried. A call of Gemini 3's current turn that has none,
 //! because another model made it, gets the placeholder that Google documents.
 //!
-//! Signatures of text are not carried: Gemini recommends their return and does without it. The text
-//! of thoughts is not sent back, which is what Google asks for.
+//! It signs parts of text too, and those signatures return on their part ([`signed`]). The text of
+//! thoughts is not sent back: it is a summary for people. Signatures on the traces of Gemini's own
+//! tools are left out with them.
 //!
 //! # What is sent
 //! Instructions are hoisted into `systemInstruction`. Pictures, documents and sound are described in
@@ -30,6 +31,7 @@ mod logprobs;
 mod partial_arguments;
 mod request;
 mod response;
+pub(crate) mod signed;
 mod stream;
 mod usage;
 

@@ -7,7 +7,7 @@ use steelyard_types::{ChatAnswer, ErrorKind, FinishReason, ProviderError, Stream
 
 use super::partial_arguments::{self, Piece};
 use super::usage::WireUsage;
-use super::{call_id, error, logprobs};
+use super::{call_id, error, logprobs, signed};
 use crate::ResponseHead;
 use crate::collect::{Collected, of_choice};
 use crate::json::{Lenient, Text};
@@ -134,6 +134,12 @@ struct Choice {
     partial: Option<(u32, Value)>,
     /// Bytes of those pieces.
     partial_bytes: usize,
+    /// Whether thoughts were told that nothing has ended yet.
+    thinks: bool,
+    /// Bytes of its text.
+    text: usize,
+    /// Words for the signatures on parts of the text, which go out behind it.
+    signed: Vec<String>,
     /// The last `finishReason`. Old models repeat it in every piece, so it ends nothing by itself.
     finish_reason: Option<String>,
 }
@@ -253,16 +259,60 @@ impl Choice {
                 "holds a picture or sound, which cannot be passed on",
             ));
         }
-        if let Some(Text(text)) = part.text.filter(|text| !text.as_str().is_empty()) {
-            emit(if part.thought == Some(true) {
-                StreamEvent::Reasoning(text)
+        let signature = part.thought_signature.as_ref().map(Text::as_str);
+        if let Some(Text(text)) = part.text {
+            if part.thought == Some(true) {
+                if !text.is_empty() {
+                    self.thinks = true;
+                    emit(StreamEvent::Reasoning(text));
+                }
             } else {
-                StreamEvent::Text(text)
-            });
+                self.say(text, signature, emit)?;
+            }
         }
         match part.function_call {
             Some(call) => self.call(call, part.thought_signature.as_ref(), answer, emit),
             None => Ok(()),
+        }
+    }
+
+    /// A part of the text, which may be empty where it is signed.
+    fn say(
+        &mut self,
+        text: Cow<'_, str>,
+        signature: Option<&str>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ProviderError> {
+        let from = self.text;
+        self.text = from.saturating_add(text.len());
+        if !text.is_empty() {
+            self.close_thoughts(emit);
+            emit(StreamEvent::Text(text));
+        }
+        if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
+            if self.signed.len() == signed::MAX_SIGNED || signature.len() > signed::MAX_SIGNATURE {
+                return Err(invalid("holds more signatures of text than can be kept"));
+            }
+            self.signed.push(signed::word(from..self.text, signature));
+        }
+        Ok(())
+    }
+
+    /// Says whose the thoughts were that end here.
+    fn close_thoughts(&mut self, emit: &mut Emit<'_>) {
+        if std::mem::take(&mut self.thinks) {
+            emit(StreamEvent::ReasoningSignature(signed::SUMMARY.into()));
+        }
+    }
+
+    /// Gives out the signatures on parts of the text; an answer that says nothing needs none.
+    fn close_text(&mut self, emit: &mut Emit<'_>) {
+        self.close_thoughts(emit);
+        let signed = std::mem::take(&mut self.signed);
+        if self.text > 0 || self.calls > 0 {
+            for word in signed {
+                emit(StreamEvent::RedactedReasoning(word.into()));
+            }
         }
     }
 
@@ -278,6 +328,7 @@ impl Choice {
             self.close_call(emit);
             let index = self.calls;
             self.calls = index.saturating_add(1);
+            self.close_text(emit);
             let id = call_id::pack(
                 call.id.as_ref().map(Text::as_str),
                 signature.map(Text::as_str),
@@ -325,6 +376,7 @@ impl Choice {
 
     fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
         self.close_call(emit);
+        self.close_text(emit);
         match self.finish_reason.take() {
             Some(reason) => {
                 if let Ending::Finish(finish) = ending(&reason, self.calls > 0) {

@@ -1,8 +1,9 @@
 //! Whole answers in this dialect, written from the neutral form.
 
 use bytes::Bytes;
-use steelyard_types::{ChatAnswer, FinishReason, Usage};
+use steelyard_types::{ChatAnswer, FinishReason, Thought, Usage};
 
+use crate::gemini::signed;
 use crate::json::Object;
 use crate::{ReplyContext, arguments};
 
@@ -15,21 +16,22 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         }
         content.push_str(&block);
     };
-    for thought in &answer.reasoning {
-        push(match &thought.redacted {
-            Some(data) => redacted_block(data),
-            None => {
-                let signature = thought.signature.as_deref().unwrap_or_default();
-                thinking_block(&thought.text, signature)
-            }
-        });
-    }
+    let block = |thought: &Thought| match &thought.redacted {
+        Some(data) => redacted_block(data),
+        None => {
+            let signature = thought.signature.as_deref().unwrap_or_default();
+            thinking_block(&thought.text, signature)
+        }
+    };
+    let (before, behind) = signed::around(&answer.reasoning);
+    before.into_iter().for_each(|thought| push(block(thought)));
     // A refusal is text that `stop_reason` tells from an answer.
     for text in [&answer.text, &answer.refusal] {
         if let Some(text) = said(text.as_deref()) {
             push(text_block(text));
         }
     }
+    behind.into_iter().for_each(|thought| push(block(thought)));
     for call in &answer.tool_calls {
         let input = arguments::as_object(&call.arguments);
         push(call_block(&call.id, &call.name, input.get()));

@@ -117,6 +117,14 @@ pub(super) fn returns(part: &Part<'_>, target: &Target) -> bool {
         || takes_field(target) && own(part, target, IN_FIELD).is_some()
 }
 
+/// Whether the thought is this very model's, and nothing that its server wants back: DeepSeek asks
+/// for those beside calls alone.
+pub(super) fn is_spent(part: &Part<'_>, message: &Message<'_>, target: &Target) -> bool {
+    target.profile.reasoning == ReasoningField::Thinking
+        && message.tool_calls.is_empty()
+        && own(part, target, IN_FIELD).is_some()
+}
+
 /// The thoughts of a message as one text. `None` where another model's, or a proof, are with them:
 /// words that one model signed are of no use to another. Those of nobody known are as good as own.
 pub(super) fn plain<'m>(message: &'m Message<'_>, target: &Target) -> Option<Cow<'m, str>> {

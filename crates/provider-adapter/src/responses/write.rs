@@ -8,20 +8,22 @@ use steelyard_types::{
 use super::REDACTED;
 use super::echo::echo;
 use crate::ReplyContext;
+use crate::gemini::signed;
 use crate::json::{self, Object};
 
 /// Writes a whole answer.
 pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes {
     let mut output = Output::default();
     let ids = Ids::new(context);
-    for thought in &answer.reasoning {
+    let think = |output: &mut Output, thought: &Thought| {
         let id = ids.item(Kind::Reasoning, output.count);
-        output.push(&reasoning_item(
-            &id,
-            &thought.text,
-            proof(thought).as_deref(),
-        ));
-    }
+        let proof = proof(thought);
+        output.push(&reasoning_item(&id, &thought.text, proof.as_deref()));
+    };
+    let (before, behind) = signed::around(&answer.reasoning);
+    before
+        .into_iter()
+        .for_each(|thought| think(&mut output, thought));
     // What was cut off is the last thing that was written.
     let cut = is_cut(answer.finish);
     let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -40,6 +42,9 @@ pub(crate) fn answer_body(answer: &ChatAnswer, context: &ReplyContext) -> Bytes 
         let whole = !cut || !answer.tool_calls.is_empty();
         output.push(&message_item(&id, status(whole), &parts.join(",")));
     }
+    behind
+        .into_iter()
+        .for_each(|thought| think(&mut output, thought));
     for (position, call) in answer.tool_calls.iter().enumerate() {
         let id = ids.item(Kind::of(call.kind), output.count);
         let whole = !cut || position + 1 < answer.tool_calls.len();

@@ -12,6 +12,7 @@ mod from_messages;
 mod ids;
 mod refusals;
 mod schema;
+mod signed_text;
 mod thoughts;
 mod to_openai;
 

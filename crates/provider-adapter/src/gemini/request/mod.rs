@@ -2,6 +2,7 @@ use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, Message, Part as Said, Role, Target, ToolChoice};
 
 use super::call_id;
+use super::signed::{self, Signed};
 use crate::carry::{self, Words, named, refuse};
 use crate::origin::{self, Origin};
 use crate::turns::{self, CallResult, Manners, Piece, Speaker, Turn};
@@ -79,8 +80,8 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
 }
 
 /// Whether thoughts of the message stay behind. Those that led to a call return in the signature
-/// that the call's id holds, unless another model wrote it; their text is only Gemini's summary of
-/// them.
+/// that the call's id holds, unless another model wrote it, and signatures of text on their parts;
+/// what Gemini told of its thoughts in words is only a summary of them.
 fn loses_thoughts(message: &Message<'_>, target: &Target) -> bool {
     let first = message.tool_calls.first();
     let signature = first.and_then(|call| call_id::unpack(&call.id).signature);
@@ -88,11 +89,14 @@ fn loses_thoughts(message: &Message<'_>, target: &Target) -> bool {
     if signature.is_some() && !returned {
         return true;
     }
+    // Of an answer that says nothing else, nothing is left.
+    let silent = turns::is_silent(message, MANNERS.blank);
     let is_lost = |part: &Said<'_>| match part {
+        Said::Reasoning(thought) if !silent && signed::own(thought, target).is_some() => false,
         Said::Reasoning(thought) if returned => turns::has_proof(thought),
         part => turns::is_thought(part),
     };
-    message.content.iter().any(is_lost)
+    message.content.iter().any(is_lost) || signed::parts(message, target).is_none()
 }
 
 fn check_media(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refusal> {
@@ -144,7 +148,10 @@ pub(super) fn encode(
         .turns
         .iter()
         .enumerate()
-        .map(|(index, turn)| content(turn, target, is_3, is_3 && index > current))
+        .map(|(index, turn)| {
+            let sign = is_3 && index > current;
+            content(turn, &request.messages, target, is_3, sign)
+        })
         .collect::<Result<_, _>>()?;
     let instructions = conversation.system.iter().filter_map(Piece::text);
     let mut instructions: Vec<Part<'_>> = instructions.map(Part::text).collect();
@@ -220,6 +227,7 @@ fn is_gemini_3(model: &str) -> bool {
 /// said, then calls.
 fn content<'r>(
     turn: &Turn<'r, '_>,
+    messages: &'r [Message<'_>],
     target: &Target,
     is_3: bool,
     sign: bool,
@@ -234,12 +242,10 @@ fn content<'r>(
         parts.push(response(result, is_3, &mut beside)?);
     }
     parts.append(&mut beside);
-    for piece in &turn.pieces {
-        if let Some(text) = piece.text() {
-            parts.push(Part::text(text));
-        } else if let Some(media) = media_of(piece)? {
-            parts.push(Part::media(media));
-        }
+    for (message, pieces) in turn.pieces_by_message() {
+        let message = messages.get(message);
+        let signed = message.and_then(|message| signed::parts(message, target));
+        words(pieces, signed.unwrap_or_default(), &mut parts)?;
     }
     for (position, call) in turn.calls.iter().enumerate() {
         let unpacked = call_id::unpack(&call.call.id);
@@ -262,6 +268,46 @@ fn content<'r>(
         role: Some(role),
         parts,
     })
+}
+
+/// What one message says, its text in the parts that were signed and those between them.
+fn words<'r>(
+    pieces: &[Piece<'r, '_>],
+    signed: Vec<Signed<'r>>,
+    parts: &mut Vec<Part<'r>>,
+) -> Result<(), Refusal> {
+    let mut signed = signed.into_iter().peekable();
+    // Where in the message's text a piece begins.
+    let mut begin = 0;
+    for piece in pieces {
+        let Some(text) = piece.text() else {
+            parts.extend(media_of(piece)?.map(Part::media));
+            continue;
+        };
+        let end = begin + text.len();
+        let mut told = 0;
+        while let Some(Signed { place, signature }) = signed.next_if(|one| one.place.end <= end) {
+            // A part that clients have cut in two is signed where it ends.
+            let from = place.start.saturating_sub(begin).max(told);
+            let to = place.end.saturating_sub(begin).max(from);
+            let before = text.get(told..from).unwrap_or_default();
+            parts.extend((!before.is_empty()).then(|| Part::text(before)));
+            parts.push(Part {
+                thought_signature: Some(signature),
+                ..Part::text(text.get(from..to).unwrap_or_default())
+            });
+            told = to;
+        }
+        let rest = text.get(told..).unwrap_or_default();
+        parts.extend((!rest.is_empty()).then(|| Part::text(rest)));
+        begin = end;
+    }
+    // Behind no text at all: an empty part before calls.
+    parts.extend(signed.map(|one| Part {
+        thought_signature: Some(one.signature),
+        ..Part::text("")
+    }));
+    Ok(())
 }
 
 /// The signature, unless another model wrote it.

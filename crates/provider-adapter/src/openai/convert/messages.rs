@@ -64,8 +64,11 @@ pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Lo
     let returns = |part: &Part<'_>| {
         takes_extensions(profile) && proofs::is_own(part, target) || unsigned::returns(part, target)
     };
-    let is_lost = |part: &Part<'_>| matches!(part, Part::Reasoning(_)) && !returns(part);
     let lost = |message: &Message<'_>| {
+        let is_lost = |part: &Part<'_>| {
+            let is_done = returns(part) || unsigned::is_spent(part, message, target);
+            matches!(part, Part::Reasoning(_)) && !is_done
+        };
         let is_told =
             wants_thoughts(message, profile) && unsigned::plain(message, target).is_some();
         !is_told && message.content.iter().any(is_lost)

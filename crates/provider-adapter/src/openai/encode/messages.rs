@@ -52,14 +52,14 @@ enum Kept {
     /// The model's own, as the parts of the content that they were before their answer was written
     /// anew: Mistral's.
     Parts,
-    /// Words, but no signatures: another model's are of no use.
-    Words,
+    /// None: the server takes no such field, or another model had them.
     Nothing,
 }
 
 impl Kept {
-    /// OpenAI and the strict know no such fields. Other servers take them as they gave them; what
-    /// this gateway has marked is from a model behind another format.
+    /// OpenAI and the strict know no such fields. Other servers take them as they gave them. Where
+    /// this gateway has marked a thought as another model's, none of the message is sent: the plain
+    /// words beside it are the same. Words without any mark may be the model's own.
     fn of(message: &Message<'_>, target: &Target) -> Self {
         if !has_thoughts(message) {
             return Self::All;
@@ -81,7 +81,7 @@ impl Kept {
         let mut kept = Self::All;
         for proof in proofs.flatten() {
             match origin::open(proof, target) {
-                Origin::Foreign => return Self::Words,
+                Origin::Foreign => return Self::Nothing,
                 Origin::Own(_) => kept = Self::Unmarked,
                 Origin::Unmarked(_) => {}
             }
@@ -92,7 +92,7 @@ impl Kept {
     fn drops(self, name: &str) -> bool {
         match self {
             Self::All => false,
-            Self::Unmarked | Self::Words => SIGNED.contains(&name),
+            Self::Unmarked => SIGNED.contains(&name),
             Self::Parts | Self::Nothing => THOUGHTS.contains(&name),
         }
     }
@@ -104,8 +104,7 @@ pub(super) fn declare(request: &ChatRequest<'_>, target: &Target, lossy: &mut Lo
     if is_strict(&target.profile) || !request.messages.iter().any(has_thoughts) {
         return;
     }
-    let stays =
-        |message: &Message<'_>| matches!(Kept::of(message, target), Kept::Words | Kept::Nothing);
+    let stays = |message: &Message<'_>| Kept::of(message, target) == Kept::Nothing;
     let all = request.fields.iter().find(|field| field.name == "messages");
     let mentioned = all.filter(|all| mentions(all.value, THINKING));
     let in_content = mentioned.is_some_and(|all| tells_in_content(request, all.value));
@@ -321,7 +320,8 @@ impl One<'_, '_> {
         {
             out.raw("reasoning_details", &details);
         }
-        if wants_thoughts(message, profile) && find("reasoning_content").is_none() {
+        let told = find("reasoning_content").is_some() && !kept.drops("reasoning_content");
+        if wants_thoughts(message, profile) && !told {
             out.text("reasoning_content", "");
         }
         Ok(out.close())

@@ -6,6 +6,7 @@ use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, ToolCall,
 
 use super::part::{content, thoughts};
 use super::{Read, required, too_many};
+use crate::gemini::signed;
 use crate::openai::request::trail::{Step, Trail, says_nothing};
 use crate::openai::request::{RawFields, list, object, string};
 use crate::responses::REDACTED;
@@ -86,10 +87,10 @@ impl<'a> Reader<'_, '_, 'a> {
     /// What an answer said is several items: thoughts, words, calls. Formats that have one message
     /// for it need them together, calls most of all, whose results come behind them. Words behind
     /// words are another message.
-    fn answer(&mut self, is_call: bool) -> Option<&mut Message<'a>> {
+    fn answer(&mut self, belongs: bool) -> Option<&mut Message<'a>> {
         let says_all = |message: &Message<'_>| {
             let said = |part: &Part<'_>| !matches!(part, Part::Reasoning(_));
-            !is_call && message.tool_calls.is_empty() && message.content.iter().any(said)
+            !belongs && message.tool_calls.is_empty() && message.content.iter().any(said)
         };
         if !self.open || self.messages.last().is_none_or(says_all) {
             self.push(Message::new(Role::Assistant));
@@ -273,7 +274,9 @@ impl<'a> Reader<'_, '_, 'a> {
             Some(data) => part.redacted = Some(data.to_owned().into()),
             None => part.signature = proof,
         }
-        if let Some(message) = self.answer(false) {
+        // What is said of words stands behind them where they were streamed.
+        let of_words = part.redacted.as_deref().is_some_and(signed::is_of_text);
+        if let Some(message) = self.answer(of_words) {
             message.content.push(Part::Reasoning(part));
             note(message, untranslated);
         }

@@ -24,23 +24,24 @@ fn proofs_go_to_nobody_but_their_own_server() {
     let own = body("EqQB");
     assert!(sent(&own, WireProfile::COMPATIBLE).contains(r#""signature":"EqQB""#));
     assert!(lost(&own, &target(WireProfile::COMPATIBLE)).is_empty());
-    // What this one has marked is from a model behind another format.
+    // What this one has marked is from a model behind another format, and so are the words beside it.
     let marked = crate::origin::seal(WireFormat::AnthropicMessages, "claude", "EqQB");
     let marked = body(&marked);
-    let compatible = sent(&marked, WireProfile::COMPATIBLE);
-    assert!(
-        compatible.contains(r#""reasoning_content":"hm"}"#),
-        "{compatible}"
-    );
     for profile in [WireProfile::OPENAI, WireProfile::MISTRAL] {
-        assert!(sent(&marked, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
         assert!(sent(&own, profile).contains(r#"[{"role":"assistant","content":"y"},"#));
     }
     for profile in [
         WireProfile::COMPATIBLE,
+        WireProfile::DASHSCOPE,
+        WireProfile::DEEPSEEK,
         WireProfile::OPENAI,
         WireProfile::MISTRAL,
     ] {
+        let sent = sent(&marked, profile);
+        assert!(
+            sent.contains(r#"[{"role":"assistant","content":"y"},"#),
+            "{sent}"
+        );
         assert_eq!(lost(&marked, &target(profile)), ["messages.reasoning"]);
     }
 }
@@ -111,6 +112,16 @@ fn deepseek_gets_thoughts_beside_every_call() {
     assert!(without["content"].is_null());
     let with = sent(r#","reasoning_content":"hm""#);
     assert_eq!(with["reasoning_content"], "hm");
+    let marked = crate::origin::seal(WireFormat::AnthropicMessages, "claude", "EqQB");
+    let another = format!(
+        r#","reasoning_content":"hm","reasoning_details":[{{"type":"reasoning.text","text":"hm","signature":"{marked}","index":0}}]"#
+    );
+    assert_eq!(sent(&another)["reasoning_content"], "");
+    assert!(sent(&another)["reasoning_details"].is_null());
+    assert_eq!(
+        lost(&body(&another), &target(WireProfile::DEEPSEEK)),
+        ["messages.reasoning"]
+    );
     assert!(lost(&body(""), &target(WireProfile::DEEPSEEK)).is_empty());
 }
 
@@ -268,9 +279,8 @@ fn thoughts_of_an_answer_that_was_written_anew_go_back_as_parts() {
     let cut = body(&[entry("hm", &own)], &json!({"content": ""}));
     assert_eq!(answer(&cut)["role"], "user");
     assert!(lost(&cut, &mistral).contains(&"messages.reasoning"));
-    // A server that takes extensions has the words, and no use for the mark.
+    // A server that takes extensions has no use for another model's words either.
     let body = body(&[entry("hm", &foreign)], &said);
     let compatible = sent(&body, WireProfile::COMPATIBLE);
-    assert!(compatible.contains(r#""reasoning_content":"hm""#));
-    assert!(!compatible.contains("reasoning_details"));
+    assert!(!compatible.contains("reasoning"));
 }
