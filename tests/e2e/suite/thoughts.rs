@@ -1,5 +1,5 @@
-//! Thoughts that nobody signs come back to the model that had them, whichever door they went out
-//! through, and to no other.
+//! Thoughts come back to the model that had them, whichever door they went out through, and to no
+//! other; what a provider does not want back of its own is not missed.
 
 use serde_json::{Value, json};
 use steelyard_e2e::{Answer, Stage};
@@ -18,6 +18,23 @@ async fn ask(stage: &Stage, path: &str, model: &str, history: &[Value]) -> Answe
         "/v1/responses" => json!({ "model": model, "store": false, "input": history }),
         _ => json!({ "model": model, "max_tokens": 500, "messages": history }),
     };
+    answer_to(stage, path, &body).await
+}
+
+/// The same of a model that is asked to think.
+async fn ask_to_think(stage: &Stage, path: &str, model: &str, history: &[Value]) -> Answer {
+    let body = match path {
+        "/v1/responses" => json!({ "model": model, "store": false, "input": history,
+            "reasoning": { "effort": "low" }, "max_output_tokens": 9_000 }),
+        "/v1/messages" => json!({ "model": model, "max_tokens": 9_000, "messages": history,
+            "thinking": { "type": "enabled", "budget_tokens": 2_048 } }),
+        _ => json!({ "model": model, "max_tokens": 9_000, "messages": history,
+            "reasoning_effort": "low" }),
+    };
+    answer_to(stage, path, &body).await
+}
+
+async fn answer_to(stage: &Stage, path: &str, body: &Value) -> Answer {
     let client = &stage.gateway.client;
     let request = client.request("POST", path).body(body.to_string());
     let answer = client.answer(request).await;
@@ -119,4 +136,53 @@ async fn thoughts_of_a_streamed_answer_return_to_mistral() {
     let told = &sent(&stage).await[0];
     assert_eq!(thoughts(told), words);
     assert!(told.get("reasoning_details").is_none(), "{told}");
+}
+
+#[tokio::test]
+async fn what_a_provider_does_not_want_back_of_its_own_is_not_missed() {
+    let stage = Stage::start().await;
+    for (path, lost) in DOORS {
+        for kind in ["gemini", "dashscope", "deepseek"] {
+            let model = format!("{kind}-full");
+            let question = json!({ "role": "user", "content": ASKED });
+            let mut history = vec![question.clone()];
+            let first = ask_to_think(&stage, path, &model, &history).await;
+            history.extend(kept(path, &first));
+            history.push(question);
+            let told = json!(history).to_string();
+            // DeepSeek's own dialect goes through as it is.
+            let unmarked = (path, kind) == ("/v1/chat/completions", "deepseek");
+            assert_eq!(
+                told.contains("\"steelyard."),
+                !unmarked,
+                "{path} {kind}: {told}"
+            );
+            let again = ask(&stage, path, &model, &history).await;
+            assert_eq!(again.header("x-steelyard-lossy"), "", "{path} {kind}");
+            if !unmarked {
+                let other = ask(&stage, path, &format!("{kind}-cheap"), &history).await;
+                assert_eq!(other.header("x-steelyard-lossy"), lost, "{path} {kind}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_models_words_stay_behind_with_its_mark() {
+    let stage = Stage::start().await;
+    for (path, lost) in DOORS {
+        for kind in ["anthropic", "gemini", "dashscope"] {
+            let question = json!({ "role": "user", "content": ASKED });
+            let mut history = vec![question.clone()];
+            let model = format!("{kind}-full");
+            let first = ask_to_think(&stage, path, &model, &history).await;
+            history.extend(kept(path, &first));
+            history.push(question);
+            for to in ["compatible", "deepseek", "dashscope-compatible"] {
+                let told = goes_on(&stage, path, &format!("{to}-cheap"), &history).await;
+                let expected = (vec![false], lost.to_owned());
+                assert_eq!(told, expected, "{path} {kind} to {to}");
+            }
+        }
+    }
 }
