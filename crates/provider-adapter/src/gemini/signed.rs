@@ -169,8 +169,8 @@ mod tests {
         for words in [
             vec![word(0..6, "A")],
             vec![word(0..2, "A")],
-            vec![word(4..3, "A")],
-            vec![one.clone(), word(1..4, "A")],
+            vec!["text:4-3:A".to_owned()],
+            vec![one, word(1..4, "A")],
         ] {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             assert_eq!(places(&words), None, "{words:?}");
