@@ -7,7 +7,7 @@
 //! Signatures longer than 16 KiB are not carried. A call of Gemini 3's current turn that has none,
 //! because another model made it, gets the placeholder that Google documents.
 //!
-//! It signs parts of text too, and those signatures return on their part ([`signed`]). The text of
+//! It signs parts of text too, and those signatures return on their part (`signed.rs`). The text of
 //! thoughts is not sent back: it is a summary for people. Signatures on the traces of Gemini's own
 //! tools are left out with them.
 //!
