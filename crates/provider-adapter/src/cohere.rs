@@ -79,7 +79,7 @@ impl Adapter for CohereChat {
             let is_told = reasons && control.effort.is_none() || is_off(control);
             lossy.add_if(field, !is_told);
         }
-        // What the answer is has no field of its own.
+        // What the answer is has no field of its own. Its name is a label, with which nothing is lost.
         let described = match &request.format {
             OutputFormat::JsonSchema(wanted) => wanted.description.is_some(),
             _ => false,

@@ -4,11 +4,12 @@
 //! A schema comes as the text that the client wrote and leaves as text: numbers and the order of
 //! properties, which models write their answers in, stay as they were.
 //!
-//! What a provider does not know is treated by what it means. Annotations (`$schema`, `examples`,
-//! words that JSON Schema does not define) constrain nothing and are left out. Constraints
-//! (`minLength`, `not`, ...) are moved into the `description`, where a model reads them, and the
-//! caller is told, so that the loss can be declared. Recursion cannot be inlined and is refused by
-//! the reference's name.
+//! What a provider does not know is treated by what it means. Constraints (`minLength`, `not`, ...)
+//! are moved into the `description`, where a model reads them, and the caller is told, so that the
+//! loss can be declared. Hints (`examples`, `default`, `readOnly`) are moved there too, and nothing of
+//! them is lost: they were never more than words to a model. What says nothing to a model or of a
+//! value (`$schema`, `$comment`, `x-...`, definitions that nothing refers to) is left out, which is no
+//! loss. Recursion cannot be inlined and is refused by the reference's name.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -305,6 +306,23 @@ fn constrains(keyword: &str) -> bool {
         "format",
     ];
     holds(keyword) != Holds::Data || VALUES.contains(&keyword)
+}
+
+/// Whether the keyword says nothing to a model or of a value: what the schema is called and where it
+/// lies, notes of those who keep it, and words of other tools.
+pub(crate) fn is_silent(keyword: &str) -> bool {
+    const SILENT: [&str; 8] = [
+        "$schema",
+        "$id",
+        "id",
+        "$anchor",
+        "$dynamicAnchor",
+        "$vocabulary",
+        "$comment",
+        // OpenAPI's, for who reads the answer: which of the choices it is stands in them too.
+        "discriminator",
+    ];
+    SILENT.contains(&keyword) || keyword.starts_with("x-")
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! JSON Schemas in the part of the language that Anthropic decodes under.
 //!
 //! Objects must be closed (`additionalProperties: false`), and bounds on numbers, texts and lists
-//! are refused: what cannot be enforced is told in the `description` instead. References within the
-//! schema stay unless they recur. See
+//! are refused: what cannot be enforced is told in the `description` instead, and so are hints that
+//! have no place of their own (`examples`), of which nothing is lost. References within the schema stay
+//! unless they recur. See
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations>.
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{Object, push_text};
 use crate::openai::request::{Fields, RawFields, string};
+use crate::schema;
 
 /// A schema that Anthropic accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +43,15 @@ const FORMATS: [&str; 10] = [
     "uuid",
 ];
 
-/// Words that say nothing about what is valid.
-const ANNOTATIONS: [&str; 9] = [
-    "$schema",
-    "$id",
-    "$comment",
-    "discriminator",
+/// Words that say something to who writes the value and nothing about what is valid.
+const HINTS: [&str; 7] = [
+    "examples",
+    "example",
     "deprecated",
     "readOnly",
     "writeOnly",
-    "examples",
-    "title",
+    "contentEncoding",
+    "contentMediaType",
 ];
 
 /// Rewrites a schema. `purpose` is told in front of its own description.
@@ -256,7 +256,11 @@ impl<'a> Writer<'a> {
             "format" if text(value).is_ok_and(|format| FORMATS.contains(&format.as_str())) => {
                 out.raw(name, value.get());
             }
-            name if ANNOTATIONS.contains(&name) || name.starts_with("x-") => {}
+            // Anthropic's own libraries leave it where it is.
+            "title" if value.get().starts_with('"') => out.raw(name, value.get()),
+            "title" => {}
+            name if schema::is_silent(name) => {}
+            name if HINTS.contains(&name) => told.hint(name, value.get()),
             name => told.bound(name, value.get()),
         }
         Ok(())
@@ -297,10 +301,11 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// What a description says: words, and behind them what cannot be enforced.
+/// What a description says: words, and behind them hints and what cannot be enforced.
 #[derive(Default)]
 struct Told {
     words: String,
+    hints: String,
     bounds: String,
 }
 
@@ -313,16 +318,26 @@ impl Told {
     }
 
     fn bound(&mut self, name: &str, value: &str) {
-        let separator = if self.bounds.is_empty() { "" } else { ", " };
-        // Writing to a string cannot fail.
-        let _ = write!(self.bounds, "{separator}{name}: {value}");
+        append(&mut self.bounds, name, value);
+    }
+
+    fn hint(&mut self, name: &str, value: &str) {
+        append(&mut self.hints, name, value);
     }
 
     fn close(mut self) -> Option<String> {
+        let hints = std::mem::take(&mut self.hints);
+        self.say(&hints);
         let bounds = std::mem::take(&mut self.bounds);
         self.say(&bounds);
         (!self.words.is_empty()).then_some(self.words)
     }
+}
+
+fn append(list: &mut String, name: &str, value: &str) {
+    let separator = if list.is_empty() { "" } else { ", " };
+    // Writing to a string cannot fail.
+    let _ = write!(list, "{separator}{name}: {value}");
 }
 
 fn read(schema: &RawValue) -> Result<RawFields<'_>, Inexpressible> {

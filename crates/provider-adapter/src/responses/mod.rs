@@ -59,7 +59,7 @@ const REDACTED: &str = "redacted:";
 ///
 /// `max_tool_calls` limits the calls of built-in tools, which are refused by themselves;
 /// `top_logprobs` stands here where `include` asks for none.
-pub(crate) const HINTS: [&str; 7] = [
+pub(crate) const HINTS: [&str; 9] = [
     "text.verbosity",
     "truncation",
     "reasoning.context",
@@ -67,6 +67,8 @@ pub(crate) const HINTS: [&str; 7] = [
     "max_tool_calls",
     "input.annotations",
     "top_logprobs",
+    "input.phase",
+    "input_file.detail",
 ];
 
 /// Whether the client asks in this dialect to be shown what the model thinks.

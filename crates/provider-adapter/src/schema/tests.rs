@@ -72,13 +72,25 @@ fn what_is_not_known_is_left_out_or_told() {
     let (text, loosened) = rewritten(schema, SOME).unwrap();
     assert!(loosened);
     let expected = json!({"type": "object", "properties": {
-        "name": {"type": "string", "description": "A name\n\n{\"minLength\":2}"},
+        "name": {"type": "string",
+            "description": "A name\n\n{\"minLength\":2,\"examples\":[\"Ann\"]}"},
         "kind": {"enum": ["k"]},
         "size": {"type": "integer", "description": "{\"multipleOf\":5,\"not\":{\"enum\":[10]}}"},
     }, "additionalProperties": false});
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
-    let (_, loosened) = rewritten(r#"{"type":"object","title":"T","x":1}"#, SOME).unwrap();
-    assert!(!loosened, "annotations are no loss");
+}
+
+#[test]
+fn hints_are_told_and_what_says_nothing_is_left_out() {
+    let schema = r##"{"$schema":"s","$id":"i","$comment":"c","x-order":1,"type":"object","title":"T",
+        "default":{"a":1},"readOnly":true,"y":2,"$defs":{"Unused":{"type":"null"}}}"##;
+    let (text, loosened) = rewritten(schema, SOME).unwrap();
+    let told = r#"{"title":"T","default":{"a":1},"readOnly":true,"y":2}"#;
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).unwrap(),
+        json!({"type": "object", "description": told})
+    );
+    assert!(!loosened, "nothing is lost");
 }
 
 #[test]

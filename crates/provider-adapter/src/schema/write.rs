@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::{
     Fault, Holds, MAX_BYTES, MAX_DEPTH, MAX_STEPS, Member, Node, Subset, constrains, holds,
+    is_silent,
 };
 use crate::json::push_text;
 
@@ -115,14 +116,15 @@ impl<'s, 'a> Writer<'s, 'a> {
         Ok(())
     }
 
-    /// The constraints that the provider does not know, as the members of a JSON object.
+    /// The constraints and hints that the provider does not know, as the members of a JSON object.
     fn told(&mut self, members: &Members<'s, 'a>, depth: usize) -> Result<String, Fault> {
         let mut told = String::new();
         for (name, node) in members {
             if !matches!(self.fate(name, members), Fate::Tell) {
                 continue;
             }
-            self.loosened = true;
+            // A hint is as good in words.
+            self.loosened |= constrains(name);
             let out = std::mem::take(&mut self.out);
             self.comma(!told.is_empty());
             push_text(&mut self.out, name);
@@ -140,8 +142,8 @@ impl<'s, 'a> Writer<'s, 'a> {
             "$defs" | "definitions" => Fate::Leave,
             _ if self.subset.knows(name) => Fate::Keep,
             "const" if self.subset.knows("enum") && !has_enum() => Fate::Enum,
-            _ if constrains(name) => Fate::Tell,
-            _ => Fate::Leave,
+            _ if is_silent(name) => Fate::Leave,
+            _ => Fate::Tell,
         }
     }
 

@@ -78,6 +78,7 @@ pub(super) fn plan<'r>(
         && let Ok(raw) = RawValue::from_string(done.schema)
     {
         lossy.add_if(field, done.loosened);
+        // The schema's name is a label, and nothing is lost with it where there is no place for one.
         return Ok(Output::Schema(raw));
     }
     if forces(request) {

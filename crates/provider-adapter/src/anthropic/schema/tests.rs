@@ -59,6 +59,27 @@ fn bounds_are_told() {
 }
 
 #[test]
+fn hints_are_told_and_are_no_loss() {
+    let (schema, loosened) = rewritten(&json!({
+        "$schema": "s", "$comment": "c", "x-order": 1,
+        "type": "object",
+        "title": "T",
+        "properties": {"age": {"type": "integer", "title": "Age", "description": "Years",
+            "examples": [7], "readOnly": true}},
+    }))
+    .unwrap();
+    assert!(!loosened);
+    let expected = json!({
+        "type": "object",
+        "title": "T",
+        "properties": {"age": {"type": "integer", "title": "Age",
+            "description": "Years\nexamples: [7], readOnly: true"}},
+        "additionalProperties": false,
+    });
+    assert_eq!(schema, expected);
+}
+
+#[test]
 fn definitions_are_followed_once_each() {
     // With 8 references from each definition to the next, there are 8 to the 15th ways.
     let mut definitions = serde_json::Map::new();

@@ -150,7 +150,7 @@ fn form(
 
 const SCHEMA_FIELD: &str = "response_format.json_schema.schema";
 
-/// What the schema is for, which has no field of its own.
+/// What the schema is for, which has no field of its own. Nothing is lost with its name, a label.
 fn purpose(format: &JsonSchema<'_>) -> Option<String> {
     let purpose = format.description.as_deref()?;
     Some(format!("What the answer is: {purpose}"))

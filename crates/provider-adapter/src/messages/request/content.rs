@@ -6,7 +6,8 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{
-    CacheMark, CachedPart, Document, Image, Message, Part, ReasoningPart, Role, ToolCall, ToolKind,
+    CacheMark, CachedPart, Document, Image, Message, Part, ReasoningPart, Role, Source, ToolCall,
+    ToolKind,
 };
 
 use super::source::{plain_text, source};
@@ -171,12 +172,17 @@ impl<'a> Said<'a> {
         Ok(())
     }
 
+    fn source(&mut self, value: &'a RawValue, trail: &Trail) -> Read<Option<Source<'a>>> {
+        let untranslated = &mut self.message.untranslated;
+        trail.within(Step::Field("source"), || source(value, trail, untranslated))
+    }
+
     fn image(&mut self, raw: &'a RawValue, fields: RawFields<'a>, trail: &Trail) -> Read<()> {
         let (mut given, mut mark) = (None, None);
         for (name, value) in fields {
             match name.as_ref() {
                 "type" => {}
-                "source" => given = Some(trail.within(Step::Field("source"), || source(value))?),
+                "source" => given = Some(self.source(value, trail)?),
                 _ => mark = self.other(&name, value, trail)?.or(mark),
             }
         }
@@ -201,7 +207,7 @@ impl<'a> Said<'a> {
         for (name, value) in fields {
             match name.as_ref() {
                 "type" => {}
-                "source" => given = Some(trail.within(Step::Field("source"), || source(value))?),
+                "source" => given = Some(self.source(value, trail)?),
                 "title" => title = trail.within(Step::Field("title"), || string(value))?,
                 "citations" if compact(value) == "{\"enabled\":false}" => {}
                 _ => mark = self.other(&name, value, trail)?.or(mark),

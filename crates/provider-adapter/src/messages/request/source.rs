@@ -8,6 +8,7 @@ use steelyard_types::Source;
 
 use super::content::{MAX_BLOCKS, find};
 use super::{Read, too_many};
+use crate::openai::request::trail::{Trail, says_nothing};
 use crate::openai::request::{list, object, string};
 
 /// The words of a document whose source holds nothing else: plain text, or blocks of text.
@@ -55,8 +56,13 @@ fn can_be_fetched(url: &str) -> bool {
     begins("https://") || begins("http://") || begins("gs://")
 }
 
-/// Where the bytes are; `None` where the neutral form has no word for the place.
-pub(super) fn source(value: &RawValue) -> Read<Option<Source<'_>>> {
+/// Where the bytes are; `None` where the neutral form has no word for the place. What else is said of
+/// them has none either, and is noted by its path.
+pub(super) fn source<'a>(
+    value: &'a RawValue,
+    trail: &Trail,
+    untranslated: &mut Option<String>,
+) -> Read<Option<Source<'a>>> {
     let (mut kind, mut media_type, mut data, mut url) = (None, None, None, None);
     for (name, value) in object(value)? {
         match name.as_ref() {
@@ -64,7 +70,12 @@ pub(super) fn source(value: &RawValue) -> Read<Option<Source<'_>>> {
             "media_type" => media_type = string(value)?,
             "data" if value.get().starts_with('"') => data = string(value)?,
             "url" => url = string(value)?,
-            _ => {}
+            // Of sources that are read elsewhere, or refused by their type.
+            "data" | "content" | "file_id" => {}
+            _ if says_nothing(value) => {}
+            _ => {
+                untranslated.get_or_insert_with(|| trail.path_to(&name));
+            }
         }
     }
     Ok(match (kind.as_deref(), media_type, data, url) {

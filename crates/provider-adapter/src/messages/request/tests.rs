@@ -141,6 +141,19 @@ fn pictures_and_documents_have_a_source() {
 }
 
 #[test]
+fn what_else_is_said_of_a_source_is_named() {
+    let source = json!({"type": "base64", "media_type": "image/png", "data": "aGk=",
+        "crop": null, "zoom": 2});
+    for kind in ["image", "document"] {
+        let body = with(&json!({"messages": [{"role": "user", "content":
+            [{"type": kind, "source": source}]}]}));
+        let request = parse_messages_request(body.as_bytes()).unwrap();
+        let path = request.messages[0].untranslated.as_deref();
+        assert_eq!(path, Some("messages[0].content[0].source.zoom"), "{kind}");
+    }
+}
+
+#[test]
 fn addresses_that_lead_off_the_web_have_no_neutral_form() {
     for (url, is_web) in [
         ("https://example.com/a.png", true),

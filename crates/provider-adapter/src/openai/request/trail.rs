@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::de::{Deserialize, DeserializeSeed, Error as _, MapAccess, SeqAccess};
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 /// One step down into a document.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +20,7 @@ pub(crate) enum Step {
 pub(crate) struct Trail {
     steps: RefCell<Vec<Step>>,
     cited: Cell<bool>,
+    hints: RefCell<SmallVec<[&'static str; 2]>>,
 }
 
 impl Trail {
@@ -30,6 +32,20 @@ impl Trail {
     /// Whether an answer on the way names its sources.
     pub(crate) fn has_citations(&self) -> bool {
         self.cited.get()
+    }
+
+    /// Notes a field that no other format has a word for and that only nudges, by the name under which
+    /// it is lost.
+    pub(crate) fn hint(&self, name: &'static str) {
+        let mut hints = self.hints.borrow_mut();
+        if !hints.contains(&name) {
+            hints.push(name);
+        }
+    }
+
+    /// The names of such fields on the way.
+    pub(crate) fn hints(&self) -> SmallVec<[&'static str; 2]> {
+        self.hints.borrow().clone()
     }
 
     /// Reads a value one step down.
@@ -137,7 +153,7 @@ impl Trail {
 /// The names that an object had already: JSON leaves open what a repeated name means, and two
 /// parsers that disagree about it are a way to smuggle something past one of them.
 #[derive(Debug, Default)]
-pub(crate) struct Once(smallvec::SmallVec<[&'static str; 8]>);
+pub(crate) struct Once(SmallVec<[&'static str; 8]>);
 
 impl Once {
     pub(crate) fn mark<E: serde::de::Error>(&mut self, name: &'static str) -> Result<(), E> {

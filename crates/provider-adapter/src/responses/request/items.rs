@@ -137,8 +137,9 @@ impl<'a> Reader<'_, '_, 'a> {
         let (mut role, mut said, mut untranslated) = (None, None, None);
         for (name, value) in fields {
             match name.as_ref() {
-                // The phase tells words on the way from the answer, to the models that do so.
-                "type" | "id" | "status" | "phase" => {}
+                "type" | "id" | "status" => {}
+                // It tells words on the way from the answer, to the models that do so.
+                "phase" if !says_nothing(value) => trail.hint("input.phase"),
                 "role" => role = trail.within(Step::Field("role"), || string(value))?,
                 "content" => said = Some(value),
                 _ if says_nothing(value) => {}

@@ -53,6 +53,9 @@ pub fn parse_responses_request(body: &[u8]) -> Result<ChatRequest<'_>, RequestEr
     if trail.has_citations() {
         request.untranslated.push("input.annotations".into());
     }
+    for hint in trail.hints() {
+        request.untranslated.push(hint.into());
+    }
     complete(&mut request, &fields)?;
     let raw = fields.into_iter();
     request.fields = raw.map(|(name, value)| Field { name, value }).collect();

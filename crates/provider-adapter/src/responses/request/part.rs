@@ -63,6 +63,7 @@ fn part<'a>(raw: &'a RawValue, trail: &Trail, message: &mut Message<'a>) -> Read
     let Some(kind) = given.kind.take() else {
         return trail.wrong("type", "is required");
     };
+    let chooses = given.detail.as_deref().is_some_and(|it| it != "auto");
     let read = match kind.as_ref() {
         "input_text" | "output_text" => match given.text {
             Some(text) => Part::Text(text),
@@ -79,17 +80,20 @@ fn part<'a>(raw: &'a RawValue, trail: &Trail, message: &mut Message<'a>) -> Read
                 detail: given.detail,
             }),
         },
-        "input_file" if given.file_id.is_none() => match (given.file_data, given.file_url) {
-            (None, None) => return trail.wrong("file_data", "is required"),
-            (None, Some(url)) => Part::Document(Document {
-                source: Source::Url(url),
+        "input_file" if given.file_id.is_none() => {
+            if chooses {
+                trail.hint("input_file.detail");
+            }
+            let source = match (given.file_data, given.file_url) {
+                (None, None) => return trail.wrong("file_data", "is required"),
+                (None, Some(url)) => Source::Url(url),
+                (Some(data), _) => trail.within(Step::Field("file_data"), || source(data))?,
+            };
+            Part::Document(Document {
+                source,
                 name: given.filename,
-            }),
-            (Some(data), _) => Part::Document(Document {
-                source: trail.within(Step::Field("file_data"), || source(data))?,
-                name: given.filename,
-            }),
-        },
+            })
+        }
         // A file that lies at OpenAI, sound, or a kind that is newer than this.
         _ => Part::Other { kind, raw },
     };

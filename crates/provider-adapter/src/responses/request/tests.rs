@@ -263,6 +263,20 @@ fn what_has_meaning_is_never_overlooked() {
              "annotations":[{"type":"url_citation"}]}]}]"#,
     );
     assert_eq!(untranslated(&cited), ["input.annotations"]);
+    let nudged = saying(
+        r#"[{"role":"assistant","phase":"commentary","content":"x"},
+            {"role":"assistant","phase":"final_answer","content":"y"},
+            {"role":"user","content":[{"type":"input_file","detail":"low","filename":"a.pdf",
+             "file_data":"data:application/pdf;base64,aGk="},
+            {"type":"input_file","detail":"auto","file_url":"https://a.example/b.pdf"}]}]"#,
+    );
+    assert_eq!(untranslated(&nudged), ["input.phase", "input_file.detail"]);
+    let hints = ["input.annotations", "input.phase", "input_file.detail"];
+    assert!(
+        hints
+            .into_iter()
+            .all(|hint| crate::carry::hint(hint).is_some())
+    );
     for (fields, name) in [
         (r#""store":true"#, "store"),
         (r#""truncation":"auto""#, "truncation"),
