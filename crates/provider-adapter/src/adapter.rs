@@ -2,6 +2,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, StreamEvent, Target, WireFormat};
 
+use crate::sources::Sign;
 use crate::sse::Frame;
 
 /// One provider's wire format. Implementations are stateless and know nothing of sockets.
@@ -42,9 +43,9 @@ pub trait Adapter: Send + Sync {
     /// A decoder for one streamed answer.
     fn stream_decoder(&self) -> Box<dyn FrameDecoder>;
 
-    /// Keys and words, in their quotes, that only answers with citations have: what is converted has
-    /// no place for them, and says that they are lost.
-    fn signs_of_citations(&self) -> &'static [&'static str] {
+    /// By what it is known that an answer has more than the neutral form has places for: what is
+    /// converted says that it is lost.
+    fn signs_of_extras(&self) -> &'static [Sign] {
         &[]
     }
 }

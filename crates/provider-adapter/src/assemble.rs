@@ -20,7 +20,7 @@ use crate::collect::{Collected, of_choice};
 use crate::gemini::signed;
 use crate::sse::{Frame, SseDecoder};
 use crate::stream_reply::{Seen, is_whole};
-use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter, sources};
+use crate::{FrameDecoder, Progress, Refusal, ReplyContext, UnaryReply, adapter};
 
 /// Whether this model is asked for a stream by a request for a whole answer, or the reverse; `None`
 /// where it is asked for what the client wants.
@@ -94,7 +94,7 @@ impl Assembler {
         while !self.seen.is_over() {
             match self.sse.next(&mut rest) {
                 Ok(Some(frame)) => {
-                    self.seen.cites(self.wire, &frame);
+                    self.seen.look(self.wire, &frame);
                     read(
                         &mut *self.decoder,
                         &mut self.collected,
@@ -120,6 +120,7 @@ impl Assembler {
             && let Ok(Some(frame)) = self.sse.end()
             && is_whole(frame.data)
         {
+            seen.look(self.wire, &frame);
             read(decoder, collected, seen, &frame);
         }
         if !seen.is_over() {
@@ -147,9 +148,9 @@ impl Assembler {
     /// Writes what was collected in the client's dialect.
     #[must_use]
     pub fn finish(self, context: &ReplyContext) -> UnaryReply {
-        let cited = self.seen.cited;
+        let left = self.seen.left;
         UnaryReply {
-            lost: cited.then(|| sources::word(context.dialect)),
+            lost: left.losses(context.dialect),
             ..UnaryReply::write(self.collected.answer, self.wire, context)
         }
     }

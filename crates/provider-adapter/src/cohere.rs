@@ -24,6 +24,7 @@ use crate::gemini::call_id;
 use crate::json::{Lenient, Object, Text};
 use crate::masked::provider_error;
 use crate::origin::{self, Origin};
+use crate::sources::{Extra, Sign};
 use crate::sse::Frame;
 use crate::turns::{self, told};
 use crate::unreadable::unreadable;
@@ -185,8 +186,13 @@ impl Adapter for CohereChat {
         Box::<Decoder>::default()
     }
 
-    fn signs_of_citations(&self) -> &'static [&'static str] {
-        &["\"citation-start\"", "\"sources\""]
+    fn signs_of_extras(&self) -> &'static [Sign] {
+        const SIGNS: &[Sign] = &[
+            Sign::word(Extra::Citations, "\"citation-start\""),
+            Sign::key(Extra::Citations, "\"sources\""),
+            Sign::key(Extra::Documents, "\"document\""),
+        ];
+        SIGNS
     }
 }
 

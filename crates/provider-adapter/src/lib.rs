@@ -46,6 +46,7 @@ pub use carry::limit_field;
 pub use dialect::{ClientDialect, ClientError, ModelEntry, client_dialect};
 pub use reply::{ReplyContext, UnaryReply};
 pub use responses::placed;
+pub use sources::{Extra, Sign};
 pub use stream_reply::{Progress, StreamReply};
 
 pub use steelyard_types::{ChatAnswer, ChatRequest, StreamEvent};

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use steelyard_types::{ChatAnswer, Dialect, FinishReason, ProviderError, Usage, WireFormat};
 
 use crate::gemini::call_id;
+use crate::sources::LeftBehind;
 use crate::{
-    ResponseHead, adapter, anthropic, completions, messages, openai, origin, responses, sources,
+    Losses, ResponseHead, adapter, anthropic, completions, messages, openai, origin, responses,
 };
 
 /// What a reply must know of its request.
@@ -43,8 +44,8 @@ pub struct UnaryReply {
     pub finish: Option<FinishReason>,
     /// Whether the client would see nothing, as [`steelyard_types::ChatAnswer::is_empty`].
     pub empty: bool,
-    /// The client's word for what of the answer stayed behind in the conversion.
-    pub lost: Option<&'static str>,
+    /// What of the answer stayed behind in the conversion, by the client's words.
+    pub lost: Losses,
 }
 
 impl UnaryReply {
@@ -63,7 +64,7 @@ impl UnaryReply {
             usage,
             finish,
             empty,
-            lost: None,
+            lost: Losses::none(),
         };
         match (context.dialect, wire) {
             (Dialect::OpenAiChat, WireFormat::OpenAiChat) => {
@@ -100,9 +101,10 @@ impl UnaryReply {
             _ => {}
         }
         let answer = adapter(wire).decode(head, &body)?;
-        let cited = std::str::from_utf8(&body).is_ok_and(|json| sources::are_cited(wire, json));
+        let mut left = LeftBehind::default();
+        left.look(wire, std::str::from_utf8(&body).unwrap_or_default());
         Ok(Self {
-            lost: cited.then(|| sources::word(context.dialect)),
+            lost: left.losses(context.dialect),
             ..Self::write(answer, wire, context)
         })
     }
@@ -137,7 +139,7 @@ impl UnaryReply {
             usage: answer.usage,
             finish: answer.finish,
             empty: answer.is_empty(),
-            lost: None,
+            lost: Losses::none(),
         }
     }
 }

@@ -6,8 +6,9 @@ use steelyard_types::{
 };
 
 use crate::openai::DONE_FRAME;
+use crate::sources::LeftBehind;
 use crate::sse::{Frame, SseDecoder};
-use crate::{ClientError, ReplyContext, adapter, assemble, client_dialect, origin, sources};
+use crate::{ClientError, Losses, ReplyContext, adapter, assemble, client_dialect, origin};
 
 mod mode;
 
@@ -45,8 +46,8 @@ pub(crate) struct Seen {
     content: bool,
     answer: bool,
     done: bool,
-    /// Whether the answer cites anything that its conversion leaves behind.
-    pub(crate) cited: bool,
+    /// What of the answer its conversion leaves behind.
+    pub(crate) left: LeftBehind,
     pub(crate) usage: Option<Usage>,
     finish: Option<FinishReason>,
     pub(crate) error: Option<ProviderError>,
@@ -80,9 +81,9 @@ impl Seen {
         }
     }
 
-    /// Looks for citations in a frame of an answer that is converted.
-    pub(crate) fn cites(&mut self, wire: WireFormat, frame: &Frame<'_>) {
-        self.cited = self.cited || sources::are_cited(wire, frame.data);
+    /// Looks for what stays behind in a frame of an answer that is converted.
+    pub(crate) fn look(&mut self, wire: WireFormat, frame: &Frame<'_>) {
+        self.left.look(wire, frame.data);
     }
 
     /// The first error stays: what comes after it is its consequence.
@@ -155,11 +156,12 @@ impl StreamReply {
         }
     }
 
-    /// The same reply, having looked for citations in the body from which its answer was read.
+    /// The same reply, having looked for what stays behind in the body from which its answer was
+    /// read.
     #[must_use]
     pub fn read_from(mut self, wire: WireFormat, body: &[u8]) -> Self {
         let json = std::str::from_utf8(body).unwrap_or_default();
-        self.seen.cited |= sources::are_cited(wire, json);
+        self.seen.left.look(wire, json);
         self
     }
 
@@ -275,10 +277,10 @@ impl StreamReply {
         self.seen.usage
     }
 
-    /// The client's word for what of the answer stayed behind in the conversion, as far as it has come.
+    /// What of the answer stayed behind in the conversion, by the client's words, as far as it has come.
     #[must_use]
-    pub fn lost(&self) -> Option<&'static str> {
-        self.seen.cited.then(|| sources::word(self.dialect))
+    pub fn lost(&self) -> Losses {
+        self.seen.left.losses(self.dialect)
     }
 
     /// Why the answer ended, once it has.

@@ -341,7 +341,7 @@ async fn attempt(
     let result = call.unary().await;
     exchange.waited_since(started);
     let reply = result.inspect_err(|failure| fail(exchange, model, failure))?;
-    if let Some(field) = reply.lost {
+    for &field in reply.lost.fields() {
         exchange.record.lossy.add(field);
     }
     exchange.attempt_ended(None, Bill::Used(reply.usage));

@@ -117,7 +117,7 @@ impl ClientStream {
 
     /// The answer is whole: books it, writes the last frames and settles.
     fn complete(&mut self) {
-        if let Some(field) = self.reply.lost() {
+        for &field in self.reply.lost().fields() {
             self.exchange.record.lossy.add(field);
         }
         self.book(None);

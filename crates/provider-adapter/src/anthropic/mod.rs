@@ -27,6 +27,7 @@ pub(crate) use response::look;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
+use crate::sources::{Extra, Sign};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 /// The adapter of Anthropic Messages.
@@ -82,7 +83,8 @@ impl Adapter for AnthropicMessages {
         Box::<stream::Decoder>::default()
     }
 
-    fn signs_of_citations(&self) -> &'static [&'static str] {
-        &["\"cited_text\""]
+    fn signs_of_extras(&self) -> &'static [Sign] {
+        const SIGNS: &[Sign] = &[Sign::key(Extra::Citations, "\"cited_text\"")];
+        SIGNS
     }
 }

@@ -23,6 +23,7 @@ mod usage;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
 
+use crate::sources::{Extra, Sign};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 /// The adapter of DashScope's native generation API.
@@ -63,7 +64,12 @@ impl Adapter for DashScopeGeneration {
         Box::<stream::Decoder>::default()
     }
 
-    fn signs_of_citations(&self) -> &'static [&'static str] {
-        &["\"search_results\""]
+    fn signs_of_extras(&self) -> &'static [Sign] {
+        const SIGNS: &[Sign] = &[
+            Sign::key(Extra::Citations, "\"search_results\""),
+            Sign::key(Extra::Images, "\"image\""),
+            Sign::key(Extra::Audio, "\"audio\""),
+        ];
+        SIGNS
     }
 }

@@ -105,7 +105,7 @@ pub fn read(
         // Asking again would give the same.
         finish: Some(FinishReason::Stop),
         empty: false,
-        lost: None,
+        lost: Losses::none(),
     })
 }
 

@@ -38,6 +38,7 @@ mod usage;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatAnswer, ChatRequest, ProviderError, Target, WireFormat};
 
+use crate::sources::{Extra, Sign};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 /// The adapter of Gemini's `generateContent`.
@@ -79,7 +80,13 @@ impl Adapter for GeminiGenerateContent {
         Box::<stream::Decoder>::default()
     }
 
-    fn signs_of_citations(&self) -> &'static [&'static str] {
-        &["\"groundingChunks\""]
+    fn signs_of_extras(&self) -> &'static [Sign] {
+        const SIGNS: &[Sign] = &[
+            Sign::key(Extra::Citations, "\"groundingChunks\""),
+            Sign::key(Extra::Citations, "\"citationMetadata\""),
+            Sign::key(Extra::Code, "\"executableCode\""),
+            Sign::key(Extra::Code, "\"codeExecutionResult\""),
+        ];
+        SIGNS
     }
 }

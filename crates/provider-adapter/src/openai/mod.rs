@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use steelyard_types::{ChatAnswer, ChatRequest, Dialect, ProviderError, Target, WireFormat};
 
 use crate::dialect::ClientDialect;
+use crate::sources::{Extra, Sign};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 use crate::{carry, completions};
 
@@ -110,8 +111,20 @@ impl Adapter for OpenAiChat {
         Box::new(ChunkDecoder::default())
     }
 
-    fn signs_of_citations(&self) -> &'static [&'static str] {
-        &["\"url_citation\"", "\"file_citation\""]
+    fn signs_of_extras(&self) -> &'static [Sign] {
+        const SIGNS: &[Sign] = &[
+            Sign::word(Extra::Citations, "\"url_citation\""),
+            Sign::word(Extra::Citations, "\"file_citation\""),
+            // Mistral's parts of a text.
+            Sign::key(Extra::Citations, "\"reference_ids\""),
+            Sign::word(Extra::Citations, "\"tool_reference\""),
+            Sign::word(Extra::Documents, "\"tool_file\""),
+            // What else servers tell.
+            Sign::key(Extra::Images, "\"images\""),
+            Sign::key(Extra::Images, "\"image_url\""),
+            Sign::key(Extra::Audio, "\"audio\""),
+        ];
+        SIGNS
     }
 }
 

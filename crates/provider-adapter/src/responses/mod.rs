@@ -22,6 +22,7 @@ use crate::carry;
 use crate::dialect::{ClientDialect, ClientError};
 use crate::openai::request::{object, says_nothing};
 use crate::openai::{self, OpenAiChat, RequestError};
+use crate::sources::{Extra, Sign};
 use crate::{Adapter, EncodedRequest, FrameDecoder, Losses, Refusal, ResponseHead};
 
 mod answer;
@@ -66,9 +67,9 @@ pub(crate) const HINTS: [&str; 9] = [
     "reasoning.summary",
     "max_tool_calls",
     "input.annotations",
-    "top_logprobs",
     "input.phase",
     "input_file.detail",
+    "top_logprobs",
 ];
 
 /// Whether the client asks in this dialect to be shown what the model thinks.
@@ -160,8 +161,12 @@ impl Adapter for Responses {
         Box::new(EventDecoder::default())
     }
 
-    fn signs_of_citations(&self) -> &'static [&'static str] {
-        &["\"url_citation\"", "\"file_citation\""]
+    fn signs_of_extras(&self) -> &'static [Sign] {
+        const SIGNS: &[Sign] = &[
+            Sign::word(Extra::Citations, "\"url_citation\""),
+            Sign::word(Extra::Citations, "\"file_citation\""),
+        ];
+        SIGNS
     }
 }
 

@@ -165,7 +165,7 @@ impl Mode {
                 writer,
                 mark,
             } => {
-                seen.cites(*wire, frame);
+                seen.look(*wire, frame);
                 decoder.frame(frame, &mut |event| write(writer, mark, seen, event));
             }
         }

@@ -42,6 +42,7 @@ fn empty_answer(usage: Option<Usage>, kept: Option<Kept>) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use steelyard_provider_adapter::Losses;
     use steelyard_types::FinishReason;
 
     use super::*;
@@ -52,7 +53,7 @@ mod tests {
             usage: None,
             finish,
             empty: true,
-            lost: None,
+            lost: Losses::none(),
         })
     }
 
