@@ -12,10 +12,12 @@ use crate::openai::request::{REASONING_FIELDS, says_nothing};
 use crate::{Losses, Refusal, json, schema, shared};
 
 mod custom;
+pub(crate) mod names;
 mod unfit;
 
-pub(crate) use unfit::cache_word;
+pub(crate) use names::Names;
 pub use unfit::limit_field;
+pub(crate) use unfit::{cache_word, check_addresses};
 
 /// What a format has words for, beyond text, tools and limits, which all have.
 ///
@@ -44,6 +46,11 @@ pub(crate) struct Words {
     /// Tools that take free text.
     pub(crate) custom_tools: bool,
     pub(crate) cache_marks: bool,
+    /// What may be a tool's name; `None` where nothing is known of it.
+    pub(crate) names: Option<Names>,
+    /// Pictures and documents at addresses that begin with `http://`. Not asked where a format looks
+    /// at addresses itself.
+    pub(crate) plain_http: bool,
     /// Addresses in Google's storage (`gs://`).
     pub(crate) buckets: bool,
     /// How closely a picture is to be looked at.
@@ -77,6 +84,8 @@ impl Words {
         parallel_tool_calls: false,
         custom_tools: false,
         cache_marks: false,
+        names: None,
+        plain_http: true,
         buckets: false,
         image_detail: false,
         prefill: false,
@@ -165,6 +174,10 @@ pub(crate) fn check(
     check_logprobs(request, target)?;
     check_schema(request)?;
     custom::check(request, words)?;
+    names::check(request, target, words.names, words.shared)?;
+    if !words.plain_http {
+        check_addresses(request, words.provider)?;
+    }
     check_messages(request, words, &mut lossy)?;
     check_tools(request, target, words, &mut lossy)?;
     check_prefill(request, target, words.prefill)?;

@@ -18,7 +18,7 @@ use steelyard_types::{
     Target, ToolChoice, ToolKind, Usage, WireFormat,
 };
 
-use crate::carry::{self, Words};
+use crate::carry::{self, Names, Words};
 use crate::collect::Collected;
 use crate::gemini::call_id;
 use crate::json::{Lenient, Object, Text};
@@ -46,6 +46,7 @@ const PLAN: &str = "tool_plan";
 /// answer, no user and no tier.
 const WORDS: Words = Words {
     provider: "Cohere",
+    names: Some(Names::USUAL),
     top_k: true,
     seed: true,
     presence_penalty: true,

@@ -174,3 +174,43 @@ async fn an_explanation_names_what_would_be_lost() {
     assert!(explained.stdout.contains(expected), "{}", explained.stdout);
     assert!(!explained.stdout.contains("not carried to openai-cheap"));
 }
+
+/// A request in Anthropic's dialect with a tool of a name that only some take.
+fn with_long_name(model: &str) -> Value {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    json!({"model": model, "max_tokens": 99, "messages": [{"role": "user", "content": "[[say:one]]"}],
+        "tools": [{"name": format!("mcp__{}", "n".repeat(70)), "input_schema": schema}]})
+}
+
+#[tokio::test]
+async fn a_limit_that_is_known_leaves_the_request_to_another() {
+    let mut stage = Stage::with(|policy, _| {
+        policy
+            .route("mixed", "dashscope-cheap, anthropic-dear", "threshold: 0")
+            .route("stuck", "dashscope-cheap, gemini-cheap", "threshold: 0")
+    })
+    .await;
+    let send = async |model: &str| {
+        let client = &stage.gateway.client;
+        let request = client.request("POST", "/v1/messages");
+        let request = request.header("anthropic-version", "2023-06-01");
+        client
+            .answer(request.body(with_long_name(model).to_string()))
+            .await
+    };
+    let answer = send("mixed").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.header("x-steelyard-model"), "anthropic-dear");
+    assert_eq!(answer.header("x-steelyard-attempts"), "1");
+
+    let refused = send("stuck").await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(
+        refused.text.contains("tools[0].name is 75 characters long"),
+        "{}",
+        refused.text
+    );
+    let asked = stage.sim.requests().await;
+    assert_eq!(asked.len(), 1, "who would refuse it is not asked");
+    stage.gateway.sound();
+}

@@ -24,6 +24,7 @@ const PATH: &str = "/v1/messages";
 /// a word stay behind: everything else is the provider's to judge.
 pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses, Refusal> {
     carry::check_limit(request, target)?;
+    carry::check_addresses(request, MANNERS.provider)?;
     carry::check_forced_choice(request, target)?;
     carry::check_prefill(request, target, true)?;
     let mut lossy = Losses::none();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Dialect, Part, Source};
+use steelyard_types::{ChatRequest, Dialect, Document, Image, Part, Source};
 
 use crate::Refusal;
 use crate::json::Text;
@@ -138,6 +138,31 @@ pub(super) fn described<'p>(part: &'p Part<'_>, dialect: Dialect) -> Cow<'p, str
     }
 }
 
+/// Refuses pictures and documents at addresses that are not https, for providers that answer 400 to
+/// those: Anthropic, with "Only HTTPS URLs are supported".
+pub(crate) fn check_addresses(request: &ChatRequest<'_>, provider: &str) -> Result<(), Refusal> {
+    let scheme = "http://";
+    let begins = |url: &str| {
+        let start = url.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    for (index, message) in request.messages.iter().enumerate() {
+        let is_plain = |part: &Part<'_>| match part {
+            Part::Image(Image { source, .. }) | Part::Document(Document { source, .. }) => {
+                matches!(source, Source::Url(url) if begins(url))
+            }
+            _ => false,
+        };
+        if let Some(position) = message.content.iter().position(is_plain) {
+            let field = format!("messages[{index}].content[{position}]");
+            let reason =
+                format!("is at an address that is not https, which {provider} does not read");
+            return Err(super::refuse(field, reason));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the part lies in Google's storage, where only Google's models read it.
 pub(super) fn is_in_bucket(part: &Part<'_>) -> bool {
     match part {
@@ -185,7 +210,7 @@ mod tests {
 
     #[test]
     fn parts_are_called_as_the_client_calls_them() {
-        let part = Part::Document(steelyard_types::Document {
+        let part = Part::Document(Document {
             source: Source::Url("https://x.y/z.pdf".into()),
             name: None,
         });

@@ -18,7 +18,7 @@ use super::encode::{
 };
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
-use crate::carry::{self, Sampling, Words, refuse};
+use crate::carry::{self, Names, Sampling, Words, refuse};
 use crate::json::{Object, push_text};
 use crate::responses::asks_for_thoughts;
 use crate::{EncodedRequest, Losses, Refusal, shared};
@@ -98,6 +98,7 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let profile = &target.profile;
     let words = words(profile);
     let mut lossy = carry::check(request, target, words)?;
+    carry::names::check(request, target, Names::of(profile), words.shared)?;
     check_choices(request, target)?;
     check_last(request, profile, &target.upstream)?;
     let sampling = carry::sampling(request, target, &mut lossy);

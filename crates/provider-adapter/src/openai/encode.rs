@@ -5,14 +5,14 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{
-    ChatRequest, MaxTokensField, Message, NumberText, ReasoningField, Target, UnknownFields,
+    ChatRequest, MaxTokensField, Message, NumberText, ReasoningField, Role, Target, UnknownFields,
     WireProfile,
 };
 
 use super::format;
 use super::reasoning::{self, has_thoughts};
 use super::request::{Fields, RawFields, says_nothing};
-use crate::carry::{self, Sampling, refuse};
+use crate::carry::{self, Names, Sampling, refuse};
 use crate::json::Object;
 use crate::{EncodedRequest, Losses, Refusal};
 
@@ -34,6 +34,8 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     carry::check_prefill(request, target, true)?;
     check_choices(request, target)?;
     check_last(request, profile, &target.upstream)?;
+    let sends_withheld = !is_strict(profile);
+    carry::names::check(request, target, Names::of(profile), sends_withheld)?;
     functions::check(request, target)?;
     carry::check_logprobs(request, target)?;
     let sampling = carry::sampling(request, target, &mut lossy);
@@ -76,7 +78,8 @@ pub(super) fn temperature<'a>(
 }
 
 /// Refuses a conversation that ends with the assistant's words where Mistral would: it wants to be
-/// told by `prefix` that it is to go on from there.
+/// told by `prefix` that it is to go on from there. Instructions may stand anywhere but at the end of
+/// a conversation, to which it answers "Expected last role User or Tool".
 pub(super) fn check_last(
     request: &ChatRequest<'_>,
     profile: &WireProfile,
@@ -85,6 +88,7 @@ pub(super) fn check_last(
     let Some(last) = request.messages.last() else {
         return Ok(());
     };
+    check_instructions(request, profile, upstream)?;
     let is_prefix = last.untranslated.as_ref();
     let is_prefix = is_prefix.is_some_and(|path| path.ends_with(".prefix"));
     if !is_strict(profile) || !request.has_prefill() || is_prefix || last.is_empty_turn() {
@@ -94,6 +98,28 @@ pub(super) fn check_last(
         format!("messages[{}].role", request.messages.len() - 1),
         format!("is assistant at the end without prefix, from where {upstream} does not go on"),
     ))
+}
+
+fn check_instructions(
+    request: &ChatRequest<'_>,
+    profile: &WireProfile,
+    upstream: &str,
+) -> Result<(), Refusal> {
+    let kept = |(_, one): &(usize, &Message<'_>)| !leaves_out(one, profile);
+    let mut sent = request.messages.iter().enumerate().filter(kept).rev();
+    match (sent.next(), sent.next()) {
+        (Some((index, last)), Some(_))
+            if is_strict(profile) && matches!(last.role, Role::System | Role::Developer) =>
+        {
+            let role = match last.role {
+                Role::Developer => "developer",
+                _ => "system",
+            };
+            let reason = format!("is {role} at the end, to which {upstream} does not answer");
+            Err(refuse(format!("messages[{index}].role"), reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses several answers where the server gives one and says nothing.

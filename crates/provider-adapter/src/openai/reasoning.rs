@@ -189,7 +189,7 @@ pub(super) fn is_word(name: &str) -> bool {
 
 /// Whether the server may be sent what OpenAI's reference does not know. OpenAI itself, the one
 /// that has `max_completion_tokens`, answers 400 to it.
-pub(super) fn takes_extensions(profile: &WireProfile) -> bool {
+pub(crate) fn takes_extensions(profile: &WireProfile) -> bool {
     profile.unknown_fields == UnknownFields::Forward
         && profile.max_tokens_field == MaxTokensField::MaxTokens
 }

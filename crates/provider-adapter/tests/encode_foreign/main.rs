@@ -10,6 +10,7 @@
 mod bodies;
 mod from_messages;
 mod ids;
+mod limits;
 mod refusals;
 mod schema;
 mod signed_text;

@@ -27,6 +27,9 @@ pub(crate) struct Dialect {
     pub(crate) most_stops: usize,
     /// Whether there are tools that take free text.
     pub(crate) custom_tools: bool,
+    /// Whether names of functions are held to OpenAI's rule. Servers that run anybody's models put them
+    /// into the prompt as they are.
+    pub(crate) names_are_checked: bool,
     /// Whether calls must be answered at once and completely.
     pub(crate) strict_order: bool,
 }
@@ -264,7 +267,7 @@ pub(crate) fn read_tools(body: &At<'_>, dialect: &Dialect, ask: &mut Ask) -> Che
         let name = function.need("name")?;
         let text = name.full_text()?;
         let legal = |each: char| each.is_ascii_alphanumeric() || each == '_' || each == '-';
-        if text.len() > 64 || !text.chars().all(legal) {
+        if dialect.names_are_checked && (text.len() > 64 || !text.chars().all(legal)) {
             return Err(name.breaks(format!(
                 "Invalid '{}': string does not match pattern. Expected a string that matches the \
                  pattern '^[a-zA-Z0-9_-]{{1,64}}$'.",

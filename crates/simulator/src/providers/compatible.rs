@@ -26,6 +26,7 @@ const DIALECT: Dialect = Dialect {
     choices: &["none", "auto", "required"],
     most_stops: 64,
     custom_tools: false,
+    names_are_checked: false,
     strict_order: false,
 };
 

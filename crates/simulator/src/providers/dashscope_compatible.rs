@@ -26,6 +26,7 @@ const DIALECT: Dialect = Dialect {
     choices: &["none", "auto", "required"],
     most_stops: 16,
     custom_tools: false,
+    names_are_checked: true,
     strict_order: true,
 };
 

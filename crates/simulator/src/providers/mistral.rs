@@ -33,6 +33,7 @@ const DIALECT: Dialect = Dialect {
     choices: &["auto", "none", "any", "required"],
     most_stops: 16,
     custom_tools: false,
+    names_are_checked: true,
     strict_order: false,
 };
 

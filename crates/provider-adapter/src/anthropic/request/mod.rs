@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, NumberText, ReasoningPart, Target};
 
-use crate::carry::{self, Sampling, Words};
+use crate::carry::{self, Names, Sampling, Words};
 use crate::turns::{self, Conversation, Manners};
 use crate::{EncodedRequest, Losses, Refusal};
 use block::{Block, Content, WireMark, WireMessage};
@@ -86,6 +86,8 @@ fn is_false(flag: &bool) -> bool {
 /// What Anthropic has words for.
 const WORDS: Words = Words {
     provider: MANNERS.provider,
+    names: Some(Names::LONG),
+    plain_http: false,
     top_k: true,
     end_user: true,
     service_tier: true,

@@ -1,7 +1,7 @@
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{ChatRequest, Feature, Part, Role, Target, Tool, ToolChoice};
 
-use crate::carry::{self, Sampling, Words, refuse};
+use crate::carry::{self, Names, Sampling, Words, refuse};
 use crate::{EncodedRequest, Losses, Refusal, turns};
 
 use super::thoughts;
@@ -29,6 +29,7 @@ const MULTIMODAL_PATH: &str = "/api/v1/services/aigc/multimodal-generation/gener
 /// OpenAI's `frequency_penalty`, which is lost.
 const WORDS: Words = Words {
     provider: PROVIDER,
+    names: Some(Names::USUAL),
     top_k: true,
     seed: true,
     presence_penalty: true,

@@ -3,7 +3,7 @@ use steelyard_types::{ChatRequest, Message, Part as Said, Role, Target, ToolChoi
 
 use super::call_id;
 use super::signed::{self, Signed};
-use crate::carry::{self, Words, named, refuse};
+use crate::carry::{self, Names, Words, named, refuse};
 use crate::origin::{self, Origin};
 use crate::turns::{self, CallResult, Manners, Piece, Speaker, Turn};
 use crate::{EncodedRequest, Losses, Refusal, arguments};
@@ -30,6 +30,7 @@ const UNKNOWN_SIGNATURE: &str = "skip_thought_signature_validator";
 /// What Gemini has words for.
 const WORDS: Words = Words {
     provider: MANNERS.provider,
+    names: Some(Names::GEMINI),
     top_k: true,
     seed: true,
     presence_penalty: true,
@@ -64,7 +65,6 @@ struct Plan<'r> {
 fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, Refusal> {
     let mut lossy = carry::check(request, target, &WORDS)?;
     check_media(request, &mut lossy)?;
-    check_names(request)?;
     let (config, words) = config::config(request, target, &mut lossy)?;
     let service_tier = service_tier(request, &mut lossy);
     let field = carry::thoughts_field(request);
@@ -108,24 +108,6 @@ fn check_media(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refu
                 let field = named(request, "file.filename", "document.title");
                 lossy.add_if(field, document.name.is_some());
             }
-        }
-    }
-    Ok(())
-}
-
-/// Names of functions: letters, digits, `_`, `.`, `:` and `-`, the first a letter or `_`, at most 128.
-fn check_names(request: &ChatRequest<'_>) -> Result<(), Refusal> {
-    for (index, tool) in request.tools.iter().enumerate() {
-        let name = tool.name.as_bytes();
-        let begins = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte);
-        let fits = name.first().is_some_and(begins) && name.iter().all(allowed);
-        if !fits || name.len() > 128 {
-            let place = named(request, "function.name", "name");
-            return Err(refuse(
-                format!("tools[{index}].{place}"),
-                "is not a name that Gemini takes",
-            ));
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use steelyard_types::{
 };
 
 use super::PATH;
-use crate::carry::{self, Words, refuse};
+use crate::carry::{self, Names, Words, refuse};
 use crate::json::Object;
 use crate::openai::{effort_of, is_loosened, is_loosened_tool, least, member};
 use crate::{EncodedRequest, Losses, Refusal, schema, shared};
@@ -27,6 +27,7 @@ pub(super) use items::{NOTHING_SAID, call_id};
 /// What the Responses API has words for: no seed, no penalties, no second answer.
 const WORDS: Words = Words {
     provider: "OpenAI's Responses API",
+    names: Some(Names::LONG),
     logprobs: true,
     end_user: true,
     metadata: true,

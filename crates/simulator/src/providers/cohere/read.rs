@@ -27,6 +27,7 @@ const DIALECT: Dialect = Dialect {
     choices: &["NONE", "REQUIRED"],
     most_stops: 5,
     custom_tools: false,
+    names_are_checked: true,
     strict_order: true,
 };
 

@@ -20,6 +20,7 @@ const DIALECT: Dialect = Dialect {
     choices: &["auto", "none"],
     most_stops: 64,
     custom_tools: false,
+    names_are_checked: true,
     strict_order: true,
 };
 

@@ -39,6 +39,7 @@ const DIALECT: Dialect = Dialect {
     choices: &["none", "auto", "required"],
     most_stops: 4,
     custom_tools: true,
+    names_are_checked: true,
     strict_order: true,
 };
 
