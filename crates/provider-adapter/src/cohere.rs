@@ -190,7 +190,7 @@ impl Adapter for CohereChat {
     fn signs_of_extras(&self) -> &'static [Sign] {
         const SIGNS: &[Sign] = &[
             Sign::word(Extra::Citations, "\"citation-start\""),
-            Sign::key(Extra::Citations, "\"sources\""),
+            Sign::key(Extra::Citations, "\"citations\""),
             Sign::key(Extra::Documents, "\"document\""),
         ];
         SIGNS

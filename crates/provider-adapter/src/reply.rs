@@ -72,7 +72,10 @@ impl UnaryReply {
                 let mut reply = through(seen.usage, seen.finish, seen.empty);
                 let text = std::str::from_utf8(&body).ok().filter(|_| seen.listed);
                 let plain = |text| openai::Plain::new(&context.upstream_model).written(text);
-                if let Some(plain) = text.and_then(plain) {
+                if let Some((text, plain)) = text.and_then(|text| Some((text, plain(text)?))) {
+                    let mut left = LeftBehind::default();
+                    left.look_rewritten(wire, text, &plain);
+                    reply.lost = left.losses(context.dialect);
                     reply.body = Bytes::from(plain);
                 }
                 let calls = context.function_call && seen.calls;

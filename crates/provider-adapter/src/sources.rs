@@ -115,6 +115,16 @@ impl LeftBehind {
         }
     }
 
+    /// Looks at a piece that was written anew: what is in it before and not behind stays behind.
+    pub(crate) fn look_rewritten(&mut self, wire: WireFormat, before: &str, behind: &str) {
+        let (mut given, mut kept) = (Self::default(), Self::default());
+        given.look(wire, before);
+        kept.look(wire, behind);
+        for ((seen, given), kept) in self.0.iter_mut().zip(given.0).zip(kept.0) {
+            *seen = *seen || given && !kept;
+        }
+    }
+
     /// By the client's words.
     pub(crate) fn losses(self, dialect: Dialect) -> Losses {
         let mut losses = Losses::none();
@@ -294,10 +304,41 @@ mod tests {
                 r#"{"type":"document","document":{"id":"d"}}"#,
                 "documents",
             ),
+            (
+                CohereChat,
+                COHERE,
+                r#"{"type":"text","text":"y"}],"citations":[{"text":"y","sources":[]}"#,
+                "citations",
+            ),
         ] {
             let body = whole.replace("MORE", more);
             let dialect = Dialect::AnthropicMessages;
             assert_eq!(lost_of(wire, &body, dialect), [expected], "{body}");
+        }
+    }
+
+    #[test]
+    fn references_among_text_that_becomes_a_string_are_lost_at_the_same_door_too() {
+        let list = r#"[{"type":"text","text":"x"},{"type":"reference","reference_ids":[1]}]"#;
+        let body = OPENAI.replace("MORE", &format!("\"content\":{list}"));
+        assert_eq!(lost(&body, Dialect::OpenAiChat), ["annotations"]);
+        let picture = body
+            .replace("reference_ids", "image_url")
+            .replace("reference", "image_url");
+        assert_eq!(
+            lost(&picture, Dialect::OpenAiChat),
+            [""; 0],
+            "it goes through"
+        );
+        for (list, expected) in [(list, &["annotations"][..]), ("\"x\"", &[])] {
+            let mut reply = StreamReply::new(WireFormat::OpenAiChat, context(Dialect::OpenAiChat));
+            let frame = format!(
+                "data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{list}}},\
+                 \"finish_reason\":\"stop\"}}]}}\n\ndata: [DONE]\n\n"
+            );
+            reply.push(&Bytes::from(frame), &mut Vec::new());
+            assert_eq!(reply.error(), None);
+            assert_eq!(reply.lost().fields(), expected);
         }
     }
 

@@ -253,10 +253,13 @@ fn empty_answer(
     route: Option<&steelyard_policy::Route>,
     model: ModelId,
     kept: Kept,
-    lossy: Losses,
+    mut lossy: Losses,
 ) -> Reply {
     match kept {
         Kept::Whole(reply) => {
+            for &field in reply.lost.fields() {
+                lossy.add(field);
+            }
             exchange.answered_empty(model, reply.usage, lossy);
             Reply::Whole(reply.body)
         }

@@ -137,6 +137,11 @@ impl Mode {
                 }
                 if !seen.is_over() {
                     let sent = passed.frame(frame, look, decoder, include_usage, seen.content);
+                    if let Some(sent) = sent.as_ref().filter(|_| look.listed) {
+                        let behind = std::str::from_utf8(sent).unwrap_or_default();
+                        let wire = WireFormat::OpenAiChat;
+                        seen.left.look_rewritten(wire, frame.data, behind);
+                    }
                     out.extend(sent);
                 }
             }
