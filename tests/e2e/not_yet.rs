@@ -12,9 +12,7 @@ const DOORS: [&str; 3] = ["chat", "messages", "responses"];
 const ANY: &str = "*";
 
 /// What stays refused: door, kind, capabilities.
-const NEVER: [(&str, &str, &[&str]); 7] = [
-    // A conversation that the provider keeps can only be gone on with there.
-    ("messages", ANY, &["threads"]),
+const NEVER: [(&str, &str, &[&str]); 6] = [
     // DeepSeek's models have no eyes.
     (ANY, "deepseek", &["images", "result_images"]),
     // Cohere takes pictures from users only.

@@ -162,9 +162,9 @@ def thinking_in_a_tool_loop():
             true("17" in text_of(second), f"{text_of(second)!r} uses the result")
 
 
-@needs("threads")
 def tool_runner():
-    """The SDK's own loop, which lets the server keep the conversation."""
+    """The SDK's own loop, which asks the server to keep the conversation, and sends the whole of it
+    where the server says that it does not."""
     asked = []
 
     @anthropic.beta_tool

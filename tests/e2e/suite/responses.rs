@@ -81,5 +81,5 @@ async fn behind_chat_completions() {
 
 #[tokio::test]
 async fn behind_messages() {
-    run("messages_full.py", OWN, "threads", "thoughts,tokens").await;
+    run("messages_full.py", OWN, "-", "thoughts,tokens").await;
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use steelyard_types::ErrorKind;
 
+use super::request::THREAD;
 use crate::dialect::ClientError;
 use crate::json::Object;
 
@@ -62,10 +63,17 @@ pub(crate) fn stream_error_frame(error: &ClientError<'_>) -> Bytes {
     Bytes::from(format!("event: error\ndata: {}\n\n", json(error)))
 }
 
+/// What makes Anthropic's SDKs send the whole history and no `thread` from then on
+/// (`lib/threads/_thread_state.py` of the one for Python, 2.12.0).
+const NO_THREADS: &str = r#"{"error_code":"thread_unsupported_request","unsupported":["thread"]}"#;
+
 fn json(error: &ClientError<'_>) -> String {
     let mut inner = Object::with_capacity(128);
     inner.text("type", error_type(error.kind));
     inner.text("message", error.message);
+    if error.kind == ErrorKind::Unsupported && error.param == Some(THREAD) {
+        inner.raw("details", NO_THREADS);
+    }
     let mut outer = Object::with_capacity(256);
     outer.text("type", "error");
     outer.raw("error", &inner.close());
@@ -95,6 +103,32 @@ mod tests {
             assert_eq!(body["request_id"], "req-1");
             let frame = stream_error_frame(&error);
             assert!(frame.starts_with(b"event: error\ndata: {") && frame.ends_with(b"}\n\n"));
+        }
+    }
+
+    #[test]
+    fn clients_are_told_that_there_are_no_threads() {
+        let body = |kind, param| {
+            let error = ClientError {
+                kind,
+                message: "m",
+                param,
+                code: None,
+                request_id: "req-1",
+            };
+            let body = error_body(&error);
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap()
+        };
+        let told = body(ErrorKind::Unsupported, Some("thread"));
+        let details = serde_json::json!({
+            "error_code": "thread_unsupported_request", "unsupported": ["thread"]});
+        assert_eq!(told["error"]["details"], details);
+        for (kind, param) in [
+            (ErrorKind::Unsupported, Some("container")),
+            (ErrorKind::Unsupported, None),
+            (ErrorKind::RateLimited, Some("thread")),
+        ] {
+            assert!(body(kind, param)["error"].get("details").is_none());
         }
     }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::de::Error as _;
 use serde_json::value::RawValue;
 use steelyard_types::{
-    CacheMark, ChatRequest, Dialect, Effort, Field, JsonSchema, Message, OutputFormat,
+    CacheMark, ChatRequest, Dialect, Effort, ErrorKind, Field, JsonSchema, Message, OutputFormat,
     ReasoningControl, Role,
 };
 
@@ -30,7 +30,7 @@ type Read<T> = Result<T, serde_json::Error>;
 ///
 /// # Errors
 /// Bodies that are not JSON, not an object, nested too deeply, or hold a field that is not what the
-/// dialect says. Fields and blocks that the dialect does not know are never an error.
+/// dialect says, and a `thread`. Fields and blocks that the dialect does not know are never an error.
 pub fn parse_messages_request(body: &[u8]) -> Result<ChatRequest<'_>, RequestError> {
     let request = parse(body)?;
     if request.max_output_tokens.is_none() {
@@ -49,6 +49,7 @@ pub fn parse_count_request(body: &[u8]) -> Result<ChatRequest<'_>, RequestError>
 
 fn parse(body: &[u8]) -> Result<ChatRequest<'_>, RequestError> {
     let fields = top_level(body)?;
+    refuse_thread(&fields)?;
     let trail = Trail::default();
     let mut request = ChatRequest {
         dialect: Dialect::AnthropicMessages,
@@ -69,6 +70,23 @@ fn parse(body: &[u8]) -> Result<ChatRequest<'_>, RequestError> {
     let raw = fields.into_iter();
     request.fields = raw.map(|(name, value)| Field { name, value }).collect();
     Ok(request)
+}
+
+/// The field by which Anthropic is asked to keep the conversation, and to go on with one.
+pub(super) const THREAD: &str = "thread";
+
+/// Refuses threads whoever would serve the request, Anthropic included: what goes on with one holds its
+/// newest messages alone, and may be routed to another model than the one that keeps the others.
+fn refuse_thread(fields: &RawFields<'_>) -> Result<(), RequestError> {
+    let given = |(name, value): &(Cow<'_, str>, &RawValue)| name == THREAD && value.get() != "null";
+    if !fields.iter().any(given) {
+        return Ok(());
+    }
+    let what = "is not supported: nothing is stored here; send the whole history in `messages`";
+    Err(RequestError {
+        kind: ErrorKind::Unsupported,
+        ..RequestError::field(THREAD, what)
+    })
 }
 
 /// What can only be judged with all fields seen.

@@ -62,6 +62,24 @@ fn the_usual_request_is_read() {
 }
 
 #[test]
+fn threads_are_refused_whoever_would_serve_them() {
+    for thread in [
+        json!({"type": "create"}),
+        json!({"type": "continue", "previous_message_id": "msg_1"}),
+        json!({}),
+    ] {
+        let body = with(&json!({"thread": thread}));
+        for parse in [parse_messages_request, parse_count_request] {
+            let error = parse(body.as_bytes()).expect_err(&body);
+            assert_eq!(error.kind, ErrorKind::Unsupported);
+            assert_eq!(error.param.as_deref(), Some("thread"));
+            assert!(error.message.contains("send the whole history"), "{error}");
+        }
+    }
+    assert_eq!(untranslated(&json!({"thread": null})), [""; 0]);
+}
+
+#[test]
 fn results_of_tools_become_messages_before_the_rest() {
     let body = with(&json!({"messages": [
         {"role": "user", "content": "weather?"},
