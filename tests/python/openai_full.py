@@ -85,9 +85,18 @@ def streaming_helper_with_tools():
 
 def parsed_tools():
     completion = SDK.chat.completions.parse(model=MODEL, messages=user(CALLS), tools=TOOLS)
-    calls = completion.choices[0].message.tool_calls
-    parsed = [call.function.parsed_arguments for call in calls]
+    message = completion.choices[0].message
+    parsed = [call.function.parsed_arguments for call in message.tool_calls]
     equal(parsed, [get_weather(city="Oslo"), get_time(zone="Europe/Oslo")], "parsed arguments")
+    # The SDK's own object goes back, and what it has parsed with it.
+    results = [
+        {"role": "tool", "tool_call_id": call.id, "content": "17 degrees"}
+        for call in message.tool_calls
+    ]
+    history = [*user(CALLS), message, *results]
+    second = SDK.chat.completions.create(model=MODEL, messages=history, tools=TOOLS)
+    text = second.choices[0].message.content
+    true("17 degrees" in text, f"{text!r} uses the result")
 
 
 def journey(message):
@@ -104,6 +113,11 @@ def parsed_answer():
         model=MODEL, messages=asked, response_format=Journey
     )
     equal(completion.choices[0].finish_reason, "stop", "finish reason")
+    journey(completion.choices[0].message)
+    asked += [completion.choices[0].message, *user("And back? Answer as JSON.")]
+    completion = SDK.chat.completions.parse(
+        model=MODEL, messages=asked, response_format=Journey
+    )
     journey(completion.choices[0].message)
 
 

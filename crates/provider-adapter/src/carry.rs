@@ -97,7 +97,7 @@ impl Words {
 
 /// Fields that the neutral form has no word for and that change nothing in what is asked: hints,
 /// bookkeeping, and nudges of the sampling. Everything else that it has no word for is refused.
-const HINTS: [&str; 17] = [
+const HINTS: [&str; 19] = [
     "logit_bias",
     "store",
     "prompt_cache_key",
@@ -113,6 +113,8 @@ const HINTS: [&str; 17] = [
     "messages.name",
     "messages.annotations",
     "messages.citations",
+    "messages.function_call",
+    "messages.tool_calls",
     "thinking.display",
     "tools.eager_input_streaming",
 ];
@@ -379,7 +381,8 @@ fn check_tools(
         !words.strict_tools && request.tools.iter().any(|tool| tool.strict == Some(true)),
     );
     let may_call = request.tool_choice != Some(ToolChoice::None);
-    if may_call && request.parallel_tool_calls == Some(false) && !words.parallel_tool_calls {
+    let is_wished = request.parallel_tool_calls == Some(false) && !is_functions_own(request);
+    if may_call && is_wished && !words.parallel_tool_calls {
         let field = named(
             request,
             "parallel_tool_calls",
@@ -388,6 +391,16 @@ fn check_tools(
         lossy.add(field);
     }
     Ok(())
+}
+
+/// Whether one call at a time is what the deprecated `functions` mean, and not what the client asked
+/// for: further calls are told, and come back, wherever they are made.
+fn is_functions_own(request: &ChatRequest<'_>) -> bool {
+    let given = |name: &str| {
+        let mut fields = request.fields.iter();
+        fields.any(|field| field.name == name && field.value.get() != "null")
+    };
+    request.has_functions() && !given("parallel_tool_calls")
 }
 
 pub(crate) fn asks_for_a_call(request: &ChatRequest<'_>) -> bool {

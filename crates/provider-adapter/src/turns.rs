@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use steelyard_types::{CacheMark, ChatRequest, Message, Part, ReasoningPart, Role, ToolCall};
 
 use crate::carry::{self, refuse};
+use crate::openai::request::FUNCTION_CALL_ID;
 use crate::{Losses, Refusal};
 
 /// A conversation in turns.
@@ -99,6 +100,9 @@ pub(crate) struct Call<'r, 'a> {
 impl Call<'_, '_> {
     /// The call's path in the client's dialect.
     pub(crate) fn path(&self) -> String {
+        if self.call.id.starts_with(FUNCTION_CALL_ID) {
+            return format!("messages[{}].function_call", self.message);
+        }
         format!("messages[{}].tool_calls[{}]", self.message, self.position)
     }
 }

@@ -11,7 +11,7 @@ use steelyard_types::{
 
 use super::format;
 use super::reasoning::{self, has_thoughts};
-use super::request::{Fields, RawFields, says_nothing};
+use super::request::{Fields, LEFT_OUT, RawFields, says_nothing};
 use crate::carry::{self, Names, Sampling, refuse};
 use crate::json::Object;
 use crate::{EncodedRequest, Losses, Refusal};
@@ -37,6 +37,9 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let sends_withheld = !is_strict(profile);
     carry::names::check(request, target, Names::of(profile), sends_withheld)?;
     functions::check(request, target)?;
+    for field in LEFT_OUT {
+        lossy.add_if(field, request.untranslated.iter().any(|one| one == field));
+    }
     carry::check_logprobs(request, target)?;
     let sampling = carry::sampling(request, target, &mut lossy);
     temperature(sampling, profile, &mut lossy);

@@ -2,7 +2,9 @@
 //! become `tools`, a `function_call` in the history becomes `tool_calls`.
 
 use serde_json::value::RawValue;
-use steelyard_types::{ChatRequest, Message, Role, Target, ToolChoice, ToolKind, WireProfile};
+use steelyard_types::{
+    ChatRequest, Message, ReasoningField, Role, Target, ToolChoice, ToolKind, WireProfile,
+};
 
 use super::messages::mentions;
 use super::{elements, fields, is_strict, mapped, without};
@@ -10,10 +12,11 @@ use crate::Refusal;
 use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::convert::{named, of_kind};
-use crate::openai::request::{FUNCTION_CALL_ID, says_nothing};
+use crate::openai::request::{FUNCTION_CALL_ID, is_beside, says_nothing};
 
 const FUNCTIONS: &str = "functions";
 const FUNCTION_CALL: &str = "function_call";
+const PARALLEL: &str = "parallel_tool_calls";
 
 fn given<'r>(request: &ChatRequest<'r>, name: &str) -> Option<&'r RawValue> {
     let mut fields = request.fields.iter();
@@ -26,7 +29,13 @@ fn given<'r>(request: &ChatRequest<'r>, name: &str) -> Option<&'r RawValue> {
 pub(super) fn is_told_anew(message: &Message<'_>, profile: &WireProfile) -> bool {
     let calls = message.tool_calls.iter().map(|call| call.id.as_ref());
     let mut ids = calls.chain(message.tool_call_id.as_deref());
-    !profile.functions && ids.any(|id| id.starts_with(FUNCTION_CALL_ID))
+    // No server knows calls in both forms in one message.
+    ids.any(|id| is_beside(id) || !profile.functions && id.starts_with(FUNCTION_CALL_ID))
+}
+
+/// Whether this message calls in both forms, or answers a call of one that does.
+pub(super) fn is_in_both_forms(message: &Message<'_>) -> bool {
+    message.tool_calls.iter().any(|call| is_beside(&call.id))
 }
 
 /// Refuses what has no place in the newer form, which these servers would pass over.
@@ -124,6 +133,15 @@ pub(super) fn write(
             Ok(of_kind(ToolKind::Function, out, raw.get()))
         })?;
         body.raw("tools", &tools);
+    }
+    // DeepSeek has no word for it.
+    if profile.reasoning != ReasoningField::Thinking
+        && request.has_functions()
+        && request.parallel_tool_calls == Some(false)
+        && request.tool_choice != Some(ToolChoice::None)
+        && given(request, PARALLEL).is_none()
+    {
+        body.raw(PARALLEL, "false");
     }
     // Where nothing can be called, there is nothing to choose from.
     if given(request, FUNCTION_CALL).is_some() && !request.tools.is_empty() {

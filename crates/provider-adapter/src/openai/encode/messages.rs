@@ -5,14 +5,17 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target, WireProfile};
 
-use super::functions::is_told_anew;
-use super::{elements, fields, is_strict, leaves_out, mapped, mapped_id, strict};
+use super::functions::{is_in_both_forms, is_told_anew};
+use super::{elements, fields, is_strict, leaves_out, mapped, mapped_id, strict, without};
 use crate::carry::refuse;
 use crate::json::Object;
 use crate::openai::format;
 use crate::openai::proofs;
 use crate::openai::reasoning::{has_thoughts, takes_extensions, wants_thoughts};
-use crate::openai::request::{RawFields, message_field_says_nothing, says_nothing};
+use crate::openai::request::{
+    PARSED, PARSED_ARGUMENTS, RawFields, is_deprecated, message_field_says_nothing, renamed,
+    says_nothing,
+};
 use crate::openai::unsigned;
 use crate::origin::{self, Origin};
 use crate::{Losses, Refusal};
@@ -134,8 +137,10 @@ pub(super) fn rewritten(
     instruction: Option<&str>,
 ) -> Result<Option<String>, Refusal> {
     let echoes = ECHOED.iter().any(|name| mentions(raw, name));
-    let must =
-        |message: &Message<'_>| echoes || needs_rewriting(message, target) || has_thoughts(message);
+    let parsed = !takes_parsed(&target.profile) && tells_parsed(raw);
+    let must = |message: &Message<'_>| {
+        echoes || parsed || needs_rewriting(message, target) || has_thoughts(message)
+    };
     if instruction.is_none() && !request.messages.iter().any(must) {
         return Ok(None);
     }
@@ -163,7 +168,8 @@ pub(super) fn rewritten(
         };
         let needed = one.instruction.is_some()
             || needs_rewriting(message, target)
-            || has_thoughts(message) && mentions(raw, THINKING);
+            || has_thoughts(message) && mentions(raw, THINKING)
+            || parsed && message.role == Role::Assistant && tells_parsed(raw);
         let may_echo = echoes && message.role == Role::Assistant;
         let found = if needed || may_echo {
             Some(fields(raw, &one.path)?)
@@ -189,6 +195,16 @@ pub(super) fn mentions(raw: &RawValue, name: &str) -> bool {
         let byte = |at: usize| raw.get().as_bytes().get(at).copied();
         byte(at.wrapping_sub(1)) == Some(b'"') && byte(at + name.len()) == Some(b'"')
     })
+}
+
+/// Whether the message, or a call in it, is told a second time as an SDK has parsed it.
+fn tells_parsed(raw: &RawValue) -> bool {
+    mentions(raw, PARSED) || mentions(raw, PARSED_ARGUMENTS)
+}
+
+/// Whether the server judges that for itself: OpenAI, whose SDKs send it. Others need not know it.
+fn takes_parsed(profile: &WireProfile) -> bool {
+    !is_copy(profile) && !is_strict(profile)
 }
 
 fn is_echo_of_nothing((name, value): &(Cow<'_, str>, &RawValue)) -> bool {
@@ -254,12 +270,14 @@ impl One<'_, '_> {
         let profile = &target.profile;
         let kept = Kept::of(message, target);
         let told_anew = is_told_anew(message, profile);
+        let in_both_forms = is_in_both_forms(message);
         let find = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
         let mut out = Object::with_capacity(256);
         for field in fields {
             let (name, value) = field;
             match name.as_ref() {
                 _ if is_echo_of_nothing(field) => {}
+                PARSED if message.role == Role::Assistant && !takes_parsed(profile) => {}
                 "role" if message.role == Role::Developer && !profile.developer_role => {
                     out.text("role", "system");
                 }
@@ -281,6 +299,10 @@ impl One<'_, '_> {
                     let id = message.tool_call_id.as_deref().unwrap_or_default();
                     out.text("tool_call_id", &mapped_id(id, profile));
                 }
+                "function_call" if in_both_forms => {
+                    out.raw("tool_calls", &self.all_calls(value, find("tool_calls"))?);
+                }
+                "tool_calls" if in_both_forms => {}
                 "function_call" if told_anew => {
                     out.raw("tool_calls", &self.deprecated_calls(value));
                 }
@@ -366,6 +388,51 @@ impl One<'_, '_> {
         format!("[{}]", calls.collect::<Vec<_>>().join(","))
     }
 
+    /// The calls of both forms that are answered, that of the deprecated one first.
+    fn all_calls(
+        &self,
+        function: &RawValue,
+        others: Option<&(Cow<'_, str>, &RawValue)>,
+    ) -> Result<String, Refusal> {
+        let profile = &self.target.profile;
+        let path = format!("{}.tool_calls", self.path);
+        let others = others.map_or(Ok(Vec::new()), |(_, raw)| elements(raw, &path))?;
+        let mut all = Vec::with_capacity(others.len() + 1);
+        let renamed_or_own = |id: &str| {
+            let new = renamed(id);
+            let mut calls = self.message.tool_calls.iter();
+            calls.find(|call| call.id == id || call.id == new)
+        };
+        let deprecated = self.message.tool_calls.first();
+        if let Some(call) = deprecated.filter(|call| is_deprecated(&call.id)) {
+            let mut out = Object::with_capacity(function.get().len() + 64);
+            out.text("id", &mapped_id(&call.id, profile));
+            out.text("type", "function");
+            out.raw("function", function.get());
+            all.push(out.close());
+        }
+        for raw in others {
+            let found = fields(raw, &path)?;
+            let id = found.iter().find(|(name, _)| name == "id");
+            let id = id.and_then(|(_, id)| serde_json::from_str::<Cow<'_, str>>(id.get()).ok());
+            let Some(call) = id.and_then(|id| renamed_or_own(&id)) else {
+                continue;
+            };
+            let mut out = Object::with_capacity(raw.get().len() + 16);
+            for (name, value) in found {
+                match name.as_ref() {
+                    "id" => out.text("id", &mapped_id(&call.id, profile)),
+                    // It counts the calls of a stream without the first.
+                    "index" => {}
+                    "function" => out.raw(&name, &self.function(value)?),
+                    name => out.raw(name, value.get()),
+                }
+            }
+            all.push(out.close());
+        }
+        Ok(format!("[{}]", all.join(",")))
+    }
+
     /// Tool calls with their ids mapped, and otherwise as received.
     fn calls(&self, raw: &RawValue) -> Result<String, Refusal> {
         let path = format!("{}.tool_calls", self.path);
@@ -381,11 +448,21 @@ impl One<'_, '_> {
                         Some(id) => call.text("id", &mapped_id(&id, &self.target.profile)),
                         None => call.raw("id", value.get()),
                     },
+                    "function" => call.raw(&name, &self.function(value)?),
                     name => call.raw(name, value.get()),
                 }
             }
             Ok(call.close())
         })
+    }
+
+    /// What is called, without what an SDK has parsed of it.
+    fn function<'v>(&self, value: &'v RawValue) -> Result<Cow<'v, str>, Refusal> {
+        let takes = takes_parsed(&self.target.profile);
+        if takes || !value.get().starts_with('{') || !mentions(value, PARSED_ARGUMENTS) {
+            return Ok(Cow::Borrowed(value.get()));
+        }
+        without(value, PARSED_ARGUMENTS, &self.path).map(Cow::Owned)
     }
 }
 

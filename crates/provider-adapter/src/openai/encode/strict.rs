@@ -9,7 +9,8 @@ use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::reasoning;
 use crate::openai::request::{
-    BREAKPOINT, FUNCTION_CALL_ID, SEARCH, is_default, message_field_says_nothing, says_nothing,
+    BREAKPOINT, FUNCTION_CALL_ID, PARSED, SEARCH, is_default, message_field_says_nothing,
+    says_nothing,
 };
 use crate::openai::unsigned;
 use crate::{Losses, Refusal, shared};
@@ -151,7 +152,8 @@ fn check_messages(
                 || MESSAGE_FIELDS.contains(&name.as_ref())
                 || name == "cache_control" && !message.cache.is_empty()
                 || name == "function_call" && functions::is_told_anew(message, &target.profile)
-                || name == "annotations" && message.role == Role::Assistant
+                || matches!(name.as_ref(), "annotations" | PARSED)
+                    && message.role == Role::Assistant
                 // It is said in the content instead.
                 || name == "refusal" && !says("content");
             if !known {

@@ -9,6 +9,7 @@ use crate::openai::parse_chat_request;
 
 mod empty;
 mod functions;
+mod parsed;
 mod thoughts;
 
 fn target(profile: WireProfile) -> Target {

@@ -141,6 +141,12 @@ pub(super) const ARGUMENTS: &str = "arguments";
 /// The same of a custom tool's.
 const INPUT: &str = "input";
 
+/// What OpenAI's SDKs put into an answer that they parse: its content once more, as the client's own
+/// type. It comes back with the answer.
+pub(in crate::openai) const PARSED: &str = "parsed";
+/// The same of a call's arguments.
+pub(in crate::openai) const PARSED_ARGUMENTS: &str = "parsed_arguments";
+
 /// Reads what is called, with what stands in that member.
 pub(super) fn called<'a>(
     raw: &'a RawValue,
@@ -174,6 +180,7 @@ impl<'de> Visitor<'de> for CalledSeed<'_> {
                 key if key == member => {
                     arguments = trail.once::<_, Text<'_>>(member, &mut map, &mut seen)?;
                 }
+                PARSED_ARGUMENTS => drop(map.next_value::<serde::de::IgnoredAny>()?),
                 _ => {
                     let value: &RawValue = map.next_value()?;
                     if untranslated.is_none() && !says_nothing(value) {

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use steelyard_types::{CachedPart, Message, Part, ReasoningPart, Role, ToolCall, ToolKind};
 
-use super::call::{ARGUMENTS, Calls, CallsSeed, called};
+use super::beside;
+use super::call::{ARGUMENTS, Calls, CallsSeed, PARSED, called};
 use super::part::{PartRead, PartSeed, cache_mark};
 use super::thoughts::{Thoughts, thoughts};
 use super::tool::string;
@@ -20,15 +21,17 @@ use crate::json::Text;
 const MAX_MESSAGES: usize = 20_000;
 
 /// The beginning of the ids that are given to calls in the deprecated form, which has none.
-pub(in crate::openai) const FUNCTION_CALL_ID: &str = "function_call_";
+pub(crate) const FUNCTION_CALL_ID: &str = "function_call_";
 
 /// What is noted over all messages.
 #[derive(Default)]
 pub(super) struct Notes {
     /// Whether a speaker has a name.
     pub(super) named: Cell<bool>,
-    /// Calls in the deprecated form so far.
-    function_calls: Cell<usize>,
+    /// Calls in the deprecated form.
+    function_calls: beside::Calls,
+    /// Which of [`beside::LEFT_OUT`] there are.
+    pub(super) left_out: Cell<[bool; 2]>,
 }
 
 /// Reads the list of messages.
@@ -55,6 +58,8 @@ impl<'de> Visitor<'de> for Messages<'_> {
         let one = |_| OneMessage(self);
         self.trail
             .list(list, MAX_MESSAGES, one, |message| messages.push(message))?;
+        let left_out = self.notes.function_calls.settle(&mut messages);
+        self.notes.left_out.set(left_out);
         Ok(messages)
     }
 }
@@ -129,13 +134,12 @@ impl<'de> Visitor<'de> for OneMessage<'_> {
 
 /// Pairs a result in the deprecated form, which has no id, with the call before it. Says whether
 /// there is one.
-fn answers_function_call(message: &mut Message<'_>, notes: &Notes) -> bool {
-    let calls = notes.function_calls.get();
-    if calls == 0 || message.role != Role::Tool || message.tool_call_id.is_some() {
+fn answers_function_call(message: &mut Message<'_>, name: Option<&str>, notes: &Notes) -> bool {
+    if message.role != Role::Tool || message.tool_call_id.is_some() {
         return false;
     }
-    message.tool_call_id = Some(format!("{FUNCTION_CALL_ID}{calls}").into());
-    true
+    message.tool_call_id = notes.function_calls.answered(name).map(Cow::Owned);
+    message.tool_call_id.is_some()
 }
 
 /// Reads the fields that few messages have.
@@ -152,12 +156,15 @@ impl Others<'_> {
         fields: Vec<(Cow<'a, str>, &'a RawValue)>,
         odd_role: Option<String>,
     ) -> Result<Message<'a>, E> {
+        let name = fields.iter().find(|(name, _)| name == "name");
+        let name = name.and_then(|(_, value)| string(value).ok().flatten());
         let untranslated = if fields.is_empty() {
             None
         } else {
             self.read(fields, &mut message)?
         };
-        let odd_role = odd_role.filter(|_| !answers_function_call(&mut message, self.notes));
+        let name = name.as_deref();
+        let odd_role = odd_role.filter(|_| !answers_function_call(&mut message, name, self.notes));
         let inner = message.untranslated.take();
         message.untranslated = odd_role.or(untranslated).or(inner);
         // Only a model has thoughts to be handed on.
@@ -207,7 +214,9 @@ impl Others<'_> {
                     refusal = self.trail.within(Step::Field("refusal"), read)?;
                 }
                 "annotations" if by_model => self.trail.cite(),
-                "function_call" if by_model && message.tool_calls.is_empty() => {
+                // What it says anew, OpenAI's SDKs made of the content.
+                PARSED if by_model => {}
+                "function_call" if by_model => {
                     self.function_call(value, message, &mut untranslated)?;
                 }
                 // A result's name is that of its call.
@@ -240,15 +249,14 @@ impl Others<'_> {
     ) -> Result<(), E> {
         let read = || called(value, self.trail, ARGUMENTS).map_err(E::custom);
         let called = self.trail.within(Step::Field("function_call"), read)?;
-        let number = self.notes.function_calls.get() + 1;
-        self.notes.function_calls.set(number);
         *untranslated = untranslated.take().or(called.untranslated);
-        message.tool_calls.push(ToolCall {
-            id: format!("{FUNCTION_CALL_ID}{number}").into(),
+        let call = ToolCall {
+            id: self.notes.function_calls.made(&called.name, message).into(),
             kind: ToolKind::Function,
             name: called.name,
             arguments: called.arguments,
-        });
+        };
+        message.tool_calls.insert(0, call);
         Ok(())
     }
 }

@@ -16,7 +16,9 @@ use crate::json::Text;
 use crate::shared;
 use trail::{Step, Trail};
 
-pub(super) use message::FUNCTION_CALL_ID;
+pub(super) use beside::{LEFT_OUT, is_beside, is_deprecated, renamed};
+pub(super) use call::{PARSED, PARSED_ARGUMENTS};
+pub(crate) use message::FUNCTION_CALL_ID;
 pub(crate) use part::BREAKPOINT;
 pub(crate) use rare::REASONING_FIELDS;
 pub(super) use rare::is_default;
@@ -24,6 +26,7 @@ pub(crate) use tool::{list, object, string};
 pub(super) use trail::message_field_says_nothing;
 pub(crate) use trail::says_nothing;
 
+mod beside;
 mod call;
 pub(crate) mod custom;
 mod message;
@@ -243,6 +246,11 @@ impl<'a> Reader<'_, 'a> {
                     trail.within(place("messages"), || seed.deserialize(&mut json))?;
                 if notes.named.get() {
                     request.untranslated.push(Cow::Borrowed("messages.name"));
+                }
+                for (field, is_left_out) in LEFT_OUT.into_iter().zip(notes.left_out.get()) {
+                    if is_left_out {
+                        request.untranslated.push(Cow::Borrowed(field));
+                    }
                 }
                 if trail.has_citations() {
                     let field = Cow::Borrowed("messages.annotations");

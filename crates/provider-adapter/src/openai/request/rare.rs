@@ -184,6 +184,8 @@ impl<'a> Rare<'a> {
             Some(value) => {
                 let read = || functions(value, trail, &mut request.untranslated);
                 request.tools = trail.within(Step::Field("functions"), read)?;
+                // Its users look for one call in the answer.
+                request.parallel_tool_calls = request.parallel_tool_calls.or(Some(false));
             }
             None => {}
         }

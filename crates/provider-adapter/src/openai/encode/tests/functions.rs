@@ -42,6 +42,10 @@ fn copies_are_told_of_functions_as_tools() {
                 {"type": "function", "function": {"name": "g"}}]);
             assert_eq!(told["tools"], tools);
             assert_eq!(told["tool_choice"], expected);
+            // One call, of servers that know the word.
+            let single = (profile != WireProfile::DEEPSEEK && choice != "\"none\"")
+                .then_some(&Value::Bool(false));
+            assert_eq!(told.get("parallel_tool_calls"), single);
             assert!(told.get("functions").is_none() && told.get("function_call").is_none());
         }
         let raw = sent(&body, WireProfile::COMPATIBLE);
@@ -159,9 +163,7 @@ fn what_has_no_place_in_the_newer_form_is_refused_by_name() {
         ),
         (
             saying(&format!(
-                r#"{{"role":"assistant","odd":1,"function_call":{call},"tool_calls":[
-                    {{"id":"a","type":"function","function":{call}}}]}},
-                    {{"role":"tool","tool_call_id":"a","content":"1"}}"#
+                r#"{{"role":"user","content":"x","function_call":{call}}}"#
             )),
             "messages[1].function_call has no place beside what up/\"stream\" is told",
         ),
@@ -180,4 +182,109 @@ fn what_has_no_place_in_the_newer_form_is_refused_by_name() {
         r#""functions":{FUNCTIONS},"function_call":{{"name":"f"}}"#
     ));
     assert!(refused(&forced, &thinking).starts_with("function_call forces a call"));
+}
+
+/// A conversation in which calls in both forms got these results.
+fn both_forms(results: &[Value]) -> Value {
+    let mut messages = vec![
+        json!({"role": "user", "content": "x"}),
+        json!({"role": "assistant", "content": null,
+            "function_call": {"name": "f", "arguments": "{\"x\": 1.50}"},
+            "tool_calls": [
+                {"id": "b", "type": "function", "function": {"name": "g", "arguments": "{}"}, "own": 1},
+                {"id": "c", "index": 1, "type": "function", "function": {"name": "g", "arguments": "{}"}}]}),
+    ];
+    messages.extend_from_slice(results);
+    messages.push(json!({"role": "user", "content": "and?"}));
+    json!({"model": "a", "functions": [{"name": "f"}, {"name": "g"}], "messages": messages})
+}
+
+fn result(id: Option<&str>, name: &str, content: &str) -> Value {
+    match id {
+        Some(id) => json!({"role": "tool", "tool_call_id": id, "content": content}),
+        None => json!({"role": "function", "name": name, "content": content}),
+    }
+}
+
+#[test]
+fn calls_of_both_forms_become_one_turn() {
+    let f = |content| result(None, "f", content);
+    let g = |content| result(None, "g", content);
+    let tool = |id, content| result(Some(id), "", content);
+    let both = ["messages.function_call", "messages.tool_calls"];
+    // Results, the calls that are left as name and answer, what is lost.
+    let cases: [(&[Value], &[(&str, &str)], &[&str]); 8] = [
+        (
+            &[f("1"), tool("b", "2"), tool("c", "3")],
+            &[("f", "1"), ("g", "2"), ("g", "3")],
+            &[],
+        ),
+        (
+            &[tool("c", "3"), g("2"), f("1")],
+            &[("f", "1"), ("g", "2"), ("g", "3")],
+            &[],
+        ),
+        (
+            &[g("2"), g("3"), f("1")],
+            &[("f", "1"), ("g", "2"), ("g", "3")],
+            &[],
+        ),
+        (&[f("1")], &[("f", "1")], &both[1..]),
+        // The first call is meant where no other has that name.
+        (&[result(None, "h", "1")], &[("f", "1")], &both[1..]),
+        (
+            &[f("1"), tool("c", "3")],
+            &[("f", "1"), ("g", "3")],
+            &both[1..],
+        ),
+        (
+            &[tool("b", "2"), tool("c", "3")],
+            &[("g", "2"), ("g", "3")],
+            &both[..1],
+        ),
+        (&[tool("c", "3")], &[("g", "3")], &both),
+    ];
+    for (results, expected, losses) in cases {
+        let body = both_forms(results).to_string();
+        for profile in [
+            WireProfile::OPENAI,
+            WireProfile::COMPATIBLE,
+            WireProfile::MISTRAL,
+        ] {
+            assert_eq!(lost(&body, &target(profile)), *losses, "{body}");
+            let told: Value = serde_json::from_str(&sent(&body, profile)).unwrap();
+            let messages = told["messages"].as_array().unwrap();
+            let call = &messages[1];
+            assert!(call.get("function_call").is_none(), "{told}");
+            let answer_to = |id: &Value| {
+                let mut results = messages[2..].iter();
+                let result = results.find(|one| one["tool_call_id"] == *id);
+                result.unwrap_or_else(|| panic!("{id} in {told}"))["content"]
+                    .as_str()
+                    .unwrap()
+            };
+            let calls = call["tool_calls"].as_array().unwrap();
+            let found: Vec<_> = calls
+                .iter()
+                .map(|one| {
+                    assert_eq!(one["type"], "function");
+                    let name = one["function"]["name"].as_str().unwrap();
+                    (name, answer_to(&one["id"]))
+                })
+                .collect();
+            assert_eq!(found, expected, "{body}");
+            let roles = messages.iter().map(|one| one["role"].as_str().unwrap());
+            let roles: Vec<_> = roles.filter(|role| *role == "tool").collect();
+            assert_eq!(roles.len(), expected.len());
+            assert_eq!(messages.len(), 3 + results.len());
+        }
+    }
+    // Without any result it is refused as other calls are, by those who refuse them.
+    let silent = both_forms(&[]).to_string();
+    let told: Value = serde_json::from_str(&sent(&silent, WireProfile::COMPATIBLE)).unwrap();
+    assert_eq!(
+        told["messages"][1]["tool_calls"].as_array().unwrap().len(),
+        3
+    );
+    assert_eq!(lost(&silent, &target(WireProfile::COMPATIBLE)), [""; 0]);
 }

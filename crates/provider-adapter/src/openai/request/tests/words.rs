@@ -204,3 +204,58 @@ fn functions_are_tools_without_ids() {
     assert_eq!(request.messages[1].tool_call_id, Some(id(0)));
     assert_eq!(request.messages[3].tool_call_id, Some(id(2)));
 }
+
+#[test]
+fn calls_in_both_forms_are_calls_of_one_turn() {
+    let calls = |results: &str| {
+        let body = format!(
+            r#"{{"model":"auto","functions":[{{"name":"f"}}],"messages":[
+            {{"role":"assistant","content":null,"function_call":{{"name":"f","arguments":"1"}},
+                "tool_calls":[{{"id":"b","function":{{"name":"g","arguments":"2"}}}}]}},
+            {results}{{"role":"user","content":"x"}}]}}"#
+        );
+        let request = parse_chat_request(body.as_bytes()).unwrap();
+        let mut messages = request.messages.iter();
+        let calls = messages.next().unwrap().tool_calls.iter();
+        let calls: Vec<_> = calls
+            .map(|call| (call.id.to_string(), call.name.to_string()))
+            .collect();
+        let ids = messages.filter_map(|one| one.tool_call_id.as_deref());
+        let ids: Vec<_> = ids.map(str::to_owned).collect();
+        assert_eq!(request.parallel_tool_calls, Some(false));
+        (calls, ids, untranslated(&body))
+    };
+    let f = r#"{"role":"function","name":"f","content":"1"},"#;
+    let g = r#"{"role":"function","name":"g","content":"2"},"#;
+    let b = r#"{"role":"tool","tool_call_id":"b","content":"2"},"#;
+    let (both, ids, lost) = calls(&format!("{f}{b}"));
+    assert_eq!(
+        both.iter().map(|(id, _)| id).collect::<Vec<_>>(),
+        ids.iter().collect::<Vec<_>>()
+    );
+    assert_eq!(ids[1], "b", "ids that name their results are kept");
+    assert!(lost.is_empty());
+    let (both, ids, lost) = calls(&format!("{g}{f}"));
+    assert_eq!(
+        both.iter().map(|(id, _)| id).collect::<Vec<_>>(),
+        ids.iter().rev().collect::<Vec<_>>()
+    );
+    assert!(lost.is_empty());
+    let (first, ids, lost) = calls(f);
+    assert_eq!(
+        (first.len(), &first[0].0, first[0].1.as_str()),
+        (1, &ids[0], "f")
+    );
+    assert_eq!(lost, ["messages.tool_calls"]);
+    let (second, ids, lost) = calls(b);
+    assert_eq!(
+        (second.len(), &second[0].0, second[0].1.as_str()),
+        (1, &ids[0], "g")
+    );
+    assert_eq!(lost, ["messages.function_call"]);
+    let (both, ids, lost) = calls("");
+    assert_eq!((both.len(), ids.len(), lost.len()), (2, 0, 0));
+    // A third result has no call.
+    let (.., lost) = calls(&format!("{f}{g}{f}"));
+    assert_eq!(lost, ["messages[3].role"]);
+}
