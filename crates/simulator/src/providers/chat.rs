@@ -30,6 +30,10 @@ pub(crate) struct Dialect {
     /// Whether names of functions are held to OpenAI's rule. Servers that run anybody's models put them
     /// into the prompt as they are.
     pub(crate) names_are_checked: bool,
+    /// All types of tools and calls; none for servers that pass over what they do not know.
+    pub(crate) tool_types: Option<&'static [&'static str]>,
+    /// Whether functions and calls of them may have no further members.
+    pub(crate) strict_functions: bool,
     /// Whether calls must be answered at once and completely.
     pub(crate) strict_order: bool,
 }
@@ -73,7 +77,8 @@ fn read_message(message: &At<'_>, dialect: &Dialect) -> Checked<()> {
     let content = message.get("content");
     if role == "assistant" {
         if let Some(calls) = &calls {
-            calls.items()?.iter().try_for_each(read_call)?;
+            let mut calls = calls.items()?.into_iter();
+            calls.try_for_each(|call| read_call(&call, dialect))?;
         }
         let says_nothing = calls.is_none() && message.get("refusal").is_none();
         if content.is_none() && says_nothing && message.get("function_call").is_none() {
@@ -149,13 +154,17 @@ fn read_picture(part: &At<'_>) -> Checked<String> {
     })
 }
 
-fn read_call(call: &At<'_>) -> Checked<()> {
+fn read_call(call: &At<'_>, dialect: &Dialect) -> Checked<()> {
+    let types = dialect.tool_types.unwrap_or(&["function", "custom"]);
     if let Some(kind) = call.get("type")
-        && kind.one_of(&["function", "custom"])? == "custom"
+        && kind.one_of(types)? == "custom"
     {
         return call.need("custom")?.need("name")?.text().map(|_| ());
     }
     let function = call.need("function")?;
+    if dialect.strict_functions {
+        function.only(&["name", "arguments"])?;
+    }
     function.need("name")?.full_text()?;
     if let Some(arguments) = function.get("arguments") {
         arguments.text()?;
@@ -251,6 +260,9 @@ pub(crate) fn read_tools(body: &At<'_>, dialect: &Dialect, ask: &mut Ask) -> Che
         let kind = tool
             .get("type")
             .map_or(Ok("function"), |kind| kind.text())?;
+        if let (Some(kind), Some(types)) = (tool.get("type"), dialect.tool_types) {
+            kind.one_of(types)?;
+        }
         if kind == "custom" && dialect.custom_tools {
             let name = tool.need("custom")?.need("name")?.full_text()?.to_owned();
             ask.prompt_tokens += tokens::count_json(tool.value);
@@ -264,6 +276,9 @@ pub(crate) fn read_tools(body: &At<'_>, dialect: &Dialect, ask: &mut Ask) -> Che
             continue;
         }
         let function = tool.need("function")?;
+        if dialect.strict_functions {
+            function.only(&["name", "description", "parameters", "strict"])?;
+        }
         let name = function.need("name")?;
         let text = name.full_text()?;
         let legal = |each: char| each.is_ascii_alphanumeric() || each == '_' || each == '-';

@@ -27,6 +27,8 @@ const DIALECT: Dialect = Dialect {
     most_stops: 64,
     custom_tools: false,
     names_are_checked: false,
+    tool_types: None,
+    strict_functions: false,
     strict_order: false,
 };
 

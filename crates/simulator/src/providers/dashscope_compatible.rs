@@ -27,6 +27,8 @@ const DIALECT: Dialect = Dialect {
     most_stops: 16,
     custom_tools: false,
     names_are_checked: true,
+    tool_types: Some(&["function"]),
+    strict_functions: false,
     strict_order: true,
 };
 

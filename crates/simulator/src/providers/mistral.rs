@@ -34,6 +34,8 @@ const DIALECT: Dialect = Dialect {
     most_stops: 16,
     custom_tools: false,
     names_are_checked: true,
+    tool_types: Some(&["function"]),
+    strict_functions: true,
     strict_order: false,
 };
 

@@ -447,6 +447,45 @@ async fn mistral_forbids_what_it_does_not_know() {
 }
 
 #[tokio::test]
+async fn tools_of_other_types_than_functions() {
+    let rig = Rig::start().await;
+    let custom = json!({"type": "custom", "custom": {"name": "sql"}});
+    for (kind, status) in [
+        (Kind::Mistral, 422),
+        (Kind::DeepSeek, 422),
+        (Kind::DashScopeCompatible, 400),
+    ] {
+        let got = refused(&rig, kind, "/tools/0", custom.clone()).await;
+        assert_eq!(got.status, status, "{kind:?}: {}", got.text);
+    }
+    let taken = changed(Kind::OpenAi.body("hi", false, true), "/tools/0", custom);
+    let got = rig.send(Kind::OpenAi, &taken, false).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+}
+
+#[tokio::test]
+async fn mistral_forbids_further_members_of_functions() {
+    let rig = Rig::start().await;
+    let got = refused(&rig, Kind::Mistral, "/tools/0/function/own", json!(1)).await;
+    assert_eq!(got.status, 422, "{}", got.text);
+    let call = json!({"name": "get_weather", "arguments": "{}", "parsed_arguments": {}});
+    let messages = json!([
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "", "tool_calls": [
+            {"id": "abcdefgh1", "type": "function", "function": call}]},
+        {"role": "tool", "tool_call_id": "abcdefgh1", "content": "1"}]);
+    let got = refused(&rig, Kind::Mistral, "/messages", messages.clone()).await;
+    assert_eq!(got.status, 422, "{}", got.text);
+    assert!(got.text.contains("parsed_arguments"), "{}", got.text);
+    let mut plain = messages;
+    let call = plain.pointer_mut("/1/tool_calls/0/function").unwrap();
+    call.as_object_mut().unwrap().remove("parsed_arguments");
+    let body = changed(Kind::Mistral.body("hi", false, true), "/messages", plain);
+    let got = rig.send(Kind::Mistral, &body, false).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+}
+
+#[tokio::test]
 async fn mistral_takes_its_thoughts_back_as_they_were() {
     let rig = Rig::start().await;
     let kind = Kind::Mistral;

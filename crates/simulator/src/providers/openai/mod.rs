@@ -40,6 +40,8 @@ const DIALECT: Dialect = Dialect {
     most_stops: 4,
     custom_tools: true,
     names_are_checked: true,
+    tool_types: None,
+    strict_functions: false,
     strict_order: true,
 };
 
