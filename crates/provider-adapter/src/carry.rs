@@ -376,8 +376,9 @@ fn check_tools(
         };
     }
     check_forced_choice(request, target)?;
+    check_chosen(request)?;
     lossy.add_if(
-        "tools.strict",
+        tools_word(request, "tools.strict", "functions.strict"),
         !words.strict_tools && request.tools.iter().any(|tool| tool.strict == Some(true)),
     );
     let may_call = request.tool_choice != Some(ToolChoice::None);
@@ -401,6 +402,32 @@ fn is_functions_own(request: &ChatRequest<'_>) -> bool {
         fields.any(|field| field.name == name && field.value.get() != "null")
     };
     request.has_functions() && !given("parallel_tool_calls")
+}
+
+/// Refuses the choice of a function that there is not, as everybody does, where its field has another
+/// name than the one that a provider would tell.
+pub(crate) fn check_chosen(request: &ChatRequest<'_>) -> Result<(), Refusal> {
+    match &request.tool_choice {
+        Some(ToolChoice::Function(name))
+            if request.has_functions() && !request.tools.iter().any(|tool| tool.name == *name) =>
+        {
+            Err(refuse(choice_field(request), "names none of the functions"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The client's word for something of its tools: they may be deprecated functions.
+pub(crate) fn tools_word(
+    request: &ChatRequest<'_>,
+    tools: &'static str,
+    functions: &'static str,
+) -> &'static str {
+    if request.has_functions() {
+        functions
+    } else {
+        tools
+    }
 }
 
 pub(crate) fn asks_for_a_call(request: &ChatRequest<'_>) -> bool {

@@ -139,6 +139,64 @@ async fn streamed_calls_come_back_in_the_form_that_was_asked_in() {
 }
 
 #[tokio::test]
+async fn calls_in_both_forms_come_back_answered_or_not() {
+    let mut stage = Stage::start().await;
+    for kind in Kind::ALL.map(|kind| kind.name) {
+        let model = format!("{kind}-full");
+        let asked = json!([{ "role": "user", "content": format!("{LOOK} [[tool:wait {{}}]]") }]);
+        let mut body = with_functions(&model, &asked);
+        let one = stage.gateway.client.chat(&body).await;
+        // Gemini and Cohere have no word for one call at a time, DeepSeek passes over it, and OpenAI's
+        // own functions are the provider's affair.
+        if !["openai", "gemini", "cohere", "deepseek"].contains(&kind) {
+            let message = &one.body["choices"][0]["message"];
+            assert_eq!(message["function_call"]["name"], "look", "{}", one.text);
+            assert!(message.get("tool_calls").is_none(), "{kind}: {}", one.text);
+        }
+        assert!(!one.headers.contains_key("x-steelyard-lossy"), "{kind}");
+        let message = if kind == "openai" {
+            let call = json!({ "name": "wait", "arguments": "{}" });
+            json!({ "role": "assistant", "content": null,
+                "function_call": { "name": "look", "arguments": "{}" },
+                "tool_calls": [{ "id": "call_1", "type": "function", "function": call }] })
+        } else {
+            body["parallel_tool_calls"] = json!(true);
+            let two = stage.gateway.client.chat(&body).await;
+            two.body["choices"][0]["message"].clone()
+        };
+        let id = &message["tool_calls"][0]["id"];
+        assert!(id.is_string(), "{kind}: {message}");
+        let look = json!({ "role": "function", "name": "look", "content": "18 degrees" });
+        let wait = json!({ "role": "tool", "tool_call_id": id, "content": "waited" });
+        let named = json!({ "role": "function", "name": "wait", "content": "waited" });
+        for (results, lossy) in [
+            (vec![&look], Some("messages.tool_calls")),
+            (vec![&look, &wait], None),
+            (vec![&look, &named], None),
+        ] {
+            let mut messages = asked.clone();
+            let list = messages.as_array_mut().expect("a list");
+            list.push(message.clone());
+            list.extend(results.iter().map(|one| (*one).clone()));
+            let body = with_functions(&model, &messages);
+            let answer = stage.gateway.client.chat(&body).await;
+            assert_eq!(answer.status, 200, "{kind}: {}", answer.text);
+            for result in results {
+                let words = result["content"].as_str().expect("words");
+                assert!(answer.content().contains(words), "{kind}: {}", answer.text);
+            }
+            let declared = answer.headers.get("x-steelyard-lossy");
+            assert_eq!(
+                declared.and_then(|value| value.to_str().ok()),
+                lossy,
+                "{kind}"
+            );
+        }
+    }
+    stage.gateway.sound();
+}
+
+#[tokio::test]
 async fn openai_is_sent_functions_as_they_are() {
     let stage = Stage::start().await;
     let body = with_functions("openai-full", &history("[[say:hello]]"));

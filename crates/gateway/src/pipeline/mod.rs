@@ -132,7 +132,11 @@ async fn chat(
     exchange.decided(&plan, reason);
     if plan.ladder.is_empty() {
         let field = limit_field(&request);
-        return Err(refusal::of_plan(exchange, &plan, &refusals, field));
+        let mut refused = refusal::of_plan(exchange, &plan, &refusals, field);
+        if refused.param.as_deref() == Some("tools") && request.has_functions() {
+            refused.param = Some("functions".to_owned());
+        }
+        return Err(refused);
     }
     attempts(gateway, exchange, selection, &request, &plan, key).await
 }

@@ -8,9 +8,14 @@ use steelyard_types::{ChatRequest, Dialect, Role};
 use super::request::places;
 use crate::Refusal;
 
-/// The refusal with the field as this dialect calls it; unchanged for requests in others.
+/// The refusal with the field as the client calls it: this dialect's clients, and those of the
+/// deprecated `functions`. Unchanged for others.
 #[must_use]
 pub fn placed(request: &ChatRequest<'_>, refusal: Refusal) -> Refusal {
+    if request.has_functions() {
+        let field = among_functions(request, &refusal.field).unwrap_or(refusal.field);
+        return Refusal { field, ..refusal };
+    }
     if request.dialect != Dialect::OpenAiResponses {
         return refusal;
     }
@@ -21,6 +26,19 @@ pub fn placed(request: &ChatRequest<'_>, refusal: Refusal) -> Refusal {
     let field = in_input(request, &refusal.field)
         .unwrap_or_else(|| super::named_or_same(&refusal.field).to_owned());
     Refusal { field, ..refusal }
+}
+
+/// A path into `tools` as one into `functions`, which are tools without their wrapping.
+fn among_functions(request: &ChatRequest<'_>, field: &str) -> Option<String> {
+    if field == "tool_choice" {
+        return Some(crate::carry::choice_field(request).to_owned());
+    }
+    let rest = field.strip_prefix("tools")?;
+    let Some((index, rest)) = numbered(rest) else {
+        return rest.is_empty().then(|| "functions".to_owned());
+    };
+    let rest = rest.strip_prefix(".function").unwrap_or(rest);
+    Some(format!("functions[{index}]{rest}"))
 }
 
 /// `messages[3].content[0]` as a path into `input`.
@@ -129,5 +147,31 @@ mod tests {
             placed(&chat, refuse("messages[0]", "is x")).field,
             "messages[0]"
         );
+    }
+
+    #[test]
+    fn functions_are_named_as_the_client_wrote_them() {
+        let with = |more: &str| {
+            format!(
+                r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],
+                "functions":[{{"name":"f"}}]{more}}}"#
+            )
+        };
+        let body = with(r#","function_call":{"name":"f"}"#);
+        let request = crate::openai::parse_chat_request(body.as_bytes()).unwrap();
+        for (neutral, own) in [
+            ("tools", "functions"),
+            ("tools[1].function.name", "functions[1].name"),
+            ("tools[0].function", "functions[0]"),
+            ("tool_choice", "function_call"),
+            ("toolset", "toolset"),
+            ("messages[0].content", "messages[0].content"),
+        ] {
+            assert_eq!(placed(&request, refuse(neutral, "is x")).field, own);
+        }
+        let body = with(r#","tool_choice":"auto""#);
+        let request = crate::openai::parse_chat_request(body.as_bytes()).unwrap();
+        let refusal = refuse("tool_choice", "is x");
+        assert_eq!(placed(&request, refusal).field, "tool_choice");
     }
 }

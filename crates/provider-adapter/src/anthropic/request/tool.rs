@@ -10,7 +10,7 @@ use super::block::WireMark;
 use super::is_false;
 use super::output::{ANSWER_TOOL, Output, forces, is_object};
 use crate::anthropic::schema;
-use crate::carry::refuse;
+use crate::carry::{refuse, tools_word};
 use crate::json::Object;
 use crate::openai::request::Fields;
 use crate::{Losses, Refusal};
@@ -188,9 +188,11 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target, lossy: &mut Loss
         tool.strict == Some(true)
             && strict_schema(tool, target).is_none_or(|(_, loosened)| loosened)
     };
-    lossy.add_if("tools.strict", request.tools.iter().any(loose));
+    let strict = tools_word(request, "tools.strict", "functions.strict");
+    lossy.add_if(strict, request.tools.iter().any(loose));
     let told = |tool: &Tool<'_>| strict_schema(tool, target).is_none() && combined(tool).is_some();
-    lossy.add_if("tools.parameters", request.tools.iter().any(told));
+    let parameters = tools_word(request, "tools.parameters", "functions.parameters");
+    lossy.add_if(parameters, request.tools.iter().any(told));
 }
 
 /// The schema as received. Anthropic wants `"type": "object"` in it, which says nothing about

@@ -57,6 +57,7 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<(), Re
         let reason = "asks for a call, but there are no functions";
         return Err(refuse(FUNCTION_CALL, reason));
     }
+    carry::check_chosen(request)?;
     check_messages(request, target)
 }
 

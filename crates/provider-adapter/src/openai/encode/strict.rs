@@ -86,6 +86,9 @@ pub(super) fn check(
         }
     }
     for path in &request.untranslated {
+        if path.starts_with("tools[") || path.starts_with("functions[") {
+            return Err(refuse(path.as_ref(), WHY));
+        }
         if path.starts_with("stream_options.") || path == "messages.annotations" {
             match carry::hint(path) {
                 Some(hint) => lossy.add(hint),

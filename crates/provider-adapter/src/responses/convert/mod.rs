@@ -72,7 +72,8 @@ pub(super) fn check(request: &ChatRequest<'_>, target: &Target) -> Result<Losses
         lossy.add_if("output_config.format", is_loosened(wanted));
     }
     let loosened = |tool: &Tool<'_>| is_loosened_tool(request, tool);
-    lossy.add_if("tools.strict", request.tools.iter().any(loosened));
+    let strict = carry::tools_word(request, "tools.strict", "functions.strict");
+    lossy.add_if(strict, request.tools.iter().any(loosened));
     lossy.add_if(carry::reasoning_field(request), is_inexact(request, target));
     let thoughts = request.messages.iter().flat_map(|one| one.content.iter());
     let lost =

@@ -35,10 +35,16 @@ fn copies_are_told_of_functions_as_tools() {
             WireProfile::DEEPSEEK,
             WireProfile::MISTRAL,
         ] {
+            let is_strict = profile == WireProfile::MISTRAL;
+            let own = if is_strict { "" } else { ",\"own\":1.50" };
+            let body = body.replace(",\"own\":1.50", own);
             let told = json(&body, profile);
+            let mut function = json!({"name": "f", "parameters": {"type": "object"}});
+            if !is_strict {
+                function["own"] = json!(1.5);
+            }
             let tools = json!([
-                {"type": "function", "function":
-                    {"name": "f", "parameters": {"type": "object"}, "own": 1.5}},
+                {"type": "function", "function": function},
                 {"type": "function", "function": {"name": "g"}}]);
             assert_eq!(told["tools"], tools);
             assert_eq!(told["tool_choice"], expected);
@@ -61,6 +67,24 @@ fn copies_are_told_of_functions_as_tools() {
             let kept = sent(&body, profile);
             assert_eq!(kept, body.replace("\"a\"", "\"up/\\\"stream\\\"\""));
         }
+    }
+}
+
+#[test]
+fn the_strict_refuse_unknown_members_of_functions_by_name() {
+    let why = "is not known to this provider, which refuses unknown fields";
+    for (body, field) in [
+        (
+            with(&format!(r#""functions":{FUNCTIONS}"#)),
+            "functions[0].own",
+        ),
+        (
+            with(r#""tools":[{"type":"function","function":{"name":"f","own":1}}]"#),
+            "tools[0].function.own",
+        ),
+    ] {
+        let refusal = refused(&body, &target(WireProfile::MISTRAL));
+        assert_eq!(refusal, format!("{field} {why}"));
     }
 }
 
@@ -156,6 +180,10 @@ fn what_has_no_place_in_the_newer_form_is_refused_by_name() {
         (
             with(r#""function_call":{"name":"f"}"#),
             "function_call asks for a call, but there are no functions",
+        ),
+        (
+            with(r#""functions":[{"name":"f"}],"function_call":{"name":"h"}"#),
+            "function_call names none of the functions",
         ),
         (
             saying(r#"{"role":"function","name":"f","content":"1"}"#),
