@@ -154,7 +154,7 @@ mod tests {
             ),
             (node.clone(), json!(["v"])),
             (json!({"type": "array", "items": node}), Value::Null),
-            (node.clone(), Value::Null),
+            (node, Value::Null),
         ] {
             let mut one = json!({"type": "object", "properties": {"v": text, "kids": member}});
             if !required.is_null() {

@@ -234,6 +234,8 @@ fn result(id: Option<&str>, name: &str, content: &str) -> Value {
     }
 }
 
+type Case<'c> = (&'c [Value], &'c [(&'c str, &'c str)], &'c [&'c str]);
+
 #[test]
 fn calls_of_both_forms_become_one_turn() {
     let f = |content| result(None, "f", content);
@@ -241,7 +243,7 @@ fn calls_of_both_forms_become_one_turn() {
     let tool = |id, content| result(Some(id), "", content);
     let both = ["messages.function_call", "messages.tool_calls"];
     // Results, the calls that are left as name and answer, what is lost.
-    let cases: [(&[Value], &[(&str, &str)], &[&str]); 8] = [
+    let cases: [Case<'_>; 8] = [
         (
             &[f("1"), tool("b", "2"), tool("c", "3")],
             &[("f", "1"), ("g", "2"), ("g", "3")],
