@@ -2,20 +2,27 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use steelyard_types::{
-    ChatRequest, Dialect, Effort, Feature, FeatureSet, NumberText, OutputFormat, Part, Role,
-    Target, ToolChoice,
+    ChatRequest, Dialect, Effort, Feature, FeatureSet, OutputFormat, Part, Role, Target,
 };
 
 use crate::openai::request::{REASONING_FIELDS, says_nothing};
-use crate::{Losses, Refusal, json, schema, shared};
+use crate::{Losses, Refusal, schema, shared};
 
 mod custom;
 pub(crate) mod names;
+mod sampling;
+mod tools;
 mod unfit;
 
 pub(crate) use names::Names;
+pub(crate) use sampling::{
+    DASHSCOPES_TEMPERATURE, SAMPLING, Sampling, cooled, is_one, number, sampling, value,
+};
+use tools::check_tools;
+pub(crate) use tools::{
+    asks_for_a_call, check_chosen, check_forced_choice, choice_field, forces_a_call, tools_word,
+};
 pub use unfit::limit_field;
 pub(crate) use unfit::{cache_word, check_addresses};
 
@@ -124,29 +131,6 @@ pub(crate) fn hint(field: &str) -> Option<&'static str> {
     let mut hints = HINTS.into_iter().chain(crate::responses::HINTS);
     hints.find(|hint| *hint == field)
 }
-
-/// The sampling parameters that are to be written: those that the client set, unless the model
-/// refuses them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sampling<'a> {
-    pub(crate) temperature: Option<NumberText<'a>>,
-    pub(crate) top_p: Option<NumberText<'a>>,
-    pub(crate) top_k: Option<NumberText<'a>>,
-    pub(crate) presence_penalty: Option<NumberText<'a>>,
-    pub(crate) frequency_penalty: Option<NumberText<'a>>,
-}
-
-/// What a model that refuses sampling parameters is not sent, whatever it says.
-pub(crate) const SAMPLING: [&str; 8] = [
-    "temperature",
-    "top_p",
-    "top_k",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-];
 
 pub(crate) fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
     Refusal {
@@ -361,116 +345,6 @@ fn check_messages(
     Ok(())
 }
 
-fn check_tools(
-    request: &ChatRequest<'_>,
-    target: &Target,
-    words: &Words,
-    lossy: &mut Losses,
-) -> Result<(), Refusal> {
-    if request.tools.is_empty() {
-        return if asks_for_a_call(request) {
-            let reason = "asks for a call, but there are no tools";
-            Err(refuse(choice_field(request), reason))
-        } else {
-            Ok(())
-        };
-    }
-    check_forced_choice(request, target)?;
-    check_chosen(request)?;
-    lossy.add_if(
-        tools_word(request, "tools.strict", "functions.strict"),
-        !words.strict_tools && request.tools.iter().any(|tool| tool.strict == Some(true)),
-    );
-    let may_call = request.tool_choice != Some(ToolChoice::None);
-    let is_wished = request.parallel_tool_calls == Some(false) && !is_functions_own(request);
-    if may_call && is_wished && !words.parallel_tool_calls {
-        let field = named(
-            request,
-            "parallel_tool_calls",
-            "tool_choice.disable_parallel_tool_use",
-        );
-        lossy.add(field);
-    }
-    Ok(())
-}
-
-/// Whether one call at a time is what the deprecated `functions` mean, and not what the client asked
-/// for: further calls are told, and come back, wherever they are made.
-fn is_functions_own(request: &ChatRequest<'_>) -> bool {
-    let given = |name: &str| {
-        let mut fields = request.fields.iter();
-        fields.any(|field| field.name == name && field.value.get() != "null")
-    };
-    request.has_functions() && !given("parallel_tool_calls")
-}
-
-/// Refuses the choice of a function that there is not, as everybody does, where its field has another
-/// name than the one that a provider would tell.
-pub(crate) fn check_chosen(request: &ChatRequest<'_>) -> Result<(), Refusal> {
-    match &request.tool_choice {
-        Some(ToolChoice::Function(name))
-            if request.has_functions() && !request.tools.iter().any(|tool| tool.name == *name) =>
-        {
-            Err(refuse(choice_field(request), "names none of the functions"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The client's word for something of its tools: they may be deprecated functions.
-pub(crate) fn tools_word(
-    request: &ChatRequest<'_>,
-    tools: &'static str,
-    functions: &'static str,
-) -> &'static str {
-    if request.has_functions() {
-        functions
-    } else {
-        tools
-    }
-}
-
-pub(crate) fn asks_for_a_call(request: &ChatRequest<'_>) -> bool {
-    matches!(
-        request.tool_choice,
-        Some(ToolChoice::Required | ToolChoice::Function(_) | ToolChoice::Custom(_))
-    )
-}
-
-/// The client's field that says how the model may choose among the tools.
-pub(crate) fn choice_field(request: &ChatRequest<'_>) -> &'static str {
-    let given = |name: &str| {
-        let mut fields = request.fields.iter();
-        fields.any(|field| field.name == name && field.value.get() != "null")
-    };
-    let is_deprecated =
-        request.dialect == Dialect::OpenAiChat && given("function_call") && !given("tool_choice");
-    if is_deprecated {
-        "function_call"
-    } else {
-        "tool_choice"
-    }
-}
-
-/// Whether the model is made to call a tool.
-pub(crate) fn forces_a_call(request: &ChatRequest<'_>) -> bool {
-    asks_for_a_call(request) && !request.tools.is_empty()
-}
-
-/// Refuses a forced call where the model does: the client relies on getting one.
-pub(crate) fn check_forced_choice(
-    request: &ChatRequest<'_>,
-    target: &Target,
-) -> Result<(), Refusal> {
-    if forces_a_call(request) && target.facts.refuses_forced_tool_choice {
-        return Err(refuse(
-            choice_field(request),
-            format!("forces a call, which {} does not accept", target.upstream),
-        ));
-    }
-    Ok(())
-}
-
 /// Refuses log probabilities where the model does: the client relies on getting them. Models that
 /// take no sampling parameters tell none (OpenAI: "logprobs are not supported with reasoning
 /// models").
@@ -530,81 +404,11 @@ pub(crate) fn check_limit(request: &ChatRequest<'_>, target: &Target) -> Result<
     }
 }
 
-/// The sampling parameters to write. A model that refuses them is not told, and what was not its
-/// default of 1 is lost.
-pub(crate) fn sampling<'a>(
-    request: &ChatRequest<'a>,
-    target: &Target,
-    lossy: &mut Losses,
-) -> Sampling<'a> {
-    if !target.facts.refuses_sampling {
-        return Sampling {
-            temperature: request.temperature,
-            top_p: request.top_p,
-            top_k: request.top_k,
-            presence_penalty: request.presence_penalty,
-            frequency_penalty: request.frequency_penalty,
-        };
-    }
-    let says_something = |value: Option<NumberText<'_>>| value.is_some_and(|it| !is_one(it));
-    lossy.add_if("temperature", says_something(request.temperature));
-    lossy.add_if("top_p", says_something(request.top_p));
-    lossy.add_if("top_k", request.top_k.is_some());
-    lossy.add_if("presence_penalty", request.presence_penalty.is_some());
-    lossy.add_if("frequency_penalty", request.frequency_penalty.is_some());
-    for hint in ["logit_bias", "top_logprobs"] {
-        let mut untranslated = request.untranslated.iter();
-        lossy.add_if(hint, untranslated.any(|field| field == hint));
-    }
-    Sampling {
-        temperature: None,
-        top_p: None,
-        top_k: None,
-        presence_penalty: None,
-        frequency_penalty: None,
-    }
-}
-
-/// The temperature that is sent to a provider that takes `most` and answers 400 to more: what goes
-/// beyond it is lost.
-pub(crate) fn cooled<'a>(
-    temperature: Option<NumberText<'a>>,
-    most: &'static str,
-    lossy: &mut Losses,
-) -> Option<NumberText<'a>> {
-    let most = NumberText(most);
-    let is_hotter = temperature.is_some_and(|given| value(given) > value(most));
-    lossy.add_if("temperature", is_hotter);
-    if is_hotter { Some(most) } else { temperature }
-}
-
-/// The most below 2, where DashScope's range ends.
-pub(crate) const DASHSCOPES_TEMPERATURE: &str = "1.99";
-
 /// Whether the policy says what the model can do. Of one of which it says nothing, nothing is known
 /// that could speak against the client's words.
 pub(crate) fn is_described(target: &Target) -> bool {
     let unsaid = FeatureSet::EMPTY.with(Feature::Streaming);
     target.features.difference(unsaid) != FeatureSet::EMPTY
-}
-
-/// The number as a float, to compare it with a limit. What is sent is always the text.
-pub(crate) fn value(number: NumberText<'_>) -> f64 {
-    number.0.parse().unwrap_or(f64::NAN)
-}
-
-pub(crate) fn is_one(number: NumberText<'_>) -> bool {
-    (value(number) - 1.0).abs() < f64::EPSILON
-}
-
-/// The sampling parameter as JSON.
-pub(crate) fn number<'a>(
-    field: &str,
-    value: Option<NumberText<'a>>,
-) -> Result<Option<&'a RawValue>, Refusal> {
-    value
-        .map(|number| json::number(number.0).ok_or_else(|| refuse(field, "is not a number")))
-        .transpose()
 }
 
 /// The body's bytes.
