@@ -91,15 +91,20 @@ pub(crate) fn number(text: &str) -> Option<&RawValue> {
 /// anything that an attacker must not be able to collide.
 /// Constants: <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>.
 pub(crate) fn fnv1a(parts: &[&[u8]]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for part in parts {
-        for byte in *part {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+    parts.iter().fold(FNV_EMPTY, |hash, part| {
         // Keeps ["ab", "c"] and ["a", "bc"] apart: no UTF-8 text holds this byte.
-        hash = (hash ^ 0xff).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    hash
+        fnv1a_on(fnv1a_on(hash, part), &[0xff])
+    })
+}
+
+/// The hash of nothing, for [`fnv1a_on`] to go on from.
+pub(crate) const FNV_EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The same hash of one text that comes in pieces, wherever it was cut.
+pub(crate) fn fnv1a_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// Writes a JSON object field by field.

@@ -10,7 +10,7 @@ use super::usage::WireUsage;
 use super::{call_id, error, logprobs, signed};
 use crate::ResponseHead;
 use crate::collect::{Collected, of_choice};
-use crate::json::{Lenient, Text};
+use crate::json::{self, Lenient, Text};
 
 /// A `GenerateContentResponse`: a whole answer, or one piece of a streamed one.
 #[derive(Deserialize)]
@@ -138,6 +138,8 @@ struct Choice {
     thinks: bool,
     /// Bytes of its text.
     text: usize,
+    /// The hash of its text, as [`json::fnv1a_on`] goes on from it.
+    hash: Option<u64>,
     /// Words for the signatures on parts of the text, which go out behind it.
     signed: Vec<String>,
     /// The last `finishReason`. Old models repeat it in every piece, so it ends nothing by itself.
@@ -285,6 +287,8 @@ impl Choice {
     ) -> Result<(), ProviderError> {
         let from = self.text;
         self.text = from.saturating_add(text.len());
+        let hash = json::fnv1a_on(self.hash.unwrap_or(json::FNV_EMPTY), text.as_bytes());
+        self.hash = Some(hash);
         if !text.is_empty() {
             self.close_thoughts(emit);
             emit(StreamEvent::Text(text));
@@ -293,7 +297,8 @@ impl Choice {
             if self.signed.len() == signed::MAX_SIGNED || signature.len() > signed::MAX_SIGNATURE {
                 return Err(invalid("holds more signatures of text than can be kept"));
             }
-            self.signed.push(signed::word(from..self.text, signature));
+            self.signed
+                .push(signed::word(from..self.text, hash, signature));
         }
         Ok(())
     }

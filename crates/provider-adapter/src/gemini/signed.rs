@@ -2,16 +2,20 @@
 //!
 //! Gemini signs parts of text as well as calls, and a signature must return on the part that it stood
 //! on. Clients know one text, so the signature travels as thoughts that only their provider can read,
-//! with the place of its part in the text: `text:<from>-<to>:<signature>`, in bytes. It stands behind
+//! with the place of its part in the text: `text:<from>-<to>:<hash>:<signature>`, in bytes, the hash of
+//! all text up to there, so that it is known again. It stands behind
 //! the text: it comes there in a stream, and clients look for words in front. Thoughts that
 //! Gemini tells in words are a summary that it does not take back; they are signed with a word, so
 //! that the mark before it says whose they are.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use steelyard_types::{Message, Part, ReasoningPart, Target, Thought};
+use steelyard_types::{Message, Part, ReasoningPart, Role, Target, Thought};
 
+use crate::json::{FNV_EMPTY, fnv1a_on};
 use crate::origin::{self, Origin};
+use crate::turns;
 
 /// The signature of thoughts that Gemini told in words.
 pub(super) const SUMMARY: &str = "summary";
@@ -25,9 +29,12 @@ pub(super) const MAX_SIGNED: usize = 256;
 /// Longest signature of a part of text, in bytes: as much as the longest calls may hold.
 pub(super) const MAX_SIGNATURE: usize = 256 * 1_024;
 
-/// The word for a signature on that part of the text.
-pub(super) fn word(part: Range<usize>, signature: &str) -> String {
-    format!("{TEXT}{}-{}:{signature}", part.start, part.end)
+/// Most messages that one answer came back as, which its signatures are looked for in.
+const MAX_MESSAGES: usize = 32;
+
+/// The word for a signature on that part of the text. `hash` is of the text up to its end.
+pub(super) fn word(part: Range<usize>, hash: u64, signature: &str) -> String {
+    format!("{TEXT}{}-{}:{hash:016x}:{signature}", part.start, part.end)
 }
 
 /// Whether thoughts that only their provider can read are such a word, of whatever model.
@@ -46,15 +53,23 @@ pub(crate) fn around(thoughts: &[Thought]) -> (Vec<&Thought>, Vec<&Thought>) {
 pub(super) struct Signed<'m> {
     /// Its place in the message's text, in bytes.
     pub(super) place: Range<usize>,
+    /// The hash of the answer's text up to its end.
+    hash: u64,
     pub(super) signature: &'m str,
 }
 
 impl<'m> Signed<'m> {
     fn read(word: &'m str) -> Option<Self> {
         let (place, signature) = word.strip_prefix(TEXT)?.split_once(':')?;
+        let (hash, signature) = signature.split_once(':')?;
         let (start, end) = place.split_once('-')?;
         let place = start.parse().ok()?..end.parse().ok()?;
-        (!signature.is_empty()).then_some(Self { place, signature })
+        let hash = u64::from_str_radix(hash, 16).ok()?;
+        (!signature.is_empty()).then_some(Self {
+            place,
+            hash,
+            signature,
+        })
     }
 }
 
@@ -79,39 +94,123 @@ pub(super) fn own<'m>(thought: &'m ReasoningPart<'_>, target: &Target) -> Option
     (origin::open(signature, target) == Origin::Own(SUMMARY)).then_some(Own::Summary)
 }
 
-/// The signed parts of a message's text, in order. `None` where they do not fit it: the text is not
-/// the one that was signed.
-pub(super) fn parts<'m>(message: &'m Message<'_>, target: &Target) -> Option<Vec<Signed<'m>>> {
-    let mut all: Vec<_> = message
-        .content
-        .iter()
-        .filter_map(|part| match part {
-            Part::Reasoning(thought) => own(thought, target),
-            _ => None,
-        })
+/// The signatures on text in a conversation, and the messages that they return in.
+#[derive(Debug, Default)]
+pub(super) struct Placed<'m> {
+    by_message: BTreeMap<usize, Vec<Signed<'m>>>,
+    /// Messages whose signatures all return, be it in a message before.
+    returned: BTreeSet<usize>,
+    /// Messages with signatures that fit no text.
+    unfit: BTreeSet<usize>,
+}
+
+impl<'m> Placed<'m> {
+    /// Finds the text that each signature stood on.
+    pub(super) fn find(messages: &'m [Message<'_>], target: &Target) -> Self {
+        let mut placed = Self::default();
+        // The first message that may be of the same answer.
+        let mut first = 0;
+        for (index, message) in messages.iter().enumerate() {
+            if message.role != Role::Assistant {
+                first = index + 1;
+                continue;
+            }
+            let signed = in_message(message, target);
+            let ends = !signed.is_empty() || !message.tool_calls.is_empty();
+            if !signed.is_empty() && !placed.put(messages, first..index, signed) {
+                placed.unfit.insert(index);
+            }
+            if ends {
+                first = index + 1;
+            }
+        }
+        placed
+    }
+
+    /// The signed parts of that message's text, in order.
+    pub(super) fn of(&self, message: usize) -> &[Signed<'m>] {
+        self.by_message.get(&message).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the message holds signatures, and all of them return.
+    pub(super) fn returns(&self, message: usize) -> bool {
+        self.returned.contains(&message)
+    }
+
+    /// Whether the message holds signatures on a text that is not the one that was signed.
+    pub(super) fn is_unfit(&self, message: usize) -> bool {
+        self.unfit.contains(&message)
+    }
+
+    /// Puts the signatures of the message behind `before` in their places. An answer that thought
+    /// between its words came to clients of Responses as several messages, the signatures behind the
+    /// last one: they fit its text, or that of the messages before it as well.
+    fn put(
+        &mut self,
+        messages: &[Message<'_>],
+        before: Range<usize>,
+        signed: Vec<Signed<'m>>,
+    ) -> bool {
+        let last = before.end;
+        let begin = (before.start..=last)
+            .rev()
+            .take(MAX_MESSAGES)
+            .find(|begin| fits(messages.get(*begin..=last).unwrap_or_default(), &signed));
+        let Some(begin) = begin else { return false };
+        for mut one in signed {
+            let mut from = 0;
+            for (index, message) in messages.iter().enumerate().take(last + 1).skip(begin) {
+                let length: usize = texts(message).map(str::len).sum();
+                let is_here = length > 0 && one.place.end <= from + length;
+                if is_here || index == last {
+                    // A part that was cut in two is signed where it ends.
+                    let start = one.place.start.saturating_sub(from);
+                    one.place = start..one.place.end.saturating_sub(from);
+                    self.by_message.entry(index).or_default().push(one);
+                    break;
+                }
+                from += length;
+            }
+        }
+        self.returned.insert(last);
+        true
+    }
+}
+
+/// The signatures on text that a message holds, in the order of their places.
+fn in_message<'m>(message: &'m Message<'_>, target: &Target) -> Vec<Signed<'m>> {
+    let thoughts = message.content.iter().filter_map(|part| match part {
+        Part::Reasoning(thought) => own(thought, target),
+        _ => None,
+    });
+    let mut all: Vec<_> = thoughts
         .filter_map(|own| match own {
             Own::Text(signed) => Some(signed),
             Own::Summary => None,
         })
         .collect();
-    if all.is_empty() {
-        return Some(all);
-    }
-    if all.len() > MAX_SIGNED {
-        return None;
-    }
     all.sort_by_key(|signed| (signed.place.start, signed.place.end));
-    let text: String = texts(message).collect();
-    let mut behind = 0;
-    for Signed { place, .. } in &all {
-        // Some place of the text, and none that overlaps another.
-        text.get(place.clone())?;
-        if place.start < behind {
-            return None;
-        }
-        behind = place.end;
+    all
+}
+
+/// Whether these messages are the answer that was signed so.
+fn fits(answer: &[Message<'_>], signed: &[Signed<'_>]) -> bool {
+    let is_silent = |message| turns::is_silent(message, str::is_empty);
+    if signed.len() > MAX_SIGNED || answer.iter().all(is_silent) {
+        return false;
     }
-    Some(all)
+    let text: String = answer.iter().flat_map(texts).collect();
+    let (mut hash, mut behind) = (FNV_EMPTY, 0);
+    signed.iter().all(|one| {
+        // Some place of the text, and none that overlaps another.
+        let between = text.get(behind..one.place.start);
+        let (Some(between), Some(part)) = (between, text.get(one.place.clone())) else {
+            return false;
+        };
+        hash = fnv1a_on(fnv1a_on(hash, between.as_bytes()), part.as_bytes());
+        behind = one.place.end;
+        hash == one.hash
+    })
 }
 
 fn texts<'m>(message: &'m Message<'_>) -> impl Iterator<Item = &'m str> {
@@ -150,12 +249,20 @@ mod tests {
         }
         message.content.push(Part::Text("sö".into()));
         message.content.push(Part::Text("so".into()));
-        let parts = parts(&message, &target())?.into_iter();
-        Some(
+        let messages = [message];
+        let placed = Placed::find(&messages, &target());
+        let parts = placed.of(0).iter();
+        (!placed.is_unfit(0)).then(|| {
             parts
-                .map(|one| (one.place, one.signature.to_owned()))
-                .collect(),
-        )
+                .map(|one| (one.place.clone(), one.signature.to_owned()))
+                .collect()
+        })
+    }
+
+    /// The word for a signature on that place of "söso", as far as there is such a place.
+    fn word(place: Range<usize>, signature: &str) -> String {
+        let told = "söso".as_bytes().get(..place.end).unwrap_or_default();
+        super::word(place, fnv1a_on(FNV_EMPTY, told), signature)
     }
 
     #[test]
@@ -169,14 +276,22 @@ mod tests {
         for words in [
             vec![word(0..6, "A")],
             vec![word(0..2, "A")],
-            vec!["text:4-3:A".to_owned()],
+            vec![word(0..3, "A").replace("0-3", "4-3")],
+            vec![super::word(0..3, fnv1a_on(FNV_EMPTY, b"abc"), "A")],
             vec![one, word(1..4, "A")],
         ] {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             assert_eq!(places(&words), None, "{words:?}");
         }
         // No such words at all.
-        for word in ["text:0-3:", "text:0:A", "text:a-3:A", "EqQB", "{}"] {
+        for word in [
+            "text:0-3:1:",
+            "text:0:1:A",
+            "text:0-3:A",
+            "text:a-3:1:A",
+            "text:0-3:x:A",
+            "{}",
+        ] {
             assert_eq!(places(&[word]), Some(vec![]), "{word}");
         }
     }

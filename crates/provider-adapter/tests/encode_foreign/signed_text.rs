@@ -333,14 +333,88 @@ fn words_stand_before_the_signature_on_them() {
     }
 }
 
+/// In a stream such an answer is several messages to clients of Responses, its signatures behind the
+/// last.
+#[test]
+fn signatures_return_on_words_between_thoughts() {
+    let other = |text: &str| json!({"text": text, "thoughtSignature": "EqQC"});
+    let cases = [
+        (
+            vec![thought(), signed("Zoné"), thought(), other("Ztwo")],
+            vec![signed("Zoné"), other("Ztwo")],
+        ),
+        (
+            vec![thought(), text("Zone"), thought(), text("Ztwo"), signed("")],
+            vec![text("Zone"), text("Ztwo"), signed("")],
+        ),
+        (
+            vec![text("Zone"), signed(""), thought(), text("Ztwo")],
+            vec![text("Zone"), signed(""), text("Ztwo")],
+        ),
+        (
+            vec![
+                signed("Zone"),
+                thought(),
+                other("Ztwo"),
+                call(Some(OF_CALL)),
+            ],
+            vec![signed("Zone"), other("Ztwo"), call(Some(OF_CALL))],
+        ),
+        (
+            vec![signed("Zone"), thought(), call(Some(OF_CALL))],
+            vec![signed("Zone"), call(Some(OF_CALL))],
+        ),
+        (
+            vec![thought(), signed("Zone"), thought()],
+            vec![signed("Zone")],
+        ),
+    ];
+    let joined = |parts: &Value| -> String {
+        let texts = parts.as_array().unwrap().iter();
+        texts.filter_map(|part| part["text"].as_str()).collect()
+    };
+    let proofs = |parts: &Value| -> Vec<(String, Value)> {
+        let parts = parts.as_array().unwrap();
+        let signed = (0..parts.len()).filter(|at| parts[*at]["thoughtSignature"].is_string());
+        signed
+            .map(|at| (joined(&json!(parts[..=at])), parts[at].clone()))
+            .collect()
+    };
+    for (dialect, keep) in ways() {
+        for (parts, expected) in &cases {
+            // An answer before it without a question between is another one.
+            for before in [false, true] {
+                let mut answer = keep(dialect, parts);
+                if before {
+                    answer.insert(0, json!({"role": "assistant", "content": "First. "}));
+                }
+                let body = history(dialect, &answer);
+                let (sent, lossy) = sent(dialect, &body, &gemini(MODEL));
+                let mut parts = sent["contents"][1]["parts"].clone();
+                if before {
+                    assert_eq!(parts.as_array_mut().unwrap().remove(0), text("First. "));
+                }
+                assert_eq!(joined(&parts), joined(&json!(expected)), "{body}");
+                // Unsigned neighbours may be one part or two.
+                let signed = proofs(&json!(expected));
+                assert_eq!(proofs(&parts), signed, "{parts}: {body}");
+                assert_eq!(lossy, [""; 0], "{body}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_text_that_was_changed_is_no_longer_signed() {
     for (dialect, keep) in ways() {
         let body = history(dialect, &keep(dialect, &[signed("Yes, yes.")]));
-        let body = body.replace("Yes, yes.", "No.");
-        let (sent, lossy) = sent(dialect, &body, &gemini(MODEL));
-        assert_eq!(sent["contents"][1]["parts"], json!([text("No.")]));
-        assert_eq!(lossy, [lost_word(dialect)]);
+        // Shorter, longer, and of the same length.
+        for changed in ["No.", "Yes, yes, yes.", "Yes, yet."] {
+            let body = body.replace("Yes, yes.", changed);
+            let (sent, lossy) = sent(dialect, &body, &gemini(MODEL));
+            assert_eq!(sent["contents"][1]["parts"], json!([text(changed)]));
+            assert_eq!(lossy, [lost_word(dialect)], "{body}");
+        }
     }
 }
 

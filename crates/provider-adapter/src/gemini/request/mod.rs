@@ -2,7 +2,7 @@ use smallvec::SmallVec;
 use steelyard_types::{ChatRequest, Message, Part as Said, Role, Target, ToolChoice};
 
 use super::call_id;
-use super::signed::{self, Signed};
+use super::signed::{self, Placed, Signed};
 use crate::carry::{self, Names, Words, named, refuse};
 use crate::origin::{self, Origin};
 use crate::turns::{self, CallResult, Manners, Piece, Speaker, Turn};
@@ -60,6 +60,8 @@ struct Plan<'r> {
     /// What is to be said beside the client's instructions.
     words: Option<String>,
     service_tier: Option<&'static str>,
+    /// The signatures that return on parts of text.
+    signed: Placed<'r>,
 }
 
 fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, Refusal> {
@@ -68,21 +70,29 @@ fn plan<'r>(request: &'r ChatRequest<'_>, target: &Target) -> Result<Plan<'r>, R
     let (config, words) = config::config(request, target, &mut lossy)?;
     let service_tier = service_tier(request, &mut lossy);
     let field = carry::thoughts_field(request);
-    let loses = |message: &Message<'_>| loses_thoughts(message, target);
-    lossy.add_if(field, request.messages.iter().any(loses));
+    let signed = Placed::find(&request.messages, target);
+    let mut messages = request.messages.iter().enumerate();
+    let loses = messages.any(|(index, message)| loses_thoughts(index, message, &signed, target));
+    lossy.add_if(field, loses);
     turns::declare_silent(request, MANNERS.blank, &mut lossy);
     Ok(Plan {
         lossy,
         config,
         words,
         service_tier,
+        signed,
     })
 }
 
 /// Whether thoughts of the message stay behind. Those that led to a call return in the signature
 /// that the call's id holds, unless another model wrote it, and signatures of text on their parts;
 /// what Gemini told of its thoughts in words is only a summary of them.
-fn loses_thoughts(message: &Message<'_>, target: &Target) -> bool {
+fn loses_thoughts(
+    index: usize,
+    message: &Message<'_>,
+    placed: &Placed<'_>,
+    target: &Target,
+) -> bool {
     let first = message.tool_calls.first();
     let signature = first.and_then(|call| call_id::unpack(&call.id).signature);
     let returned = signature.is_some_and(|signature| own(signature, target).is_some());
@@ -90,13 +100,13 @@ fn loses_thoughts(message: &Message<'_>, target: &Target) -> bool {
         return true;
     }
     // Of an answer that says nothing else, nothing is left.
-    let silent = turns::is_silent(message, MANNERS.blank);
+    let silent = turns::is_silent(message, MANNERS.blank) && !placed.returns(index);
     let is_lost = |part: &Said<'_>| match part {
         Said::Reasoning(thought) if !silent && signed::own(thought, target).is_some() => false,
         Said::Reasoning(thought) if returned => turns::has_proof(thought),
         part => turns::is_thought(part),
     };
-    message.content.iter().any(is_lost) || signed::parts(message, target).is_none()
+    message.content.iter().any(is_lost) || placed.is_unfit(index)
 }
 
 fn check_media(request: &ChatRequest<'_>, lossy: &mut Losses) -> Result<(), Refusal> {
@@ -132,7 +142,7 @@ pub(super) fn encode(
         .enumerate()
         .map(|(index, turn)| {
             let sign = is_3 && index > current;
-            content(turn, &request.messages, target, is_3, sign)
+            content(turn, &plan.signed, target, is_3, sign)
         })
         .collect::<Result<_, _>>()?;
     let instructions = conversation.system.iter().filter_map(Piece::text);
@@ -209,7 +219,7 @@ fn is_gemini_3(model: &str) -> bool {
 /// said, then calls.
 fn content<'r>(
     turn: &Turn<'r, '_>,
-    messages: &'r [Message<'_>],
+    placed: &Placed<'r>,
     target: &Target,
     is_3: bool,
     sign: bool,
@@ -225,9 +235,7 @@ fn content<'r>(
     }
     parts.append(&mut beside);
     for (message, pieces) in turn.pieces_by_message() {
-        let message = messages.get(message);
-        let signed = message.and_then(|message| signed::parts(message, target));
-        words(pieces, signed.unwrap_or_default(), &mut parts)?;
+        words(pieces, placed.of(message), &mut parts)?;
     }
     for (position, call) in turn.calls.iter().enumerate() {
         let unpacked = call_id::unpack(&call.call.id);
@@ -255,10 +263,10 @@ fn content<'r>(
 /// What one message says, its text in the parts that were signed and those between them.
 fn words<'r>(
     pieces: &[Piece<'r, '_>],
-    signed: Vec<Signed<'r>>,
+    signed: &[Signed<'r>],
     parts: &mut Vec<Part<'r>>,
 ) -> Result<(), Refusal> {
-    let mut signed = signed.into_iter().peekable();
+    let mut signed = signed.iter().peekable();
     // Where in the message's text a piece begins.
     let mut begin = 0;
     for piece in pieces {
@@ -268,7 +276,10 @@ fn words<'r>(
         };
         let end = begin + text.len();
         let mut told = 0;
-        while let Some(Signed { place, signature }) = signed.next_if(|one| one.place.end <= end) {
+        while let Some(Signed {
+            place, signature, ..
+        }) = signed.next_if(|one| one.place.end <= end)
+        {
             // A part that clients have cut in two is signed where it ends.
             let from = place.start.saturating_sub(begin).max(told);
             let to = place.end.saturating_sub(begin).max(from);
