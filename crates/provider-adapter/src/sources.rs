@@ -51,7 +51,18 @@ impl Extra {
 pub struct Sign {
     extra: Extra,
     quoted: &'static str,
-    is_key: bool,
+    stands: Stands,
+}
+
+/// How the word of a [`Sign`] stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// As the key of something.
+    Key,
+    /// As a key or a value.
+    Alone,
+    /// As the key of an object with a MIME type, which says what it is.
+    Media,
 }
 
 impl Sign {
@@ -62,7 +73,7 @@ impl Sign {
         Self {
             extra,
             quoted,
-            is_key: true,
+            stands: Stands::Key,
         }
     }
 
@@ -72,7 +83,18 @@ impl Sign {
         Self {
             extra,
             quoted,
-            is_key: false,
+            stands: Stands::Alone,
+        }
+    }
+
+    /// A key, in its quotes, of an object whose MIME type is of that kind; what is no picture and no
+    /// sound is a document.
+    #[must_use]
+    pub const fn media(extra: Extra, quoted: &'static str) -> Self {
+        Self {
+            extra,
+            quoted,
+            stands: Stands::Media,
         }
     }
 
@@ -81,10 +103,25 @@ impl Sign {
         places.any(|at| {
             let rest = json.get(at + self.quoted.len()..).unwrap_or_default();
             match rest.trim_start().strip_prefix(':') {
-                Some(value) => holds_something(value),
-                None => !self.is_key,
+                Some(value) => {
+                    let other = self.stands == Stands::Media && kind_of(value) != self.extra;
+                    holds_something(value) && !other
+                }
+                None => self.stands == Stands::Alone,
             }
         })
+    }
+}
+
+/// What an object with a MIME type is. No member of it has members.
+fn kind_of(value: &str) -> Extra {
+    let object = value.split_once('}').map_or(value, |(object, _)| object);
+    if object.contains("\"image/") {
+        Extra::Images
+    } else if object.contains("\"audio/") {
+        Extra::Audio
+    } else {
+        Extra::Documents
     }
 }
 
@@ -285,6 +322,24 @@ mod tests {
                 GEMINI,
                 r#"{"codeExecutionResult":{"outcome":"OUTCOME_OK"}}"#,
                 "code_execution",
+            ),
+            (
+                GeminiGenerateContent,
+                GEMINI,
+                r#"{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}"#,
+                "images",
+            ),
+            (
+                GeminiGenerateContent,
+                GEMINI,
+                r#"{"inlineData":{"data":"UklGRg==","mimeType": "audio/wav"}}"#,
+                "audio",
+            ),
+            (
+                GeminiGenerateContent,
+                GEMINI,
+                r#"{"fileData":{"mimeType":"application/pdf","fileUri":"https://a.b/image/c"}}"#,
+                "documents",
             ),
             (
                 DashScopeGeneration,

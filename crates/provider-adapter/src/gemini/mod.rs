@@ -86,6 +86,12 @@ impl Adapter for GeminiGenerateContent {
             Sign::key(Extra::Citations, "\"citationMetadata\""),
             Sign::key(Extra::Code, "\"executableCode\""),
             Sign::key(Extra::Code, "\"codeExecutionResult\""),
+            Sign::media(Extra::Images, "\"inlineData\""),
+            Sign::media(Extra::Images, "\"fileData\""),
+            Sign::media(Extra::Audio, "\"inlineData\""),
+            Sign::media(Extra::Audio, "\"fileData\""),
+            Sign::media(Extra::Documents, "\"inlineData\""),
+            Sign::media(Extra::Documents, "\"fileData\""),
         ];
         SIGNS
     }

@@ -140,6 +140,8 @@ struct Choice {
     text: usize,
     /// The hash of its text, as [`json::fnv1a_on`] goes on from it.
     hash: Option<u64>,
+    /// Whether it holds pictures, sound or files.
+    media: bool,
     /// Words for the signatures on parts of the text, which go out behind it.
     signed: Vec<String>,
     /// The last `finishReason`. Old models repeat it in every piece, so it ends nothing by itself.
@@ -216,12 +218,15 @@ impl Reader {
 
     /// Nothing follows: gives out what was held back, and says why the answers ended. Whether all of
     /// them have.
-    pub(super) fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
+    ///
+    /// # Errors
+    /// An answer of nothing that can be passed on.
+    pub(super) fn finish(&mut self, emit: &mut Emit<'_>) -> Result<bool, ProviderError> {
         let mut all = !self.choices.is_empty();
         for (index, choice) in self.choices.iter_mut().enumerate() {
-            all &= choice.finish(&mut |event| emit(of_choice(index, event)));
+            all &= choice.finish(&mut |event| emit(of_choice(index, event)))?;
         }
-        all
+        Ok(all)
     }
 }
 
@@ -255,12 +260,8 @@ impl Choice {
         answer: &str,
         emit: &mut Emit<'_>,
     ) -> Result<(), ProviderError> {
-        if part.inline_data.is_some() || part.file_data.is_some() {
-            // Nobody asked for it, and no client's dialect has a place for it.
-            return Err(invalid(
-                "holds a picture or sound, which cannot be passed on",
-            ));
-        }
+        // No client's dialect has a place for it; beside other things it is declared.
+        self.media |= part.inline_data.is_some() || part.file_data.is_some();
         let signature = part.thought_signature.as_ref().map(Text::as_str);
         if let Some(Text(text)) = part.text {
             if part.thought == Some(true) {
@@ -310,14 +311,11 @@ impl Choice {
         }
     }
 
-    /// Gives out the signatures on parts of the text; an answer that says nothing needs none.
+    /// Gives out the signatures on parts of the text.
     fn close_text(&mut self, emit: &mut Emit<'_>) {
         self.close_thoughts(emit);
-        let signed = std::mem::take(&mut self.signed);
-        if self.text > 0 || self.calls > 0 {
-            for word in signed {
-                emit(StreamEvent::RedactedReasoning(word.into()));
-            }
+        for word in std::mem::take(&mut self.signed) {
+            emit(StreamEvent::RedactedReasoning(word.into()));
         }
     }
 
@@ -379,10 +377,15 @@ impl Choice {
         }
     }
 
-    fn finish(&mut self, emit: &mut Emit<'_>) -> bool {
+    fn finish(&mut self, emit: &mut Emit<'_>) -> Result<bool, ProviderError> {
+        if self.media && self.text == 0 && self.calls == 0 {
+            return Err(invalid(
+                "holds nothing but a picture, sound or a file, which cannot be passed on",
+            ));
+        }
         self.close_call(emit);
         self.close_text(emit);
-        match self.finish_reason.take() {
+        Ok(match self.finish_reason.take() {
             Some(reason) => {
                 if let Ending::Finish(finish) = ending(&reason, self.calls > 0) {
                     emit(StreamEvent::Finish(finish));
@@ -390,7 +393,7 @@ impl Choice {
                 true
             }
             None => false,
-        }
+        })
     }
 }
 
@@ -400,11 +403,12 @@ pub(super) fn decode(head: &ResponseHead<'_>, body: &[u8]) -> Result<ChatAnswer,
     let mut reader = Reader::default();
     let mut collected = Collected::default();
     let mut emit = |event: StreamEvent<'_>| collected.push(event);
-    reader.read(body, &mut emit).map_err(|mut error| {
+    let read = reader.read(body, &mut emit);
+    let read = read.and_then(|()| reader.finish(&mut emit));
+    read.map_err(|mut error| {
         error.status = Some(head.status);
         error
     })?;
-    reader.finish(&mut emit);
     if reader.choices.is_empty() {
         return Err(invalid("has no candidates"));
     }

@@ -26,13 +26,13 @@ impl FrameDecoder for Decoder {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        if self.reader.finish(emit) {
-            emit(StreamEvent::Done);
-        } else {
-            emit(StreamEvent::Error(ProviderError::new(
+        match self.reader.finish(emit) {
+            Ok(true) => emit(StreamEvent::Done),
+            Ok(false) => emit(StreamEvent::Error(ProviderError::new(
                 ErrorKind::BrokenStream,
                 "the stream ended before the answer did",
-            )));
+            ))),
+            Err(error) => emit(StreamEvent::Error(error)),
         }
     }
 }

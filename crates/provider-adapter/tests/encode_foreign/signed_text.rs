@@ -421,9 +421,12 @@ fn a_text_that_was_changed_is_no_longer_signed() {
 #[test]
 fn an_answer_that_is_nothing_but_thoughts_is_missed() {
     for (dialect, keep) in ways() {
-        let body = history(dialect, &keep(dialect, &[thought(), signed("")]));
-        let (sent, lossy) = sent(dialect, &body, &gemini(MODEL));
-        assert_eq!(sent["contents"].as_array().unwrap().len(), 1, "{sent}");
-        assert_eq!(lossy, [lost_word(dialect)], "{body}");
+        for parts in [vec![thought(), signed("")], vec![signed("")]] {
+            let body = history(dialect, &keep(dialect, &parts));
+            assert!(body.contains(SIGNATURE), "{body}");
+            let (sent, lossy) = sent(dialect, &body, &gemini(MODEL));
+            assert_eq!(sent["contents"].as_array().unwrap().len(), 1, "{sent}");
+            assert_eq!(lossy, [lost_word(dialect)], "{body}");
+        }
     }
 }

@@ -55,12 +55,18 @@ fn a_total_that_is_another_is_marked() {
 }
 
 #[test]
-fn pictures_in_answers_are_not_lost_silently() {
+fn an_answer_of_nothing_but_pictures_is_an_error() {
     let picture = json!({"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}});
-    let body = json!({"candidates": [{"content": {"parts": [{"text": "Here:"}, picture]},
-        "finishReason": "STOP"}]});
-    let error = decode(&body).unwrap_err();
-    assert!(error.message.contains("picture"), "{}", error.message);
+    let of = |parts: Value| {
+        decode(&json!({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]}))
+    };
+    let answer = of(json!([{"text": "Here:"}, picture])).unwrap();
+    assert_eq!(answer.text.as_deref(), Some("Here:"));
+    let thought = json!({"text": "Hm.", "thought": true});
+    for parts in [json!([picture]), json!([thought, picture])] {
+        let error = of(parts).unwrap_err();
+        assert!(error.message.contains("picture"), "{}", error.message);
+    }
 }
 
 #[test]
