@@ -35,7 +35,7 @@ providers:
     base_url: http://127.0.0.1:9/v1/
     key: { env: ACME_KEY }
     timeouts: { total_ms: 5000 }
-    profile: { developer_role: true, functions: true }
+    profile: { developer_role: true, functions: true, custom_tools: false }
   qwen:
     kind: dashscope
     region: intl
@@ -142,6 +142,7 @@ fn a_sound_policy_becomes_what_it_says() {
     assert!(model.target.features.contains(Feature::Tools));
     assert!(model.target.profile.developer_role);
     assert!(model.target.profile.functions);
+    assert!(!model.target.profile.custom_tools);
     assert_eq!(model.capability_basis, CapabilityBasis::Declared);
     assert_eq!(
         policy.model(ModelId(1)).capability_basis,

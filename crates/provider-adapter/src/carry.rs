@@ -9,7 +9,7 @@ use steelyard_types::{
 use crate::openai::request::{REASONING_FIELDS, says_nothing};
 use crate::{Losses, Refusal, schema, shared};
 
-mod custom;
+pub(crate) mod custom;
 pub(crate) mod names;
 mod sampling;
 mod tools;

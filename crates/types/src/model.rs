@@ -25,6 +25,9 @@ pub struct WireProfile {
     /// Whether it takes tools and calls in OpenAI's deprecated form, `functions` and `function_call`.
     /// Where not, the server passes over them in silence or refuses them, and is sent `tools` instead.
     pub functions: bool,
+    /// Whether it may be sent OpenAI's custom tools, whose input is free text, as they came. Where not,
+    /// the server refuses them or passes over them in silence, and they are refused by name.
+    pub custom_tools: bool,
 }
 
 impl WireProfile {
@@ -38,9 +41,11 @@ impl WireProfile {
         reasoning: ReasoningField::Effort,
         several_choices: true,
         functions: true,
+        custom_tools: true,
     };
 
-    /// The usual OpenAI-compatible server: knows `max_tokens`, `system` and `tools` only.
+    /// The usual OpenAI-compatible server: knows `max_tokens`, `system` and `tools` only. What it makes
+    /// of custom tools is its own to say.
     pub const COMPATIBLE: Self = Self {
         max_tokens_field: MaxTokensField::MaxTokens,
         developer_role: false,
@@ -51,6 +56,7 @@ impl WireProfile {
     /// DashScope's compatible mode: switches thinking with a field of its own.
     pub const DASHSCOPE: Self = Self {
         reasoning: ReasoningField::EnableThinking,
+        custom_tools: false,
         ..Self::COMPATIBLE
     };
 
@@ -58,6 +64,7 @@ impl WireProfile {
     pub const DEEPSEEK: Self = Self {
         reasoning: ReasoningField::Thinking,
         several_choices: false,
+        custom_tools: false,
         ..Self::COMPATIBLE
     };
 
@@ -66,6 +73,7 @@ impl WireProfile {
         stream_usage_option: false,
         tool_call_ids: ToolCallIds::NineAlphanumerics,
         unknown_fields: UnknownFields::Refuse,
+        custom_tools: false,
         ..Self::COMPATIBLE
     };
 }

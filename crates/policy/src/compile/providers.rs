@@ -241,6 +241,10 @@ fn decode_profile(node: &Node, base: WireProfile, report: &mut Report<'_>) -> Wi
             .optional("functions")
             .and_then(|node| boolean(node, report))
             .unwrap_or(base.functions),
+        custom_tools: fields
+            .optional("custom_tools")
+            .and_then(|node| boolean(node, report))
+            .unwrap_or(base.custom_tools),
     };
     fields.finish(report);
     profile

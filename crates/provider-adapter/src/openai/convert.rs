@@ -18,6 +18,7 @@ use super::encode::{
 };
 use super::reasoning::{Wish, takes_extensions};
 use super::{format, strict_schema};
+use crate::carry::custom::{self, Withheld};
 use crate::carry::{self, Names, Sampling, Words, refuse};
 use crate::json::{Object, push_text};
 use crate::responses::asks_for_thoughts;
@@ -99,6 +100,12 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let words = words(profile);
     let mut lossy = carry::check(request, target, words)?;
     carry::names::check(request, target, Names::of(profile), words.shared)?;
+    let withheld = if words.shared {
+        Withheld::Sent
+    } else {
+        Withheld::LeftOut
+    };
+    custom::check_profile(request, target, withheld)?;
     check_choices(request, target)?;
     check_last(request, profile, &target.upstream)?;
     let sampling = carry::sampling(request, target, &mut lossy);

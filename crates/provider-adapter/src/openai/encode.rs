@@ -12,6 +12,7 @@ use steelyard_types::{
 use super::format;
 use super::reasoning::{self, has_thoughts};
 use super::request::{Fields, LEFT_OUT, RawFields, says_nothing};
+use crate::carry::custom::{self, Withheld};
 use crate::carry::{self, Names, Sampling, refuse};
 use crate::json::Object;
 use crate::{EncodedRequest, Losses, Refusal};
@@ -37,6 +38,12 @@ pub(super) fn carries(request: &ChatRequest<'_>, target: &Target) -> Result<Loss
     let sends_withheld = !is_strict(profile);
     carry::names::check(request, target, Names::of(profile), sends_withheld)?;
     functions::check(request, target)?;
+    let withheld = if sends_withheld {
+        Withheld::Sent
+    } else {
+        Withheld::LeftOut
+    };
+    custom::check_profile(request, target, withheld)?;
     for field in LEFT_OUT {
         lossy.add_if(field, request.untranslated.iter().any(|one| one == field));
     }

@@ -9,8 +9,8 @@ use crate::carry::{self, refuse};
 use crate::json::Object;
 use crate::openai::reasoning;
 use crate::openai::request::{
-    BREAKPOINT, FUNCTION_CALL_ID, PARSED, SEARCH, is_default, message_field_says_nothing,
-    says_nothing,
+    BREAKPOINT, FUNCTION_CALL_ID, PARSED, PARSED_ARGUMENTS, SEARCH, is_default,
+    message_field_says_nothing, says_nothing,
 };
 use crate::openai::unsigned;
 use crate::{Losses, Refusal, shared};
@@ -162,6 +162,11 @@ fn check_messages(
             if !known {
                 return Err(refuse(format!("{path}.{name}"), WHY));
             }
+            match name.as_ref() {
+                "tool_calls" => check_calls(value, &format!("{path}.{name}"))?,
+                "function_call" => check_called(value, &format!("{path}.{name}"))?,
+                _ => {}
+            }
         }
         let unknown = |part: &Part<'_>| match part {
             Part::Document(document) => !takes(document),
@@ -172,6 +177,32 @@ fn check_messages(
                 format!("{path}.content[{position}]"),
                 "of type file is not known to this provider",
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what they do not know of calls and of what is called.
+fn check_calls(calls: &RawValue, path: &str) -> Result<(), Refusal> {
+    for (index, raw) in elements(calls, path)?.into_iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        for (name, value) in fields(raw, &path)? {
+            match name.as_ref() {
+                "id" | "type" | "index" => {}
+                "function" => check_called(value, &format!("{path}.function"))?,
+                _ if says_nothing(value) => {}
+                _ => return Err(refuse(format!("{path}.{name}"), WHY)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_called(called: &RawValue, path: &str) -> Result<(), Refusal> {
+    for (name, value) in fields(called, path)? {
+        let known = matches!(name.as_ref(), "name" | "arguments" | PARSED_ARGUMENTS);
+        if !known && !says_nothing(value) {
+            return Err(refuse(format!("{path}.{name}"), WHY));
         }
     }
     Ok(())

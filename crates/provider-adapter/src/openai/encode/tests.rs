@@ -7,6 +7,7 @@ use super::*;
 use crate::json::push_text;
 use crate::openai::parse_chat_request;
 
+mod custom;
 mod empty;
 mod functions;
 mod parsed;
