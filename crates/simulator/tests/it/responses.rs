@@ -150,3 +150,34 @@ async fn wrong_requests_are_refused_in_openais_words() {
         assert_eq!((&error["param"], &error["code"]), (&param, &code), "{more}");
     }
 }
+
+#[tokio::test]
+async fn what_an_sdk_has_parsed_is_not_known() {
+    let rig = Rig::start().await;
+    let history = |parsed: Value, arguments: Value| {
+        json!([{"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [
+                {"type": "output_text", "text": "{}", "parsed": parsed}]},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}",
+                "parsed_arguments": arguments},
+            {"type": "function_call_output", "call_id": "c", "output": "r"}])
+    };
+    for (input, param) in [
+        (
+            history(json!({"x": 1}), Value::Null),
+            "input[1].content[0].parsed",
+        ),
+        (
+            history(Value::Null, json!({"x": 1})),
+            "input[2].parsed_arguments",
+        ),
+    ] {
+        let got = send(&rig, &asking(input, json!({}))).await;
+        assert_eq!(got.status, 400, "{}", got.text);
+        let error = got.json()["error"].clone();
+        assert_eq!(error["param"], param);
+        assert_eq!(error["message"], format!("Unknown parameter: '{param}'."));
+    }
+    let got = send(&rig, &asking(history(Value::Null, Value::Null), json!({}))).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+}

@@ -143,9 +143,9 @@ const INPUT: &str = "input";
 
 /// What OpenAI's SDKs put into an answer that they parse: its content once more, as the client's own
 /// type. It comes back with the answer.
-pub(in crate::openai) const PARSED: &str = "parsed";
+pub(crate) const PARSED: &str = "parsed";
 /// The same of a call's arguments.
-pub(in crate::openai) const PARSED_ARGUMENTS: &str = "parsed_arguments";
+pub(crate) const PARSED_ARGUMENTS: &str = "parsed_arguments";
 
 /// Reads what is called, with what stands in that member.
 pub(super) fn called<'a>(

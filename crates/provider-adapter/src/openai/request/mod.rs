@@ -17,7 +17,7 @@ use crate::shared;
 use trail::{Step, Trail};
 
 pub(super) use beside::{LEFT_OUT, is_beside, is_deprecated, renamed};
-pub(super) use call::{PARSED, PARSED_ARGUMENTS};
+pub(crate) use call::{PARSED, PARSED_ARGUMENTS};
 pub(crate) use message::FUNCTION_CALL_ID;
 pub(crate) use part::BREAKPOINT;
 pub(crate) use rare::REASONING_FIELDS;

@@ -8,7 +8,7 @@ use super::part::{content, thoughts};
 use super::{Read, required, too_many};
 use crate::gemini::signed;
 use crate::openai::request::trail::{Step, Trail, says_nothing};
-use crate::openai::request::{RawFields, list, object, string};
+use crate::openai::request::{PARSED_ARGUMENTS, RawFields, list, object, string};
 use crate::responses::REDACTED;
 
 /// Most items of one request.
@@ -195,6 +195,8 @@ impl<'a> Reader<'_, '_, 'a> {
                 }
                 // Who called: the words for what is so anyway say nothing.
                 "caller" if is_direct(value) => {}
+                // The arguments once more, as an SDK has parsed them.
+                PARSED_ARGUMENTS if kind == ToolKind::Function => {}
                 _ if says_nothing(value) => {}
                 _ => untranslated = untranslated.or_else(|| Some(trail.path_to(&key))),
             }

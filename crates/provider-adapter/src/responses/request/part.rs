@@ -8,7 +8,7 @@ use steelyard_types::{CacheMark, CachedPart, Document, Image, Message, Part, Sou
 
 use super::{Read, too_many};
 use crate::openai::request::trail::{Step, Trail, says_nothing};
-use crate::openai::request::{RawFields, list, object, string};
+use crate::openai::request::{PARSED, RawFields, list, object, string};
 
 /// Most parts of one item.
 const MAX_PARTS: usize = 20_000;
@@ -125,6 +125,10 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     fn read(fields: RawFields<'a>, trail: &Trail, message: &mut Message<'a>) -> Read<Self> {
         let mut given = Self::default();
+        let is_said = |(name, value): &(Cow<'_, str>, &RawValue)| {
+            name == "type" && value.get() == "\"output_text\""
+        };
+        let is_said = fields.iter().any(is_said);
         for (name, value) in fields {
             let place = match name.as_ref() {
                 "type" => ("type", &mut given.kind),
@@ -143,6 +147,8 @@ impl<'a> Given<'a> {
                 }
                 // What an answer had besides its words says nothing to a model.
                 "annotations" | "logprobs" => continue,
+                // The text once more, as an SDK has parsed it.
+                PARSED if is_said => continue,
                 "prompt_cache_breakpoint" => {
                     given.marked = !matches!(value.get(), "null" | "false");
                     continue;

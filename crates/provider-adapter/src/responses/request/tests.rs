@@ -426,6 +426,51 @@ fn the_items_of_one_answer_are_one_message() {
     assert_eq!(request.messages[4].tool_call_id.as_deref(), Some("b"));
 }
 
+#[test]
+fn what_an_sdk_has_parsed_says_nothing_new() {
+    let history = |parsed: &str, arguments: &str, more: &str| {
+        saying(&format!(
+            r#"[{{"role":"user","content":"x"}},
+            {{"type":"message","role":"assistant","content":[
+                {{{parsed}"type":"output_text","text":"{{}}"}}]}},
+            {{"type":"function_call","call_id":"c","name":"f","arguments":"{{}}"{arguments}}},
+            {{"type":"function_call_output","call_id":"c","output":"r"{more}}}]"#
+        ))
+    };
+    let parsed = history(r#""parsed":{"x":1},"#, r#","parsed_arguments":{"x":1}"#, "");
+    let plain = history("", "", "");
+    let messages = |body: &str| {
+        parse_responses_request(body.as_bytes())
+            .unwrap()
+            .messages
+            .len()
+    };
+    assert_eq!(untranslated(&parsed), [""; 0]);
+    assert_eq!(messages(&parsed), messages(&plain));
+    // Elsewhere nobody knows these words.
+    for (body, path) in [
+        (history("", r#","parsed":1"#, ""), "input[2].parsed"),
+        (
+            history("", "", r#","parsed_arguments":1"#),
+            "input[3].parsed_arguments",
+        ),
+        (
+            saying(r#"[{"role":"user","content":[{"type":"input_text","text":"x","parsed":1}]}]"#),
+            "input[0].content[0].parsed",
+        ),
+        (
+            saying(
+                r#"[{"type":"custom_tool_call","call_id":"c","name":"f","input":"i",
+                "parsed_arguments":1},
+                {"type":"custom_tool_call_output","call_id":"c","output":"r"}]"#,
+            ),
+            "input[0].parsed_arguments",
+        ),
+    ] {
+        assert_eq!(untranslated(&body), [path]);
+    }
+}
+
 /// JSON of any shape, with the names that the parser knows.
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;

@@ -48,6 +48,7 @@ impl<'a> Items<'a> {
             match kind {
                 "function_call" | "custom_tool_call" => {
                     let id = call_id(item)?;
+                    not_parsed(item, "parsed_arguments")?;
                     item.need("name")?.full_text()?;
                     let is_custom = kind == "custom_tool_call";
                     item.need(if is_custom { "input" } else { "arguments" })?
@@ -166,6 +167,15 @@ fn too_long(at: &At<'_>, text: &str) -> crate::check::Violation {
     at.violates(Problem::Rule { message, code })
 }
 
+/// Refuses what OpenAI's SDKs add to answers that they parse, and take away again of their own types
+/// alone (<https://github.com/openai/openai-python>, `__api_exclude__`).
+fn not_parsed(at: &At<'_>, member: &str) -> Checked<()> {
+    match at.get(member) {
+        Some(parsed) => Err(parsed.violates(Problem::Unknown)),
+        None => Ok(()),
+    }
+}
+
 fn call_id<'a>(item: &At<'a>) -> Checked<&'a str> {
     let id = item.need("call_id")?;
     let text = id.full_text()?;
@@ -197,7 +207,11 @@ fn message(item: &At<'_>, ask: &mut Ask) -> Checked<()> {
 fn parts(content: &At<'_>, kinds: &[&'static str], ask: &mut Ask) -> Checked<()> {
     for part in content.full_items()? {
         match part.need("type")?.one_of(kinds)? {
-            "input_text" | "output_text" => drop(part.need("text")?.text()?),
+            "input_text" => drop(part.need("text")?.text()?),
+            "output_text" => {
+                not_parsed(&part, "parsed")?;
+                part.need("text")?.text()?;
+            }
             "refusal" => drop(part.need("refusal")?.text()?),
             "input_image" => ask.pictures.push(picture(&part, &ask.model)?),
             _ => file(&part)?,
