@@ -182,16 +182,13 @@ fn check_messages(
     Ok(())
 }
 
-/// Refuses what they do not know of calls and of what is called.
+/// Refuses what they do not know of the functions that are called.
 fn check_calls(calls: &RawValue, path: &str) -> Result<(), Refusal> {
     for (index, raw) in elements(calls, path)?.into_iter().enumerate() {
         let path = format!("{path}[{index}]");
         for (name, value) in fields(raw, &path)? {
-            match name.as_ref() {
-                "id" | "type" | "index" => {}
-                "function" => check_called(value, &format!("{path}.function"))?,
-                _ if says_nothing(value) => {}
-                _ => return Err(refuse(format!("{path}.{name}"), WHY)),
+            if name == "function" {
+                check_called(value, &format!("{path}.function"))?;
             }
         }
     }
