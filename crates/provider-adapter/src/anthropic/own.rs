@@ -91,6 +91,8 @@ pub(super) fn write(
                     body.raw("output_config", &config);
                 }
             }
+            // Others than null are refused before; null says nothing, and Anthropic wants an object.
+            "thread" if value == "null" => {}
             name => body.raw(name, value),
         }
     }

@@ -357,3 +357,14 @@ fn a_model_without_prefill_is_not_gone_on_from() {
     assert!(sent(&forced, &target()).is_ok());
     assert_eq!(sent(&forced, &newer).unwrap_err().field, "tool_choice");
 }
+
+#[test]
+fn a_thread_that_is_null_stays_behind() {
+    let with = |thread: &str| {
+        format!(
+            r#"{{"model":"claude-x","max_tokens":7{thread},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        )
+    };
+    let found = sent(&with(r#","thread":null"#), &target()).unwrap();
+    assert_eq!(found, with(""));
+}
