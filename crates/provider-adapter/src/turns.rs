@@ -432,10 +432,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
 }
 
 fn unanswered(call: &Call<'_, '_>) -> Refusal {
-    refuse(
-        call.path(),
-        "is not answered by a tool message right behind it",
-    )
+    refuse(call.path(), "has no result right behind it")
 }
 
 #[cfg(test)]
