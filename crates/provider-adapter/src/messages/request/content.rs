@@ -219,7 +219,7 @@ impl<'a> Said<'a> {
                 source,
                 name: title,
             }),
-            Some(None) => match find(&object(raw)?, "source").map_or(Ok(None), plain_text)? {
+            Some(None) => match self.words(find(&object(raw)?, "source"), trail, &mut mark)? {
                 // Other formats have no documents of text, and text says the same.
                 Some(text) => Part::Text(match title.filter(|title| !title.is_empty()) {
                     Some(title) => Cow::Owned(format!("{title}\n\n{text}")),
@@ -234,6 +234,26 @@ impl<'a> Said<'a> {
         };
         self.push(part, mark);
         Ok(())
+    }
+
+    /// The words of a document of text, with a mark for a cache on one of its blocks if it has none.
+    fn words(
+        &mut self,
+        source: Option<&'a RawValue>,
+        trail: &Trail,
+        mark: &mut Option<CacheMark>,
+    ) -> Read<Option<Cow<'a, str>>> {
+        let Some(source) = source else {
+            return Ok(None);
+        };
+        let mut other = |name: &str, value: &RawValue| {
+            let inner = self.other(name, value, trail)?;
+            *mark = mark.take().or(inner);
+            Ok(())
+        };
+        trail.within(Step::Field("source"), || {
+            plain_text(source, trail, &mut other)
+        })
     }
 
     fn thinking(&mut self, fields: RawFields<'a>, trail: &Trail) -> Read<()> {

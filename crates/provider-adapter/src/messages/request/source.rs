@@ -8,11 +8,16 @@ use steelyard_types::Source;
 
 use super::content::{MAX_BLOCKS, find};
 use super::{Read, too_many};
-use crate::openai::request::trail::{Trail, says_nothing};
+use crate::openai::request::trail::{Step, Trail, says_nothing};
 use crate::openai::request::{list, object, string};
 
-/// The words of a document whose source holds nothing else: plain text, or blocks of text.
-pub(super) fn plain_text(value: &RawValue) -> Read<Option<Cow<'_, str>>> {
+/// The words of a document whose source holds nothing else: plain text, or blocks of text. What else
+/// such blocks hold is told to `other`.
+pub(super) fn plain_text<'a>(
+    value: &'a RawValue,
+    trail: &Trail,
+    other: &mut dyn FnMut(&str, &RawValue) -> Read<()>,
+) -> Read<Option<Cow<'a, str>>> {
     let (mut kind, mut data, mut content) = (None, None, None);
     for (name, value) in object(value)? {
         match name.as_ref() {
@@ -28,16 +33,33 @@ pub(super) fn plain_text(value: &RawValue) -> Read<Option<Cow<'_, str>>> {
     if content.get().starts_with('"') {
         return string(content);
     }
+    trail.within(Step::Field("content"), || joined(content, trail, other))
+}
+
+/// The words of blocks of text, one to a line; `None` where there are other blocks.
+fn joined<'a>(
+    content: &'a RawValue,
+    trail: &Trail,
+    other: &mut dyn FnMut(&str, &RawValue) -> Read<()>,
+) -> Read<Option<Cow<'a, str>>> {
     let blocks = list(content, "a string or a list of blocks")?;
     if blocks.len() > MAX_BLOCKS {
         return Err(too_many(MAX_BLOCKS));
     }
     let mut words = String::new();
     for (index, raw) in blocks.into_iter().enumerate() {
-        let fields = object(raw)?;
-        let is_text = find(&fields, "type").is_some_and(|kind| kind.get() == "\"text\"");
-        let text = find(&fields, "text").filter(|_| is_text);
-        let Some(text) = text.map_or(Ok(None), string)? else {
+        let text = trail.within(Step::Index(index), || {
+            let fields = object(raw)?;
+            let is_text = find(&fields, "type").is_some_and(|kind| kind.get() == "\"text\"");
+            let text = find(&fields, "text").filter(|_| is_text);
+            let text = text.map_or(Ok(None), string)?;
+            let odd = |name: &str| !matches!(name, "type" | "text") && text.is_some();
+            for (name, value) in fields.iter().filter(|(name, _)| odd(name)) {
+                other(name, value)?;
+            }
+            Ok(text)
+        })?;
+        let Some(text) = text else {
             return Ok(None);
         };
         if index > 0 {

@@ -543,3 +543,37 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_blocks_of_a_document_hold_besides_their_words_is_named() {
+    let with = |block: serde_json::Value| {
+        json!({"messages": [{"role": "user", "content": [{"type": "document", "source":
+            {"type": "content", "content": [{"type": "text", "text": "one"}, block]}}]}]})
+    };
+    let at = "messages[0].content[0].source.content[1]";
+    for (block, field) in [
+        (json!({"type": "text", "text": "two", "foo": 1}), "foo"),
+        (
+            json!({"type": "text", "text": "two", "citations": [{"type": "x"}]}),
+            "citations",
+        ),
+        (
+            json!({"type": "text", "text": "two", "cache_control": {"type": "odd"}}),
+            "cache_control",
+        ),
+    ] {
+        assert_eq!(untranslated(&with(block)), [format!("{at}.{field}")]);
+    }
+    let marked = with(json!({"type": "text", "text": "two", "citations": null,
+        "cache_control": {"type": "ephemeral"}}));
+    assert_eq!(untranslated(&marked), [""; 0]);
+    let mut body = marked;
+    body["model"] = json!("auto");
+    body["max_tokens"] = json!(7);
+    let body = body.to_string();
+    let request = parse_messages_request(body.as_bytes()).unwrap();
+    let message = &request.messages[0];
+    assert!(matches!(&message.content[0], Part::Text(text) if text == "one\ntwo"));
+    assert_eq!(message.cache.len(), 1);
+    assert_eq!(message.cache[0].position, 0);
+}

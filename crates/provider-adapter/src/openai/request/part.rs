@@ -133,6 +133,11 @@ impl<'a> Beside<'a> {
                 untranslated: self.untranslated.or(inner),
                 mark: self.mark,
             },
+            None if kind == "input_audio" => PartRead {
+                untranslated: odd_of_sound(raw, self.mark.is_some(), trail),
+                part: Part::Other { kind, raw },
+                mark: self.mark,
+            },
             // What has no form here has no fields of its own to be named either.
             None => PartRead {
                 part: Part::Other { kind, raw },
@@ -141,6 +146,29 @@ impl<'a> Beside<'a> {
             },
         }
     }
+}
+
+/// The path of the first field of a sound that is neither its bytes nor their format. What is not of
+/// that form at all is refused where it is read.
+fn odd_of_sound(raw: &RawValue, is_marked: bool, trail: &Trail) -> Option<String> {
+    for (name, value) in object(raw).ok()? {
+        match name.as_ref() {
+            "type" => {}
+            "cache_control" | BREAKPOINT if is_marked => {}
+            _ if says_nothing(value) => {}
+            "input_audio" if value.get().starts_with('{') => {
+                let known = |name: &str| matches!(name, "data" | "format");
+                let inner = object(value).ok()?.into_iter();
+                let mut odd =
+                    inner.filter(|(name, value)| !known(name.as_ref()) && !says_nothing(value));
+                if let Some((name, _)) = odd.next() {
+                    return Some(trail.path_to(&format!("input_audio.{name}")));
+                }
+            }
+            _ => return Some(trail.path_to(&name)),
+        }
+    }
+    None
 }
 
 /// A part and the path of its first field without a word here.

@@ -259,3 +259,30 @@ fn calls_in_both_forms_are_calls_of_one_turn() {
     let (.., lost) = calls(&format!("{f}{g}{f}"));
     assert_eq!(lost, ["messages[3].role"]);
 }
+
+#[test]
+fn what_sound_holds_besides_its_bytes_and_their_format_is_named() {
+    let with = |inner: &str, beside: &str| {
+        saying(&format!(
+            r#"[{{"role":"user","content":[{{"type":"input_audio","input_audio":
+                {{"data":"","format":"wav"{inner}}}{beside}}}]}}]"#
+        ))
+    };
+    let at = "messages[0].content[0]";
+    for (body, field) in [
+        (with(r#","foo":1"#, ""), "input_audio.foo"),
+        (with("", r#","foo":1"#), "foo"),
+        (with("", r#","text":"x""#), "text"),
+        (
+            with("", r#","cache_control":{"type":"odd"}"#),
+            "cache_control",
+        ),
+    ] {
+        assert_eq!(untranslated(&body), [format!("{at}.{field}")]);
+    }
+    let silent = with(
+        r#","foo":null"#,
+        r#","bar":null,"cache_control":{"type":"ephemeral"}"#,
+    );
+    assert_eq!(untranslated(&silent), [""; 0]);
+}
