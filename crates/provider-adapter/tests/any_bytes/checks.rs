@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use steelyard_provider_adapter::embeddings::Wanted;
 use steelyard_provider_adapter::messages::{count_body, parse_count_request};
 use steelyard_provider_adapter::sse::SseDecoder;
@@ -365,7 +366,7 @@ pub(crate) fn request(data: &[u8]) {
     {
         for target in targets(WireFormat::AnthropicMessages) {
             if let Ok(encoded) = anthropic::encode_count(&request, &target) {
-                assert!(serde_json::from_slice::<Value>(&encoded.body).is_ok());
+                assert!(is_object(&encoded.body));
             }
         }
     }
@@ -388,9 +389,14 @@ fn encoded(request: &ChatRequest<'_>, wire: WireFormat) {
             (Ok(lossy), Ok(written)) => {
                 assert_eq!(lossy, &written.lossy);
                 assert!(written.path.starts_with('/'));
-                let body = serde_json::from_slice::<Value>(&written.body);
-                assert!(body.is_ok_and(|body| body.is_object()), "for {wire:?}");
+                assert!(is_object(&written.body), "for {wire:?}");
             }
         }
     }
+}
+
+/// Whether it is an object of JSON. Its numbers are the client's own and may be beyond any float, of
+/// which JSON knows nothing.
+fn is_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<&RawValue>(body).is_ok_and(|body| body.get().starts_with('{'))
 }

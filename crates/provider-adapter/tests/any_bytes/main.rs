@@ -120,3 +120,18 @@ fn recordings_whole_and_damaged() {
         println!("{provider}: {answers} answers and {requests} requests, whole and damaged");
     }
 }
+
+/// A number of the client's is sent as it was written, however large.
+#[test]
+fn numbers_beyond_any_float() {
+    let large = "2".repeat(400);
+    for field in ["seed", "temperature", "foo"] {
+        let messages = r#""messages":[{"role":"user","content":"x"}]"#;
+        for asked in [r#""prompt":"x""#, r#""input":"x""#, messages] {
+            let body = format!(r#"{{"model":"m","max_tokens":9,{asked},"{field}":{large}}}"#);
+            for dialect in 0..=u8::try_from(steelyard_types::Dialect::ALL.len()).unwrap() {
+                checks::request(&[&[dialect], body.as_bytes()].concat());
+            }
+        }
+    }
+}
