@@ -46,6 +46,7 @@ const PLAN: &str = "tool_plan";
 /// answer, no user and no tier.
 const WORDS: Words = Words {
     provider: "Cohere",
+    // After a public report: its reference has no rule for names.
     names: Some(Names::USUAL),
     top_k: true,
     seed: true,

@@ -20,8 +20,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// OpenAI's chat completions, and those who copied the rule: Mistral and DeepSeek answer 400 with
-    /// it, DashScope with "The length of the tool name cannot exceed 64"; Cohere's tools are called so
-    /// too.
+    /// it, DashScope with "The length of the tool name cannot exceed 64".
     pub(crate) const USUAL: Self = Self {
         most: 64,
         more: "",
