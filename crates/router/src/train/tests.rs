@@ -194,22 +194,28 @@ fn timed(options: &str) -> Vec<Example> {
     examples
 }
 
-#[test]
-fn the_output_tokens_are_those_of_the_middle_model() {
-    let trained = trained(&timed(""), &Settings::default());
+fn expected_tokens<const N: usize>(trained: &Trained, texts: [&str; N]) -> [u32; N] {
     let scorer = Scorer::from_bytes(&trained.bytes).expect("the file loads");
     let mut scratch = Scratch::new();
-    let mut tokens = |text: &str| {
+    texts.map(|text| {
         let input = ScoreInput {
             segments: &[text],
             shape: Shape::default(),
         };
         scorer.score(&input, &mut scratch).expected_output_tokens
-    };
-    let [long, short] = ["write an essay", "choose"].map(|word| {
-        let text = format!("Question number 500: {word}");
-        tokens(&text)
-    });
+    })
+}
+
+#[test]
+fn the_output_tokens_are_those_of_the_middle_model() {
+    let trained = trained(&timed(""), &Settings::default());
+    let [long, short] = expected_tokens(
+        &trained,
+        [
+            "Question number 500: write an essay",
+            "Question number 500: choose",
+        ],
+    );
     // Of two models the second is the middle: 800 and 40 tokens, drawn together by the shrinkage.
     assert!((450..1000).contains(&long), "{long}");
     assert!((25..75).contains(&short), "{short}");
@@ -219,16 +225,12 @@ fn the_output_tokens_are_those_of_the_middle_model() {
 fn options_shorten_answers_and_the_bare_question_does_not() {
     let with_options = timed("\nA. this one\nB. that one\nAnswer:");
     let trained = trained(&with_options, &Settings::default());
-    let scorer = Scorer::from_bytes(&trained.bytes).expect("the file loads");
-    let mut scratch = Scratch::new();
-    let mut tokens = |text: &str| {
-        let input = ScoreInput {
-            segments: &[text],
-            shape: Shape::default(),
-        };
-        scorer.score(&input, &mut scratch).expected_output_tokens
-    };
-    let bare = tokens("Question number 500: choose");
-    let options = tokens("Question number 500: choose\nA. this one\nB. that one");
+    let [bare, options] = expected_tokens(
+        &trained,
+        [
+            "Question number 500: choose",
+            "Question number 500: choose\nA. this one\nB. that one",
+        ],
+    );
     assert!(bare > options + options / 2, "{bare} and {options}");
 }
