@@ -14,8 +14,8 @@ use serde::Deserialize;
 use smallvec::{SmallVec, smallvec};
 use steelyard_types::{
     ChatAnswer, ChatRequest, Effort, ErrorKind, Feature, FinishReason, Message, NumberText,
-    OutputFormat, Part, ProviderError, ReasoningControl, ReasoningPart, Role, Source, StreamEvent,
-    Target, ToolChoice, ToolKind, Usage, WireFormat,
+    OutputFormat, Part, ProviderError, ReasoningControl, Role, Source, StreamEvent, Target,
+    ToolChoice, ToolKind, Usage, WireFormat,
 };
 
 use crate::carry::{self, Names, Words};
@@ -23,7 +23,7 @@ use crate::collect::Collected;
 use crate::gemini::call_id;
 use crate::json::{Lenient, Object, Text};
 use crate::masked::provider_error;
-use crate::origin::{self, Origin};
+use crate::origin;
 use crate::sources::{Extra, Sign};
 use crate::sse::Frame;
 use crate::turns::{self, told};
@@ -216,18 +216,7 @@ fn quoted(text: &str) -> String {
 
 /// What this very model thought, and whether it was a plan or not.
 fn own<'m>(part: &'m Part<'_>, target: &Target) -> Option<(&'m str, &'m str)> {
-    let Part::Reasoning(ReasoningPart {
-        text,
-        signature: Some(signature),
-        ..
-    }) = part
-    else {
-        return None;
-    };
-    match origin::open(signature, target) {
-        Origin::Own(kind @ (THINKING | PLAN)) if !text.is_empty() => Some((kind, text)),
-        _ => None,
-    }
+    origin::own_thought(part, target).filter(|(kind, _)| matches!(*kind, THINKING | PLAN))
 }
 
 /// Whether thoughts of the message stay behind: another model's, a plan without calls, and those of

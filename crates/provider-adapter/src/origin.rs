@@ -9,12 +9,29 @@
 use std::fmt::Write;
 
 use serde_json::value::RawValue;
-use steelyard_types::{Target, WireFormat};
+use steelyard_types::{Part, ReasoningPart, Target, WireFormat};
 
 use crate::json;
 
 const PREFIX: &str = "steelyard.";
 const DIGITS: usize = 16;
+
+/// What this very model thought in words, and the word that its mark has in place of a provider's
+/// signature.
+pub(crate) fn own_thought<'m>(part: &'m Part<'_>, target: &Target) -> Option<(&'m str, &'m str)> {
+    let Part::Reasoning(ReasoningPart {
+        text,
+        signature: Some(signature),
+        redacted: None,
+    }) = part
+    else {
+        return None;
+    };
+    match open(signature, target) {
+        Origin::Own(word) if !text.is_empty() => Some((word, text)),
+        _ => None,
+    }
+}
 
 /// Where a signature in a history comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,11 @@
 
 use std::borrow::Cow;
 
-use steelyard_types::{ChatRequest, Message, Part, ReasoningPart, Role, Target};
+use steelyard_types::{ChatRequest, Message, Part, Role, Target};
 
 use crate::Losses;
 use crate::carry;
-use crate::origin::{self, Origin};
+use crate::origin;
 use crate::turns::{self, is_thought};
 
 /// The signature of thoughts, and the field that holds them.
@@ -51,18 +51,8 @@ pub(super) fn returned<'r>(message: &'r Message<'_>, target: &Target) -> Option<
 }
 
 fn own<'r>(part: &'r Part<'_>, target: &Target) -> Option<&'r str> {
-    let Part::Reasoning(ReasoningPart {
-        text,
-        signature: Some(signature),
-        ..
-    }) = part
-    else {
-        return None;
-    };
-    match origin::open(signature, target) {
-        Origin::Own(KIND) if !text.is_empty() => Some(text),
-        _ => None,
-    }
+    let (word, text) = origin::own_thought(part, target)?;
+    (word == KIND).then_some(text)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use steelyard_types::{Message, Part, ReasoningField, ReasoningPart, Target};
 use super::reasoning::wants_thoughts;
 use super::shape::Said;
 use crate::json::Object;
-use crate::origin::{self, Origin};
+use crate::origin;
 
 /// They were told in parts of the content: Mistral's.
 pub(super) const IN_PARTS: &str = "parts";
@@ -39,16 +39,8 @@ pub(super) fn word(said: &Said<'_>) -> &'static str {
 
 /// The words of a thought if it is this very model's, and was told in this way.
 fn own<'m>(part: &'m Part<'_>, target: &Target, way: &str) -> Option<&'m str> {
-    let Part::Reasoning(ReasoningPart {
-        text,
-        signature: Some(signature),
-        redacted: None,
-    }) = part
-    else {
-        return None;
-    };
-    let is_own = origin::open(signature, target) == Origin::Own(way) && !text.is_empty();
-    is_own.then_some(text)
+    let (word, text) = origin::own_thought(part, target)?;
+    (word == way).then_some(text)
 }
 
 /// The thought as a part of the content, if this server told it as one.
