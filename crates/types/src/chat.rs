@@ -354,6 +354,17 @@ pub struct ReasoningControl {
     pub budget_tokens: Option<u64>,
 }
 
+impl ReasoningControl {
+    /// How hard it is to think in one word: as said, else as the budget allows; a model that
+    /// reasons as it sees fit thinks some.
+    #[must_use]
+    pub fn asked_effort(self) -> Effort {
+        self.effort
+            .or_else(|| self.budget_tokens.map(Effort::of_budget))
+            .unwrap_or(Effort::Medium)
+    }
+}
+
 /// How hard a model is to think.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Effort {
@@ -403,6 +414,17 @@ impl Effort {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|effort| effort.as_str() == word)
+    }
+
+    /// The effort whose usual length a budget of tokens is. A CHOICE: providers publish no lengths.
+    #[must_use]
+    pub fn of_budget(tokens: u64) -> Self {
+        match tokens {
+            0 => Self::None,
+            1..4_096 => Self::Low,
+            4_096..16_384 => Self::Medium,
+            _ => Self::High,
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use smallvec::SmallVec;
 use steelyard_router::{Demand, Place, Score, ScoreInput, Scorer, Scratch, Shape, estimate_tokens};
 use steelyard_types::{
-    ChatRequest, Effort, Embedding, EmbeddingInputs, Feature, FeatureSet, Message, OutputFormat,
-    Part, Role, ServiceTier, Source, UnixMillis,
+    ChatRequest, Embedding, EmbeddingInputs, Feature, FeatureSet, Message, OutputFormat, Part,
+    ReasoningControl, Role, ServiceTier, Source, UnixMillis,
 };
 
 /// Tokens that chat templates add to every message.
@@ -98,7 +98,7 @@ fn shape(request: &ChatRequest<'_>, asked: Option<usize>, special: &SpecialField
         turns: saturate(request.messages.len()),
         tools: saturate(request.tools.len()),
         has_schema: special.schema,
-        reasoning_requested: special.reasoning,
+        reasoning: request.reasoning.map(ReasoningControl::asked_effort),
         max_output_tokens: request
             .max_output_tokens
             .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
@@ -215,7 +215,6 @@ fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> Feat
 #[derive(Default)]
 struct SpecialFields {
     schema: bool,
-    reasoning: bool,
     service: ServiceTier,
 }
 
@@ -224,9 +223,6 @@ fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
     let tier = |name: &str| ServiceTier::parse(name).unwrap_or_default();
     SpecialFields {
         schema: matches!(request.format, OutputFormat::JsonSchema(_)),
-        reasoning: request
-            .reasoning
-            .is_some_and(|control| control.effort != Some(Effort::None)),
         service: request
             .service_tier
             .as_deref()
@@ -291,6 +287,36 @@ mod tests {
     }
 
     #[test]
+    fn more_asked_thinking_weighs_more() {
+        let of = |effort: &str| {
+            let demand = demand(&format!(r#","reasoning_effort":"{effort}""#));
+            (demand.complexity, demand.expected_output_tokens)
+        };
+        let plain = demand("");
+        let plain = (plain.complexity, plain.expected_output_tokens);
+        assert_eq!(of("none"), plain);
+        assert_eq!(of("minimal"), plain);
+        for pair in ["none", "low", "medium", "high"].windows(2) {
+            let (less, more) = (of(pair[0]), of(pair[1]));
+            assert!(more.0 > less.0 && more.1 > less.1, "{pair:?}");
+        }
+        // Anthropic's budget is told by the effort of that length.
+        let body =
+            br#"{"model":"a","max_tokens":9000,"messages":[{"role":"user","content":"Hello"}],
+            "thinking":{"type":"enabled","budget_tokens":2048}}"#;
+        let request = steelyard_provider_adapter::messages::parse_messages_request(body);
+        let budget = weigh(
+            &request.expect("a request"),
+            UnixMillis(0),
+            Scorer::shipped(),
+        );
+        assert_eq!(
+            (budget.complexity, budget.expected_output_tokens),
+            of("low")
+        );
+    }
+
+    #[test]
     fn pictures_and_documents_have_tokens() {
         let with = |part: &str| {
             let body = format!(
@@ -347,7 +373,8 @@ mod tests {
         let demand = weigh(&request, UnixMillis(0), Scorer::shipped());
         let expected = [Feature::JsonSchema, Feature::Vision, Feature::Pdf];
         assert_eq!(demand.features, expected.into_iter().collect());
-        assert!(special_fields(&request).reasoning);
+        let shape = shape(&request, None, &special_fields(&request));
+        assert_eq!(shape.reasoning, Some(steelyard_types::Effort::Medium));
         assert_eq!(images(&request.messages[0]), 1);
     }
 }

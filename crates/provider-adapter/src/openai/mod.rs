@@ -43,7 +43,7 @@ pub(crate) use function_call::answer as with_function_call;
 pub(crate) use known_shape::KnownShape;
 pub(crate) use passed::Passed;
 pub(crate) use plain::Plain;
-pub(crate) use reasoning::{budget_of, effort_of, least, takes_extensions};
+pub(crate) use reasoning::{budget_of, least, takes_extensions};
 pub(crate) use shape::Loose;
 pub(crate) use stream::{ChunkDecoder, Look};
 pub(crate) use strict_schema::{is_loosened, is_loosened_tool};

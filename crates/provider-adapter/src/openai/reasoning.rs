@@ -45,7 +45,7 @@ impl Wish {
                 }
             }
             ReasoningField::Effort => Self {
-                effort: effort.or(budget.map(effort_of)),
+                effort: effort.or(budget.map(Effort::of_budget)),
                 inexact: budget.is_some(),
                 ..Self::default()
             },
@@ -134,16 +134,6 @@ pub(crate) fn least(target: &Target) -> (Option<Effort>, bool) {
         (Some(Effort::Minimal), false)
     } else {
         (Some(Effort::None), true)
-    }
-}
-
-/// The effort whose usual length a budget is. A CHOICE: providers publish no lengths.
-pub(crate) fn effort_of(budget: u64) -> Effort {
-    match budget {
-        0 => Effort::None,
-        1..4_096 => Effort::Low,
-        4_096..16_384 => Effort::Medium,
-        _ => Effort::High,
     }
 }
 
@@ -379,7 +369,7 @@ mod tests {
     #[test]
     fn a_longer_budget_is_never_a_lesser_effort() {
         let budgets = [0, 1, 1_023, 1_024, 4_096, 9_000, 16_384, 1 << 40];
-        let efforts: Vec<Effort> = budgets.into_iter().map(effort_of).collect();
+        let efforts: Vec<Effort> = budgets.into_iter().map(Effort::of_budget).collect();
         assert!(efforts.is_sorted());
         let budgets: Vec<u64> = Effort::ALL.into_iter().filter_map(budget_of).collect();
         assert!(budgets.is_sorted());

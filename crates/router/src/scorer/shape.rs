@@ -5,6 +5,8 @@
 //! measurements**. They are small beside the text (whose logit spreads over about six units) and
 //! only push in the direction on which there is little doubt. They go when outcomes replace them.
 
+use steelyard_types::Effort;
+
 /// Counts about a request; zero means absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
@@ -24,8 +26,8 @@ pub struct Shape {
     pub images: u32,
     /// The request's own limit of output tokens.
     pub max_output_tokens: Option<u32>,
-    /// Whether the caller asked for reasoning.
-    pub reasoning_requested: bool,
+    /// How hard the caller asked the model to think; `None` where nothing was asked.
+    pub reasoning: Option<Effort>,
 }
 
 /// A reference to "it" or "that" needs the conversation: per doubling of the turns, up to four turns.
@@ -47,10 +49,6 @@ const PER_RESULT_DOUBLING: f32 = 0.06;
 const SCHEMA: f32 = 0.15;
 /// Reading an image is part of the work: once.
 const ANY_IMAGES: f32 = 0.25;
-/// The caller says that this one is hard; the strongest hint of all.
-const REASONING: f32 = 0.8;
-/// A caller that asks for reasoning gets a longer answer (logarithm; twice as long).
-const REASONING_OUTPUT: f32 = std::f32::consts::LN_2;
 
 impl Shape {
     /// What the shape adds to the difficulty logit: at least 0, at most about 3.
@@ -65,22 +63,39 @@ impl Shape {
             (self.tools > 0, ANY_TOOLS),
             (self.has_schema, SCHEMA),
             (self.images > 0, ANY_IMAGES),
-            (self.reasoning_requested, REASONING),
         ] {
             if present {
                 prior += amount;
             }
         }
-        prior
+        prior + self.reasoning.map_or(0.0, reasoning_prior)
     }
 
-    /// What the shape adds to the logarithm of the output tokens.
+    /// What the shape adds to the logarithm of the output tokens: thoughts are billed as output.
     pub(super) fn output_prior(&self) -> f32 {
-        if self.reasoning_requested {
-            REASONING_OUTPUT
-        } else {
-            0.0
-        }
+        self.reasoning
+            .map_or(0.0, |effort| times_as_long(effort).ln())
+    }
+}
+
+/// The caller says how hard this one is; the strongest hint of all.
+fn reasoning_prior(effort: Effort) -> f32 {
+    match effort {
+        Effort::None | Effort::Minimal => 0.0,
+        Effort::Low => 0.25,
+        Effort::Medium => 0.5,
+        Effort::High => 0.8,
+        Effort::XHigh | Effort::Max => 1.0,
+    }
+}
+
+/// Answer and thoughts, beside the answer alone.
+fn times_as_long(effort: Effort) -> f32 {
+    match effort {
+        Effort::None | Effort::Minimal => 1.0,
+        Effort::Low => 1.5,
+        Effort::Medium => 2.0,
+        Effort::High | Effort::XHigh | Effort::Max => 4.0,
     }
 }
 

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use steelyard_types::Effort;
 
 use super::counters::Count;
 use super::cues::Cue;
@@ -186,7 +187,7 @@ fn shape_only_adds_difficulty() {
             ..Shape::default()
         },
         Shape {
-            reasoning_requested: true,
+            reasoning: Some(Effort::Low),
             ..Shape::default()
         },
     ] {
@@ -194,6 +195,27 @@ fn shape_only_adds_difficulty() {
             score_with(&text, shape).complexity > plain.complexity,
             "{shape:?}"
         );
+    }
+}
+
+#[test]
+fn more_asked_thinking_is_harder_and_longer() {
+    let text = ["Which of these two contracts is riskier for the tenant, and why?"];
+    let with = |reasoning| {
+        let shape = Shape {
+            reasoning,
+            ..Shape::default()
+        };
+        let score = score_with(&text, shape);
+        (score.complexity, score.expected_output_tokens)
+    };
+    let plain = with(None);
+    assert_eq!(with(Some(Effort::None)), plain);
+    let mut before = plain;
+    for effort in [Effort::Low, Effort::Medium, Effort::High] {
+        let this = with(Some(effort));
+        assert!(this.0 > before.0 && this.1 > before.1, "{effort:?}");
+        before = this;
     }
 }
 
@@ -300,13 +322,14 @@ proptest! {
     fn any_text_and_shape_score_within_bounds(
         text in "(\\PC|[ \\n\\t]){0,400}",
         numbers in prop::array::uniform6(any::<u32>()),
-        flags in any::<(bool, bool)>(),
+        has_schema in any::<bool>(),
+        effort in prop::option::of(prop::sample::select(&Effort::ALL[..])),
         limit in any::<Option<u32>>(),
     ) {
         let [turns, system_bytes, history_bytes, tools, tool_results, images] = numbers;
         let shape = Shape {
             turns, system_bytes, history_bytes, tools, tool_results, images,
-            has_schema: flags.0, reasoning_requested: flags.1, max_output_tokens: limit,
+            has_schema, reasoning: effort, max_output_tokens: limit,
         };
         let score = score_with(&[&text], shape);
         prop_assert!((0.0..=1.0).contains(&score.complexity));

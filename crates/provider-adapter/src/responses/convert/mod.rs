@@ -16,7 +16,7 @@ use steelyard_types::{
 use super::PATH;
 use crate::carry::{self, Names, Words, refuse};
 use crate::json::Object;
-use crate::openai::{effort_of, is_loosened, is_loosened_tool, least, member};
+use crate::openai::{is_loosened, is_loosened_tool, least, member};
 use crate::{EncodedRequest, Losses, Refusal, schema, shared};
 use items::{input, list, own};
 
@@ -197,7 +197,10 @@ fn is_inexact(request: &ChatRequest<'_>, target: &Target) -> bool {
 fn reasoning(request: &ChatRequest<'_>, target: &Target) -> Option<String> {
     let reasons = target.features.contains(Feature::Reasoning);
     let control = request.reasoning.filter(|_| reasons)?;
-    let effort = match control.effort.or(control.budget_tokens.map(effort_of)) {
+    let effort = match control
+        .effort
+        .or(control.budget_tokens.map(Effort::of_budget))
+    {
         Some(Effort::None) => least(target).0,
         effort => effort,
     };
