@@ -46,10 +46,12 @@ pub struct Demand {
     pub place: Place,
     /// Tokens of the prompt, estimated.
     pub prompt_tokens: u64,
-    /// Tokens that the answer will probably have.
+    /// Tokens that an answer will probably have.
     pub expected_output_tokens: u64,
-    /// Tokens that the client allows the answer, where it says so.
+    /// Tokens that the client allows an answer, where it says so.
     pub max_output_tokens: Option<u64>,
+    /// How many answers are asked for (OpenAI's `n`), at least 1. The prompt is paid once.
+    pub answers: u64,
     /// What the model must be able to do.
     pub features: FeatureSet,
     /// When the request is made: prices depend on it.
@@ -342,8 +344,9 @@ fn consider(
     }
 }
 
-/// What this request will probably cost with this candidate: all prompt tokens fresh, as many
-/// output tokens as the scorer expects within the client's and the model's limit.
+/// What this request will probably cost with this candidate: all prompt tokens fresh and once, and
+/// for every answer as many output tokens as are expected within the client's and the model's limit,
+/// which bound each answer by itself.
 fn expected_cost(candidate: &Candidate<'_>, demand: &Demand) -> Option<NanoUsd> {
     let Some(price) = candidate.price else {
         return Some(NanoUsd(0));
@@ -354,7 +357,10 @@ fn expected_cost(candidate: &Candidate<'_>, demand: &Demand) -> Option<NanoUsd> 
         .min(candidate.max_output_tokens);
     let usage = Usage {
         input_fresh: demand.prompt_tokens,
-        output: demand.expected_output_tokens.min(limit),
+        output: demand
+            .expected_output_tokens
+            .min(limit)
+            .saturating_mul(demand.answers),
         ..Usage::default()
     };
     let query = PriceQuery {

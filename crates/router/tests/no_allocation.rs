@@ -77,6 +77,7 @@ fn decide(prompt: &str, candidates: &[Candidate<'_>], terms: &Terms, scratch: &m
         prompt_tokens: estimate_tokens(prompt),
         expected_output_tokens: u64::from(score.expected_output_tokens),
         max_output_tokens: Some(500),
+        answers: 1,
         features: FeatureSet::EMPTY.with(Feature::Tools),
         at: UnixMillis(0),
         service: ServiceTier::Standard,

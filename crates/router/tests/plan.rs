@@ -50,6 +50,7 @@ fn demand(complexity: f32) -> Demand {
         prompt_tokens: 1_000,
         expected_output_tokens: 1_000,
         max_output_tokens: None,
+        answers: 1,
         features: FeatureSet::EMPTY,
         at: UnixMillis(0),
         service: ServiceTier::Standard,
@@ -155,6 +156,55 @@ fn cost_is_of_this_request() {
 }
 
 #[test]
+fn several_answers_cost_one_prompt_and_every_answer() {
+    // A nano-dollar a token, in and out.
+    let price = table(1_000_000);
+    let candidates = [candidate(0, 0.9, &price)];
+    let cost = |demand: &Demand| {
+        let considered = planned(&candidates, demand, &TERMS).considered;
+        considered[0].expected_cost.expect("priced").0
+    };
+    let one = demand(0.1);
+    assert_eq!(cost(&one), 1_000 + 1_000);
+    let five = Demand { answers: 5, ..one };
+    assert_eq!(cost(&five), 1_000 + 5 * 1_000);
+    // Limits bound each answer, not all of them together: the client's, then the model's.
+    let short = Demand {
+        max_output_tokens: Some(300),
+        ..five
+    };
+    assert_eq!(cost(&short), 1_000 + 5 * 300);
+    let long = Demand {
+        expected_output_tokens: 90_000,
+        ..five
+    };
+    assert_eq!(cost(&long), 1_000 + 5 * 10_000);
+    // Fifty thousand tokens in five answers fit where each of them does.
+    assert_eq!(planned(&candidates, &long, &TERMS).ladder.as_slice(), [0]);
+    let endless = Demand {
+        answers: u64::MAX,
+        ..one
+    };
+    assert!(cost(&endless) > cost(&long), "it saturates");
+}
+
+#[test]
+fn several_answers_change_which_model_is_cheapest() {
+    let with = |input: u64, output: u64| {
+        let mut row = table(0).rows()[0].clone();
+        row.rates.input = PricePerMtok(input);
+        row.rates.output = PricePerMtok(output);
+        PriceTable::new(vec![row]).expect("one row is a table")
+    };
+    let (reads, writes) = (with(1_000_000, 3_000_000), with(5_000_000, 1_000_000));
+    let candidates = [candidate(0, 0.9, &reads), candidate(1, 0.9, &writes)];
+    let one = demand(0.1);
+    assert_eq!(planned(&candidates, &one, &TERMS).ladder[0], 0);
+    let three = Demand { answers: 3, ..one };
+    assert_eq!(planned(&candidates, &three, &TERMS).ladder[0], 1);
+}
+
+#[test]
 fn every_exclusion_is_named() {
     let price = table(1_000_000);
     let fits = candidate(0, 0.9, &price);
@@ -254,6 +304,7 @@ proptest! {
         prompt_tokens in 0_u64..250_000,
         expected_output_tokens in 0_u64..60_000,
         max_output_tokens in prop::option::of(0_u64..60_000),
+        answers in prop_oneof![1_u64..10, Just(u64::MAX)],
         asked in any::<u16>(),
         threshold in 0_f32..=1.0,
         refuse in any::<bool>(),
@@ -276,7 +327,7 @@ proptest! {
         }).collect();
         let demand = Demand {
             complexity, place: Place::default(), prompt_tokens, expected_output_tokens, max_output_tokens,
-            features: features(asked), at: UnixMillis(0), service: ServiceTier::Standard,
+            answers, features: features(asked), at: UnixMillis(0), service: ServiceTier::Standard,
         };
         let otherwise =
             if refuse { WhenNoneAdequate::Refuse } else { WhenNoneAdequate::Strongest };

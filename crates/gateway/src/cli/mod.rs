@@ -1,6 +1,7 @@
 //! The commands of the `steelyard` binary.
 
 mod demo;
+mod dialect;
 mod keys;
 mod policy;
 mod router;
@@ -164,7 +165,7 @@ Example:
         request: Option<PathBuf>,
         /// The dialect of the file; without it, its fields say which
         #[arg(long, value_enum, requires = "request")]
-        dialect: Option<policy::DialectName>,
+        dialect: Option<dialect::DialectName>,
         /// Rule out models whose provider's key cannot be read here, as `serve` would
         #[arg(long)]
         with_keys: bool,

@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod dressed;
+mod reference;
+#[cfg(test)]
+mod turns;
 
 use std::cell::RefCell;
 
@@ -11,6 +14,8 @@ use steelyard_types::{
     ChatRequest, Embedding, EmbeddingInputs, Feature, FeatureSet, Message, OutputFormat, Part,
     ReasoningControl, Role, ServiceTier, Source, UnixMillis,
 };
+
+use reference::is_reference;
 
 /// Tokens that chat templates add to every message.
 const TOKENS_PER_MESSAGE: u64 = 4;
@@ -46,6 +51,8 @@ pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) 
         prompt_tokens: prompt_tokens(request),
         expected_output_tokens: u64::from(score.expected_output_tokens),
         max_output_tokens: request.max_output_tokens,
+        // None at all is refused by whoever is asked; it has a price like one.
+        answers: request.n.unwrap_or(1).max(1),
         features: demanded_features(request, &special),
         at,
         service: special.service,
@@ -64,6 +71,7 @@ fn demand_of_vectors(embedding: &Embedding<'_>, at: UnixMillis) -> Demand {
         },
         expected_output_tokens: 0,
         max_output_tokens: None,
+        answers: 1,
         features: FeatureSet::EMPTY.with(Feature::Embeddings),
         at,
         service: ServiceTier::Standard,
@@ -75,15 +83,12 @@ pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score
     score(request, &special_fields(request), scorer)
 }
 
-/// Scores the last user turn and the shape of everything.
+/// Scores what the model must do now, the last user turn, and the shape of everything.
 fn score(request: &ChatRequest<'_>, special: &SpecialFields, scorer: &Scorer) -> Score {
-    let last_user = request
-        .messages
-        .iter()
-        .rposition(|message| message.role == Role::User);
+    let last_user = request.messages.iter().rposition(is_user_turn);
     let asked = last_user.or_else(|| request.messages.len().checked_sub(1));
     let segments: SmallVec<[&str; 8]> = asked
-        .map(|index| request.messages[index].texts().collect())
+        .map(|index| task(&request.messages, index).texts().collect())
         .unwrap_or_default();
     let shape = shape(request, asked, special);
     let input = ScoreInput {
@@ -91,6 +96,23 @@ fn score(request: &ChatRequest<'_>, special: &SpecialFields, scorer: &Scorer) ->
         shape,
     };
     SCRATCH.with_borrow_mut(|scratch| scorer.score(&input, scratch))
+}
+
+/// Whether a user says something. What built-in tools of the Responses API gave is nothing here.
+fn is_user_turn(message: &Message<'_>) -> bool {
+    message.role == Role::User && !message.content.is_empty()
+}
+
+/// The turn that says what is to be done: the one asked last or, where that only refers to what came
+/// before ("continue"), the latest user turn that does not.
+fn task<'m, 'a>(messages: &'m [Message<'a>], asked: usize) -> &'m Message<'a> {
+    let last = &messages[asked];
+    if last.role != Role::User || !is_reference(last) {
+        return last;
+    }
+    let mut before = messages[..asked].iter().rev();
+    let task = before.find(|message| is_user_turn(message) && !is_reference(message));
+    task.unwrap_or(last)
 }
 
 fn shape(request: &ChatRequest<'_>, asked: Option<usize>, special: &SpecialFields) -> Shape {
@@ -276,6 +298,14 @@ mod tests {
         assert!(demand(tools).features.contains(Feature::Tools));
         assert!(demand(tools).prompt_tokens > demand("").prompt_tokens);
         assert_eq!(demand(r#","max_tokens":7"#).max_output_tokens, Some(7));
+        for (n, answers) in [
+            (r#","n":3"#, 3),
+            (r#","n":1"#, 1),
+            (r#","n":null"#, 1),
+            ("", 1),
+        ] {
+            assert_eq!(demand(n).answers, answers, "{n}");
+        }
         let schema = |format: &str| {
             let demand = demand(&format!(r#","response_format":{format}"#));
             demand.features.contains(Feature::JsonSchema)

@@ -13,6 +13,7 @@ pub use trial::{HeldOut, Losses, Trial};
 
 use std::collections::HashMap;
 
+use crate::scorer::Place;
 use crate::{Score, Scorer};
 
 /// Where most models lie, for a model of which little is known: mean and deviation of the
@@ -27,13 +28,29 @@ pub struct Judged {
     pub score: Score,
     /// Bytes of the prompt: the baseline.
     pub bytes: usize,
-    /// Tells prompts apart: the same prompt is never fitted and graded at once.
+    /// Tells prompts apart as far as the scorer does: the same prompt is never fitted and graded at
+    /// once.
     pub prompt: u64,
     /// How good the answer was, in [0, 1].
     pub outcome: f32,
 }
 
 impl Judged {
+    /// An outcome of a prompt of this score and so many bytes.
+    ///
+    /// The prompt is told apart by what heads are fitted on, complexity and topics, bit for bit: of
+    /// two texts that are alike in all of it (such as those that differ only in digits) no fit can
+    /// tell which is which, so that one would grade the other with an outcome that it had seen.
+    #[must_use]
+    pub fn new(score: Score, bytes: usize, outcome: f32) -> Self {
+        Self {
+            prompt: identity(score.complexity, &score.place),
+            score,
+            bytes,
+            outcome,
+        }
+    }
+
     /// One outcome of every prompt, in the order in which they come first: the mean, where a model
     /// was judged on a prompt more than once. Answers to one prompt say little more than one of
     /// them does, so that taken for outcomes of their own they would make everything surer than it
@@ -41,22 +58,60 @@ impl Judged {
     #[must_use]
     pub fn distinct(outcomes: &[Self]) -> Vec<Self> {
         let mut places: HashMap<u64, usize> = HashMap::with_capacity(outcomes.len());
-        let mut distinct: Vec<(Self, f64, f64)> = Vec::with_capacity(outcomes.len());
+        let mut distinct: Vec<Alike> = Vec::with_capacity(outcomes.len());
         for judged in outcomes {
             let place = *places.entry(judged.prompt).or_insert(distinct.len());
-            if place == distinct.len() {
-                distinct.push((*judged, 0.0, 0.0));
-            }
-            if let Some((_, sum, count)) = distinct.get_mut(place) {
-                *sum += f64::from(judged.outcome);
-                *count += 1.0;
+            match distinct.get_mut(place) {
+                Some(alike) => alike.add(judged),
+                None => distinct.push(Alike::new(*judged)),
             }
         }
-        let mean = |(judged, sum, count)| Self {
-            outcome: head::to_f32(sum / count),
-            ..judged
+        distinct.into_iter().map(Alike::mean).collect()
+    }
+}
+
+/// A hash of what heads see of a prompt, the same on every machine.
+fn identity(complexity: f32, place: &Place) -> u64 {
+    let numbers = std::iter::once(complexity).chain(place.topics);
+    numbers.fold(0, |hash, number| {
+        head::mixed(hash ^ u64::from(number.to_bits()))
+    })
+}
+
+/// Outcomes of one prompt.
+struct Alike {
+    first: Judged,
+    outcomes: f64,
+    bytes: u64,
+    count: u32,
+}
+
+impl Alike {
+    fn new(first: Judged) -> Self {
+        let mut alike = Self {
+            first,
+            outcomes: 0.0,
+            bytes: 0,
+            count: 0,
         };
-        distinct.into_iter().map(mean).collect()
+        alike.add(&first);
+        alike
+    }
+
+    fn add(&mut self, judged: &Judged) {
+        self.outcomes += f64::from(judged.outcome);
+        self.bytes = self.bytes.saturating_add(judged.bytes as u64);
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Their mean; of the bytes too, since texts that are alike may differ in length.
+    fn mean(self) -> Judged {
+        let bytes = self.bytes / u64::from(self.count.max(1));
+        Judged {
+            outcome: head::to_f32(self.outcomes / f64::from(self.count.max(1))),
+            bytes: usize::try_from(bytes).unwrap_or(self.first.bytes),
+            ..self.first
+        }
     }
 }
 
@@ -68,8 +123,9 @@ pub struct Placement {
     /// Its standard error; the interval of 95 % is about twice as wide on either side.
     pub error: f64,
     /// Area under the curve of complexity against failure in these outcomes: 0.5 says that the
-    /// complexity does not tell this model's failures from its successes.
-    pub auc: f64,
+    /// complexity does not tell this model's failures from its successes. `None` where there are
+    /// only failures or only successes, which leaves nothing to tell apart.
+    pub auc: Option<f64>,
 }
 
 impl Scorer {
@@ -95,10 +151,12 @@ impl Scorer {
         let failures = outcomes
             .iter()
             .map(|(complexity, score)| (f64::from(*complexity), *score < 0.5));
+        let failed = failures.clone().filter(|(_, failed)| *failed).count();
+        let is_mixed = failed > 0 && failed < outcomes.len();
         Placement {
             capability,
             error: curvature.powf(-0.5),
-            auc: crate::eval::auc(failures),
+            auc: is_mixed.then(|| crate::eval::auc(failures)),
         }
     }
 }

@@ -45,7 +45,7 @@ fn judged(count: u64, chance: impl Fn(f32, f32) -> f32) -> Vec<Judged> {
     let mut random = crate::eval::Random(7);
     let mut uniform = move || (random.next() >> 40) as f32 / (1_u64 << 24) as f32;
     (0..count)
-        .map(|prompt| {
+        .map(|_| {
             let (complexity, topic) = (uniform(), 20.0 * (uniform() - 0.5));
             let mut topics = [0.0; TOPICS];
             topics[0] = topic;
@@ -57,12 +57,8 @@ fn judged(count: u64, chance: impl Fn(f32, f32) -> f32) -> Vec<Judged> {
                 },
                 ..prototype
             };
-            Judged {
-                score,
-                bytes: 100,
-                prompt,
-                outcome: f32::from(u8::from(uniform() < chance(complexity, topic))),
-            }
+            let came = uniform() < chance(complexity, topic);
+            Judged::new(score, 100, f32::from(u8::from(came)))
         })
         .collect()
 }
@@ -86,6 +82,102 @@ fn answers_to_one_prompt_are_one_outcome() {
     assert_eq!(mixed.len(), 2);
     assert!((mixed[0].outcome - 0.5).abs() < 1e-6, "{:?}", mixed[0]);
     assert_eq!(mixed[1], once[1]);
+}
+
+/// The score of a text, and an outcome of it.
+fn scored(text: &str, outcome: f32) -> Judged {
+    let input = ScoreInput {
+        segments: &[text],
+        shape: Shape::default(),
+    };
+    let score = Scorer::shipped().score(&input, &mut Scratch::new());
+    Judged::new(score, text.len(), outcome)
+}
+
+#[test]
+fn texts_that_the_scorer_cannot_tell_apart_are_one_prompt() {
+    let (one, two) = (
+        scored("What is 12 + 34? Round to 10.", 1.0),
+        scored("What is 98 + 76? Round to 50.", 0.0),
+    );
+    assert_eq!(one.score, two.score, "the premise: digits are alike");
+    assert_eq!(one.prompt, two.prompt);
+    let other = scored("Why is the sky blue?", 1.0);
+    assert_ne!(one.prompt, other.prompt);
+    let distinct = Judged::distinct(&[one, other, two]);
+    assert_eq!(distinct.len(), 2);
+    assert!((distinct[0].outcome - 0.5).abs() < 1e-6, "{distinct:?}");
+    assert_eq!(distinct[1], other);
+    // Any bit of what heads see tells apart; what they do not see does not.
+    let mut moved = one.score;
+    moved.place.topics[TOPICS - 1] = f32::from_bits(moved.place.topics[TOPICS - 1].to_bits() ^ 1);
+    assert_ne!(Judged::new(moved, one.bytes, 1.0).prompt, one.prompt);
+    let mut longer = one.score;
+    longer.expected_output_tokens += 1;
+    assert_eq!(Judged::new(longer, one.bytes, 1.0).prompt, one.prompt);
+}
+
+#[test]
+fn bytes_of_texts_that_are_alike_are_their_mean_in_any_order() {
+    let one = scored("Why?", 1.0);
+    let longer = Judged { bytes: 10, ..one };
+    for order in [[one, longer], [longer, one]] {
+        assert_eq!(Judged::distinct(&order)[0].bytes, 7);
+    }
+}
+
+#[test]
+fn templates_do_not_pass_for_evidence() {
+    // Seven templates, each with the outcomes of a coin of its own: what looks like 140 prompts.
+    let templates = [
+        "What is the capital of country number",
+        "Translate sentence",
+        "Prove lemma",
+        "Sort list",
+        "Explain the joke on page",
+        "Summarise chapter",
+        "Find the integral in exercise",
+    ];
+    let outcomes: Vec<Judged> = (10..30)
+        .flat_map(|number| {
+            let of = |(index, template): (usize, &&str)| {
+                scored(
+                    &format!("{template} {number}."),
+                    f32::from(u8::from(index % 2 == 0)),
+                )
+            };
+            templates.iter().enumerate().map(of).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(outcomes.len(), 140);
+    let distinct = Judged::distinct(&outcomes);
+    assert_eq!(distinct.len(), 7);
+    // Even taken one by one, no template is fitted and graded at once.
+    let trial = &Scorer::shipped().try_heads(std::slice::from_ref(&outcomes))[0];
+    let rows = trial.held_out.iter().zip(&outcomes);
+    for (row, judged) in rows {
+        let of_template = trial.held_out.iter().zip(&outcomes);
+        let mut alike = of_template.filter(|(_, other)| other.prompt == judged.prompt);
+        assert!(alike.all(|(other, _)| (other.head - row.head).abs() < 1e-12));
+    }
+    // What is made of them is as unsure as seven outcomes are.
+    let error = |judged: &[Judged]| {
+        let pairs: Vec<(f32, f32)> = judged
+            .iter()
+            .map(|one| (one.score.complexity, one.outcome))
+            .collect();
+        Scorer::shipped().place(&pairs).error
+    };
+    assert!(error(&distinct) > 2.0 * error(&outcomes));
+}
+
+#[test]
+fn an_area_needs_failures_and_successes() {
+    let place = |outcomes: &[(f32, f32)]| Scorer::shipped().place(outcomes).auc;
+    assert_eq!(place(&[(0.1, 1.0), (0.9, 1.0)]), None);
+    assert_eq!(place(&[(0.1, 0.0), (0.9, 0.0)]), None);
+    assert_eq!(place(&[]), None);
+    assert_eq!(place(&[(0.1, 1.0), (0.9, 0.0)]), Some(1.0));
 }
 
 fn sigmoid(x: f32) -> f32 {

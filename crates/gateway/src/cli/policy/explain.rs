@@ -8,8 +8,8 @@ use steelyard_provider_adapter::client_dialect;
 use steelyard_router::{Considered, Exclusion, Plan, Scorer, Verdict};
 use steelyard_types::{Dialect, Feature};
 
+use super::super::dialect::{DialectName, dialect_of};
 use super::super::say;
-use super::dialect::{DialectName, dialect_of};
 use crate::admin::judged_by;
 use crate::load::load_policy;
 use crate::offline::{AssumedKeys, Offline};
@@ -67,8 +67,14 @@ pub(in crate::cli) fn explain(
         ));
     }
     say(&format!(
-        "complexity {:.4}, about {} prompt tokens, {} answer tokens expected",
-        demand.complexity, demand.prompt_tokens, demand.expected_output_tokens
+        "complexity {:.4}, about {} prompt tokens, {} answer tokens expected{}",
+        demand.complexity,
+        demand.prompt_tokens,
+        demand.expected_output_tokens,
+        match demand.answers {
+            1 => String::new(),
+            answers => format!(" in each of {answers} answers"),
+        }
     ));
     let most = match selection {
         Selection::Route(id) => snapshot.policy.route(id).fallback.max_attempts,

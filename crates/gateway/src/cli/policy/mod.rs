@@ -1,6 +1,5 @@
 //! `steelyard policy`: what a policy says, and what it would do.
 
-mod dialect;
 mod explain;
 
 use std::path::Path;
@@ -8,7 +7,6 @@ use std::process::ExitCode;
 
 use steelyard_policy::{Diagnostics, Policy};
 
-pub(super) use self::dialect::DialectName;
 pub(super) use self::explain::{Asked, explain};
 use super::{EXIT_CONFIG, say};
 use crate::load::load_policy;

@@ -20,9 +20,11 @@ pub(super) enum RouterCommand {
     Train(train::Args),
     /// Score prompts: complexity, gain of a strong model, chance of success of named models
     #[command(after_help = "\
-A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"}, with the fields of a chat request that
-belong to its shape. A line that cannot be read is reported with its number and skipped. A file of
-scores is put in its place when it is whole.
+A line is {\"id\", \"prompt\"}, or {\"id\"} with a request: \"messages\" of chat completions or of
+Anthropic's Messages, or \"input\" of Responses, with the fields beside it that belong to its shape
+(\"tools\", \"system\", ...). Its fields tell the dialect; Anthropic's needs no \"max_tokens\" here. A
+line that cannot be read, or has a part of a kind that its dialect does not have, is reported with
+its number and skipped. A file of scores is put in its place when it is whole.
 
 Example:
   steelyard router score --input prompts.jsonl --output scores.jsonl \\
@@ -41,10 +43,11 @@ Examples:
     /// Place your own models on the scale from their outcomes, and print the YAML to review
     #[command(after_help = "\
 A line of the outcomes is {\"prompt\", \"model\", \"score\"} with a score from 0 (bad) to 1 (good), or
-{\"prompt\", \"outcomes\": {MODEL: {\"score\"}}} with those of several models; {\"messages\"} may stand
-for the prompt, as in `router score`. 50 distinct prompts for each model give a first number, 300
-a good one; several outcomes of one prompt count as their mean. A model's own head is printed
-where it forecasts outcomes that it has not seen better than the capability alone.")]
+{\"prompt\", \"outcomes\": {MODEL: {\"score\"}}} with those of several models; a request may stand
+for the prompt, as in `router score`. 50 prompts for each model give a first number, 300 a good
+one. They must be prompts that the scorer tells apart: several outcomes of one prompt, or of
+prompts that differ only in numbers, count as their mean. A model's own head is printed where
+it forecasts outcomes that it has not seen better than the capability alone.")]
     Calibrate(calibrate::Args),
 }
 

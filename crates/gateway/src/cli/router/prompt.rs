@@ -1,4 +1,6 @@
-//! A prompt or a whole chat request in a line of JSON.
+//! A prompt or a whole request in a line of JSON.
+
+mod parts;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,36 +8,79 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
-use steelyard_provider_adapter::openai;
-use steelyard_types::ChatRequest;
+use steelyard_provider_adapter::{client_dialect, messages};
+use steelyard_types::{ChatRequest, Dialect};
+
+use super::super::dialect::dialect_of;
 
 /// The fields of a line, their values as they are written: a number stays the same number.
 pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// What can be scored: one of these is in a line.
+const ASKED: [&str; 3] = ["prompt", "messages", "input"];
 
 /// Reads the fields of a line.
 pub(super) fn fields(line: &str) -> anyhow::Result<Fields> {
     serde_json::from_str(line).context("not a JSON object")
 }
 
-/// The body of a chat request out of `prompt` or `messages` and the fields beside them.
-pub(super) fn body(mut fields: Fields) -> anyhow::Result<String> {
-    if let Some(prompt) = fields.remove("prompt") {
-        let prompt: String = serde_json::from_str(prompt.get())
-            .ok()
-            .context("`prompt` is not a text")?;
-        let messages = json!([{ "role": "user", "content": prompt }]);
-        fields.insert("messages".to_owned(), to_raw_value(&messages)?);
-    } else if !fields.contains_key("messages") {
-        bail!("neither `prompt` nor `messages`");
-    }
-    if !fields.contains_key("model") {
-        fields.insert("model".to_owned(), to_raw_value("auto")?);
-    }
-    Ok(serde_json::to_string(&fields)?)
+/// A request out of the fields of a line.
+pub(super) struct Prompt {
+    body: String,
+    dialect: Dialect,
 }
 
-/// The request that a body is.
-pub(super) fn request(body: &str) -> anyhow::Result<ChatRequest<'_>> {
-    openai::parse_chat_request(body.as_bytes())
-        .map_err(|error| anyhow::anyhow!("{}", Cow::from(error.message)))
+impl Prompt {
+    /// Makes a request of `prompt`, `messages` or `input` and the fields beside it, in the dialect that
+    /// its fields tell. A prompt is a user's only message.
+    ///
+    /// # Errors
+    /// Lines with none of these fields or several, requests for embeddings, and parts of kinds that the
+    /// dialect does not have: their text would be taken for nothing.
+    pub(super) fn of(mut fields: Fields) -> anyhow::Result<Self> {
+        fields.retain(|name, value| value.get() != "null" || !ASKED.contains(&name.as_str()));
+        let mut asked = ASKED.iter().filter(|name| fields.contains_key(**name));
+        match (asked.next(), asked.next()) {
+            (None, _) => bail!("none of `prompt`, `messages` and `input`"),
+            (Some(one), Some(other)) => bail!("`{one}` and `{other}`: only one can be scored"),
+            (Some(_), None) => {}
+        }
+        if let Some(prompt) = fields.remove("prompt") {
+            let prompt: String = serde_json::from_str(prompt.get())
+                .ok()
+                .context("`prompt` is not a text")?;
+            let messages = json!([{ "role": "user", "content": prompt }]);
+            fields.insert("messages".to_owned(), to_raw_value(&messages)?);
+        }
+        if !fields.contains_key("model") {
+            fields.insert("model".to_owned(), to_raw_value("auto")?);
+        }
+        let body = serde_json::to_string(&fields)?;
+        // No policy says which models make vectors.
+        let dialect = dialect_of(body.as_bytes(), |_| false);
+        if dialect == Dialect::OpenAiEmbeddings {
+            bail!("a request for embeddings, which has no complexity");
+        }
+        if let Some(odd) = parts::odd(dialect, &serde_json::from_str(&body)?) {
+            return Err(read_as(dialect, &odd));
+        }
+        Ok(Self { body, dialect })
+    }
+
+    /// The request as the gateway reads it. A limit of the answer, which Anthropic's dialect requires,
+    /// may be absent: a prompt in a file is not sent anywhere.
+    pub(super) fn request(&self) -> anyhow::Result<ChatRequest<'_>> {
+        let body = self.body.as_bytes();
+        let request = match self.dialect {
+            Dialect::AnthropicMessages => messages::parse_count_request(body),
+            dialect => client_dialect(dialect).parse(body),
+        };
+        request.map_err(|error| read_as(self.dialect, &Cow::from(error.message)))
+    }
+}
+
+/// Says what a line was taken for, beside what is wrong with it.
+fn read_as(dialect: Dialect, wrong: &str) -> anyhow::Error {
+    let dialect = dialect.as_str();
+    anyhow::anyhow!("{wrong} (read as {dialect}, by its fields)")
 }

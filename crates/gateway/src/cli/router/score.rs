@@ -11,13 +11,13 @@ use steelyard_router::{ModelHead, Score, Scorer};
 
 use super::data::{Weights, lines, nearest, open, tell};
 use super::output::{self, Draft};
-use super::prompt;
+use super::prompt::{self, Prompt};
 use crate::pipeline::score_request;
 
 /// Options of `router score`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Prompts as JSON lines; `-` is standard input
+    /// Prompts as JSON lines: `prompt`, `messages` or `input`; `-` is standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
     input: PathBuf,
     /// Where the scores go, another file than the input; `-` is standard output
@@ -171,8 +171,8 @@ struct Answer<'a> {
 fn answer(line: &str, scorer: &Scorer, models: &[(&str, Asked<'_>)]) -> anyhow::Result<String> {
     let mut fields = prompt::fields(line)?;
     let id = fields.remove("id");
-    let body = prompt::body(fields)?;
-    let score = score_request(&prompt::request(&body)?, scorer);
+    let prompt = Prompt::of(fields)?;
+    let score = score_request(&prompt.request()?, scorer);
     Ok(serde_json::to_string(&Answer {
         id: id.as_deref(),
         score: f64::from(score.complexity),
@@ -236,6 +236,71 @@ mod tests {
     }
 
     #[test]
+    fn a_text_scores_alike_in_every_dialect() {
+        const TEXT: &str = "Prove that every finite integral domain is a field.";
+        let plain = answered(&json!({ "prompt": TEXT }).to_string());
+        let user = |content: Value| json!([{ "role": "user", "content": content }]);
+        for line in [
+            json!({ "messages": user(json!([{ "type": "text", "text": TEXT }])) }),
+            json!({ "input": TEXT }),
+            json!({ "input": user(json!(TEXT)) }),
+            json!({ "input": user(json!([{ "type": "input_text", "text": TEXT }])) }),
+            // Nothing but Anthropic's dialect has `stop_sequences`.
+            json!({ "messages": user(json!(TEXT)), "stop_sequences": ["."] }),
+            json!({ "prompt": TEXT, "stop_sequences": ["."], "input": null }),
+        ] {
+            assert_eq!(answered(&line.to_string()), plain, "{line}");
+        }
+        let instructed = answered(&json!({ "prompt": TEXT, "system": "Be brief." }).to_string());
+        let system = json!([{ "role": "system", "content": "Be brief." }, user(json!(TEXT))[0]]);
+        assert_eq!(
+            instructed,
+            answered(&json!({ "messages": system }).to_string())
+        );
+        let limited =
+            answered(&json!({ "prompt": TEXT, "system": "a", "max_tokens": 2 }).to_string());
+        assert_eq!(limited["expected_output_tokens"], 2);
+    }
+
+    #[test]
+    fn a_conversation_of_anthropics_shape_is_read() {
+        let line = |question: &str| {
+            let result = json!({ "type": "tool_result", "tool_use_id": "t", "content": "14:05" });
+            let text = json!({ "type": "text", "text": question });
+            json!({
+                "system": "Be brief.",
+                "tools": [{ "name": "now", "input_schema": { "type": "object" } }],
+                "messages": [
+                    { "role": "user", "content": "What time is it?" },
+                    { "role": "assistant", "content": [
+                        { "type": "tool_use", "id": "t", "name": "now", "input": {} },
+                    ] },
+                    { "role": "user", "content": [result, text] },
+                ],
+            })
+        };
+        let score = |question: &str| answered(&line(question).to_string())["score"].as_f64();
+        let hard = "Prove rigorously that the Riemann zeta function has no zeros for Re(s) > 1.";
+        assert!(score(hard) > score("Thanks!"));
+    }
+
+    #[test]
+    fn going_on_is_as_hard_as_what_goes_on() {
+        let hard = "Prove rigorously that the Riemann zeta function has no zeros for Re(s) > 1.";
+        let of = |last: &str| {
+            let line = json!({ "messages": [
+                { "role": "user", "content": hard },
+                { "role": "assistant", "content": "First," },
+                { "role": "user", "content": last },
+            ] });
+            answered(&line.to_string())["score"].as_f64().unwrap()
+        };
+        let alone = answered(&json!({ "prompt": "continue" }).to_string());
+        assert!(of("Continue.") > alone["score"].as_f64().unwrap() + 0.3);
+        assert!(of("Continue.") > of("Thanks!") + 0.3);
+    }
+
+    #[test]
     fn an_id_is_kept_as_it_is_written() {
         for id in [
             "12345678901234567890123",
@@ -283,7 +348,27 @@ mod tests {
     fn what_cannot_be_read_says_why() {
         for (line, why) in [
             ("nonsense", "not a JSON object"),
-            (r#"{"id":1}"#, "neither `prompt` nor `messages`"),
+            (r#"{"id":1}"#, "none of `prompt`, `messages` and `input`"),
+            (r#"{"messages":null}"#, "none of `prompt`"),
+            (
+                r#"{"prompt":"a","messages":[]}"#,
+                "`prompt` and `messages`: only one",
+            ),
+            (r#"{"input":"a","dimensions":9}"#, "embeddings"),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"input_text","text":"Hi"}]}]}"#,
+                "messages[0].content[0] is of a kind that this dialect does not have: \"input_text\" \
+                 (read as openai_chat, by its fields)",
+            ),
+            (
+                r#"{"input":[{"role":"user","content":[{"type":"text","text":"Hi"}]}]}"#,
+                "input[0].content[0] is of a kind that this dialect does not have: \"text\" (read as \
+                 openai_responses",
+            ),
+            (
+                r#"{"system":"b","messages":[{"role":"tool","content":"Hi"}]}"#,
+                "messages[0].role: must be one of user, assistant (read as anthropic_messages",
+            ),
             (r#"{"prompt":7}"#, "`prompt` is not a text"),
         ] {
             let error = answer(line, Scorer::shipped(), &[]).unwrap_err();

@@ -33,8 +33,8 @@ pub(super) fn print(
     for size in sizes {
         ensure!(
             (1..prompts.len()).contains(size),
-            "--learning-curve {size}: the outcomes have {} distinct prompts, of which one at least is \
-             drawn and one at least left to grade on",
+            "--learning-curve {size}: the outcomes have {} prompts that the scorer tells apart, of which \
+             one at least is drawn and one at least left to grade on",
             prompts.len()
         );
     }

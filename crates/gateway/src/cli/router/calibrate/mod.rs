@@ -20,6 +20,12 @@ use outcomes::{Of, Outcomes};
 /// Outcomes of fewer prompts place no model.
 const LEAST_PROMPTS: usize = 50;
 
+/// Why there may be fewer prompts than one thinks.
+const ALIKE: [&str; 2] = [
+    "Outcomes of one prompt count once, as their mean, and so do those of prompts that the",
+    "scorer cannot tell apart, such as prompts that differ only in numbers.",
+];
+
 /// From fewer prompts a head may be worse than none (`docs/scorer.md`).
 const ENOUGH_FOR_HEADS: usize = 100;
 
@@ -65,7 +71,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let judged: Vec<Vec<Judged>> = models.iter().map(|(_, of)| of.judged.clone()).collect();
     let calibrated = scorer.calibrate(&judged);
     let trials = scorer.try_heads(&judged);
-    say(&format!("# Placed by {}, for review.", scorer.version()));
+    say(&format!(
+        "# Placed by {}. Review, then put the lines of every model in place of its own `capability`,\n\
+         # `capability_basis` and `head` under `models` in {}; all else in it stays.",
+        scorer.version(),
+        args.config.display()
+    ));
+    if models.iter().any(|(_, of)| of.judged.len() < of.count) {
+        ALIKE.iter().for_each(|line| say(&format!("# {line}")));
+    }
     say(&verdict(&calibrated));
     let prompts: BTreeSet<u64> = judged.iter().flatten().map(|one| one.prompt).collect();
     if calibrated.helps() && prompts.len() < ENOUGH_FOR_HEADS {
@@ -93,7 +107,7 @@ fn usable<'a>(
         match known {
             None => tell(&format!("{model}: no such model in {config}")),
             Some(_) if of.judged.len() < LEAST_PROMPTS => tell(&format!(
-                "{model}: {}, at least {LEAST_PROMPTS} distinct prompts are needed",
+                "{model}: {}, of which at least {LEAST_PROMPTS} are needed",
                 counted(of)
             )),
             Some(known) => models.push((known, of)),
@@ -105,7 +119,7 @@ fn usable<'a>(
 /// How much there is of a model.
 fn counted(of: &Of) -> String {
     let (outcomes, prompts) = (of.count, of.judged.len());
-    format!("{outcomes} outcomes of {prompts} distinct prompts")
+    format!("{outcomes} outcomes of {prompts} prompts that the scorer tells apart")
 }
 
 /// Prints the lines of one model.
@@ -216,10 +230,9 @@ fn doubts(width: f64, place: &Placement, mean: f32) -> String {
     if place.capability <= 0.0 || place.capability >= 2.0 {
         doubts.push_str("\n    # at the end of the scale");
     }
-    if place.auc < 0.55 {
+    if let Some(area) = place.auc.filter(|area| *area < 0.55) {
         doubts.push_str(&format!(
-            "\n    # on these prompts the complexity hardly tells its failures (area {:.2}): prefer `delta`",
-            place.auc
+            "\n    # on these prompts the complexity hardly tells its failures (area {area:.2}): prefer `delta`"
         ));
     }
     doubts

@@ -6,12 +6,10 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use steelyard_router::{Judged, ScoreInput, Scorer, Scratch, Shape};
+use steelyard_router::{Judged, Scorer};
 
 use super::super::data::{lines, open, tell};
-use super::super::prompt::{self, Fields};
+use super::super::prompt::{self, Fields, Prompt};
 use crate::pipeline::score_request;
 
 /// Most lines that cannot be read and are told one by one.
@@ -25,9 +23,9 @@ struct Outcome {
 /// What a model made of its prompts.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Of {
-    /// Number of outcomes, those of one prompt told apart.
+    /// Number of outcomes as they stand in the file.
     pub(super) count: usize,
-    /// One outcome of every prompt.
+    /// One outcome of every prompt that the scorer tells apart.
     pub(super) judged: Vec<Judged>,
 }
 
@@ -38,12 +36,11 @@ pub(super) type Outcomes = BTreeMap<String, Of>;
 /// an error, up to a bound.
 pub(super) fn read(path: &Path, scorer: &Scorer) -> anyhow::Result<Outcomes> {
     let mut by_model: BTreeMap<String, Vec<Judged>> = BTreeMap::new();
-    let mut scratch = Scratch::new();
     let mut bad = 0_u64;
     lines(open(path)?, |number, line| {
         let read = line
             .map_err(anyhow::Error::msg)
-            .and_then(|line| judged(line, scorer, &mut scratch));
+            .and_then(|line| judged(line, scorer));
         match read {
             Ok(read) => {
                 for (model, judged) in read {
@@ -88,11 +85,7 @@ fn take<T: DeserializeOwned>(fields: &mut Fields, name: &str) -> anyhow::Result<
 }
 
 /// A line: one model's outcome, or those of several as in the data of `router eval`.
-fn judged(
-    line: &str,
-    scorer: &Scorer,
-    scratch: &mut Scratch,
-) -> anyhow::Result<Vec<(String, Judged)>> {
+fn judged(line: &str, scorer: &Scorer) -> anyhow::Result<Vec<(String, Judged)>> {
     let mut fields = prompt::fields(line)?;
     let model: Option<String> = take(&mut fields, "model")?;
     let score: Option<f32> = take(&mut fields, "score")?;
@@ -106,7 +99,12 @@ fn judged(
             .collect(),
         _ => bail!("neither `model` and `score` nor `outcomes`"),
     };
-    let unjudged = unjudged(fields, scorer, scratch)?;
+    fields.remove("id");
+    let prompt = Prompt::of(fields)?;
+    let request = prompt.request()?;
+    let score = score_request(&request, scorer);
+    let texts = request.messages.iter().flat_map(|message| message.texts());
+    let bytes = texts.map(str::len).sum();
     outcomes
         .into_iter()
         .map(|(model, outcome)| {
@@ -114,69 +112,9 @@ fn judged(
                 (0.0..=1.0).contains(&outcome),
                 "`score` is not between 0 and 1"
             );
-            Ok((
-                model,
-                Judged {
-                    outcome,
-                    ..unjudged
-                },
-            ))
+            Ok((model, Judged::new(score, bytes, outcome)))
         })
         .collect()
-}
-
-/// The prompt of a line, its outcome yet to come.
-fn unjudged(mut fields: Fields, scorer: &Scorer, scratch: &mut Scratch) -> anyhow::Result<Judged> {
-    if let Some(prompt) = take::<Value>(&mut fields, "prompt")? {
-        let prompt = prompt.as_str().context("`prompt` is not a text")?;
-        let input = ScoreInput {
-            segments: &[prompt],
-            shape: Shape::default(),
-        };
-        return Ok(Judged {
-            score: scorer.score(&input, scratch),
-            bytes: prompt.len(),
-            prompt: hash(prompt),
-            outcome: 0.0,
-        });
-    }
-    fields.remove("id");
-    let body = prompt::body(fields)?;
-    let request = prompt::request(&body)?;
-    let texts = request.messages.iter().flat_map(|message| message.texts());
-    let mut read: Value = serde_json::from_str(&body)?;
-    Ok(Judged {
-        score: score_request(&request, scorer),
-        bytes: texts.map(str::len).sum(),
-        prompt: match only_text(&read) {
-            Some(prompt) => hash(prompt),
-            None => {
-                read.sort_all_objects();
-                hash(&read.to_string())
-            }
-        },
-        outcome: 0.0,
-    })
-}
-
-/// The text of a request that is nothing but a prompt.
-fn only_text(body: &Value) -> Option<&str> {
-    let others = body.as_object()?.keys();
-    let [message] = body["messages"].as_array()?.as_slice() else {
-        return None;
-    };
-    let bare = message["role"] == "user" && message.as_object()?.len() == 2;
-    let alone = others
-        .into_iter()
-        .all(|key| key == "messages" || key == "model");
-    message["content"].as_str().filter(|_| bare && alone)
-}
-
-/// Tells prompts apart, the same on every machine.
-fn hash(prompt: &str) -> u64 {
-    let hash = Sha256::digest(prompt.as_bytes());
-    hash.first_chunk::<8>()
-        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -184,7 +122,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> anyhow::Result<Vec<(String, Judged)>> {
-        judged(line, Scorer::shipped(), &mut Scratch::new())
+        judged(line, Scorer::shipped())
     }
 
     #[test]
@@ -197,7 +135,7 @@ mod tests {
         for (line, why) in [
             (r#"{"prompt":"Hi","model":"a"}"#, "neither"),
             (r#"{"prompt":"Hi"}"#, "neither"),
-            (r#"{"model":"a","score":1}"#, "nor `messages`"),
+            (r#"{"model":"a","score":1}"#, "none of `prompt`"),
             (r#"{"prompt":7,"model":"a","score":1}"#, "not a text"),
             (r#"{"prompt":"Hi","model":"a","score":"1"}"#, "`score`"),
             (
@@ -227,6 +165,22 @@ mod tests {
         assert_eq!(longer.bytes, "Be brief.Prove it.".len());
         let turned = r#"{"content":"Be brief.","role":"system"}"#;
         assert_eq!(longer, of(&format!(r#""messages":[{turned},{user}]"#)));
+        assert_eq!(
+            longer,
+            of(&format!(r#""system":"Be brief.","messages":[{user}]"#))
+        );
+        let input = of(r#""input":"Prove it.","instructions":"Be brief.""#);
+        assert_eq!(longer, input);
+    }
+
+    #[test]
+    fn prompts_that_look_alike_to_the_scorer_are_one() {
+        let of = |prompt: &str| {
+            let line = format!(r#"{{"prompt":"{prompt}","model":"a","score":1}}"#);
+            read(&line).expect("an outcome")[0].1.prompt
+        };
+        assert_eq!(of("What is 12 + 34?"), of("What is 56 + 78?"));
+        assert_ne!(of("What is 12 + 34?"), of("What is the sum?"));
     }
 
     #[test]

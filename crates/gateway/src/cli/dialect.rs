@@ -33,7 +33,8 @@ pub(super) fn dialect_of(body: &[u8], makes_vectors: impl FnOnce(&str) -> bool) 
     let fields: Value = serde_json::from_slice(body).unwrap_or_default();
     let has = |name: &str| fields.get(name).is_some();
     if let Some(messages) = fields.get("messages") {
-        return if has("max_tokens") && is_anthropics(&fields, messages) {
+        let is_anthropics = |signs: &Signs| is_any_there(&fields, messages, signs);
+        return if is_anthropics(&SURE) || has("max_tokens") && is_anthropics(&LIKELY) {
             Dialect::AnthropicMessages
         } else {
             Dialect::OpenAiChat
@@ -57,37 +58,51 @@ pub(super) fn dialect_of(body: &[u8], makes_vectors: impl FnOnce(&str) -> bool) 
     }
 }
 
-/// Whether fields, tools or blocks are there that only Anthropic's dialect has.
-fn is_anthropics(fields: &Value, messages: &Value) -> bool {
-    const FIELDS: [&str; 6] = [
+/// What tells Anthropic's dialect from chat completions.
+struct Signs {
+    fields: &'static [&'static str],
+    /// Kinds of blocks in messages.
+    blocks: &'static [&'static str],
+}
+
+/// What only Anthropic's dialect has.
+const SURE: Signs = Signs {
+    fields: &[
         "system",
-        "thinking",
         "output_config",
         "stop_sequences",
-        "top_k",
         "anthropic_version",
-    ];
-    const BLOCKS: [&str; 6] = [
-        "image",
-        "document",
-        "tool_use",
-        "tool_result",
-        "thinking",
-        "redacted_thinking",
-    ];
-    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    ],
+    blocks: &["tool_use", "tool_result", "redacted_thinking"],
+};
+
+/// What some servers of OpenAI's format take too. It counts beside the limit, which Anthropic's
+/// requires.
+const LIKELY: Signs = Signs {
+    fields: &["thinking", "top_k"],
+    blocks: &["image", "document", "thinking"],
+};
+
+/// Whether such fields or blocks are there, or what is as sure as any: tools with an `input_schema`, and
+/// blocks with a `source`.
+fn is_any_there(fields: &Value, messages: &Value, signs: &Signs) -> bool {
     let is_block = |part: &Value| {
         let kind = part.get("type").and_then(Value::as_str);
-        kind.is_some_and(|kind| BLOCKS.contains(&kind))
+        let is_named = kind.is_some_and(|kind| signs.blocks.contains(&kind));
+        let has_source = matches!(kind, Some("image" | "document")) && part.get("source").is_some();
+        is_named || has_source
     };
     let has_blocks = |message: &Value| {
-        let content = message.get("content");
-        content.is_some_and(|content| each(content).iter().any(is_block))
+        let parts = message.get("content").and_then(Value::as_array);
+        parts.is_some_and(|parts| parts.iter().any(is_block))
     };
-    let tools = fields.get("tools").map(each).unwrap_or_default();
-    FIELDS.iter().any(|name| fields.get(name).is_some())
-        || tools.iter().any(|tool| tool.get("input_schema").is_some())
-        || each(messages).iter().any(has_blocks)
+    let has_schema = |tool: &Value| tool.get("input_schema").is_some();
+    let tools = fields.get("tools").and_then(Value::as_array);
+    signs.fields.iter().any(|name| fields.get(name).is_some())
+        || tools.is_some_and(|tools| tools.iter().any(has_schema))
+        || messages
+            .as_array()
+            .is_some_and(|messages| messages.iter().any(has_blocks))
 }
 
 #[cfg(test)]
@@ -116,6 +131,32 @@ mod tests {
             (
                 r#"{"max_tokens":9,"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#,
                 Dialect::AnthropicMessages,
+            ),
+            // Prompts in a file need no limit.
+            (
+                r#"{"system":"b","messages":[{"role":"user","content":"a"}]}"#,
+                Dialect::AnthropicMessages,
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"tool_result"}]}]}"#,
+                Dialect::AnthropicMessages,
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"image","source":{}}]}]}"#,
+                Dialect::AnthropicMessages,
+            ),
+            (
+                r#"{"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#,
+                Dialect::AnthropicMessages,
+            ),
+            // Servers of OpenAI's format take these.
+            (
+                r#"{"messages":[],"top_k":5,"thinking":{"type":"enabled"}}"#,
+                Dialect::OpenAiChat,
+            ),
+            (
+                r#"{"messages":[{"role":"assistant","content":[{"type":"thinking"}]}]}"#,
+                Dialect::OpenAiChat,
             ),
             (r#"{"model":"chat","input":"a"}"#, Dialect::OpenAiResponses),
             (

@@ -1,0 +1,140 @@
+//! Which turn of a conversation is scored.
+
+use serde_json::{Value, json};
+use steelyard_provider_adapter::client_dialect;
+use steelyard_types::{Dialect, UnixMillis};
+
+use super::*;
+
+const HARD: &str = "Prove rigorously that the Riemann zeta function has no zeros for Re(s) > 1.";
+
+fn complexity(dialect: Dialect, request: &Value) -> f32 {
+    let body = request.to_string();
+    let request = client_dialect(dialect).parse(body.as_bytes());
+    let request = request.unwrap_or_else(|error| panic!("{}: {body}", error.message));
+    weigh(&request, UnixMillis(0), Scorer::shipped()).complexity
+}
+
+fn chat(messages: &Value) -> f32 {
+    complexity(
+        Dialect::OpenAiChat,
+        &json!({ "model": "auto", "messages": messages }),
+    )
+}
+
+fn user(text: &str) -> Value {
+    json!({ "role": "user", "content": text })
+}
+
+fn assistant(text: &str) -> Value {
+    json!({ "role": "assistant", "content": text })
+}
+
+#[test]
+fn going_on_is_scored_as_what_goes_on() {
+    let begun = assistant("First, write the product over all primes.");
+    let of = |last: &str| chat(&json!([user(HARD), begun, user(last)]));
+    let alone = chat(&json!([user("continue")]));
+    for last in ["continue", "Yes, do it.", "ok go ahead", "请继续", "weiter"] {
+        assert!(of(last) > alone + 0.3, "{last}: {} {alone}", of(last));
+    }
+    // The task itself, in the same place, has the same text; only bytes of the history differ.
+    assert!((of("continue") - of(HARD)).abs() < 0.05);
+    assert!(of("Thanks!") < of("continue") - 0.3);
+    assert!(of("why?") < of("continue"));
+}
+
+#[test]
+fn with_nothing_before_it_a_reference_is_scored_itself() {
+    let alone = chat(&json!([user("continue")]));
+    assert!(alone < 0.3, "{alone}");
+    let system = json!({ "role": "system", "content": HARD });
+    let instructed = chat(&json!([system, user("continue")]));
+    assert!(instructed < 0.5, "{instructed}");
+    let twice = chat(&json!([
+        user("go on"),
+        assistant("With what?"),
+        user("continue")
+    ]));
+    assert!(twice < 0.3, "{twice}");
+}
+
+#[test]
+fn several_references_lead_to_the_task_before_them_all() {
+    let begun = assistant("First,");
+    let easy = user("Hello there!");
+    let chain = json!([
+        easy,
+        begun,
+        user(HARD),
+        begun,
+        user("continue"),
+        begun,
+        user("next"),
+        begun,
+        user("go on")
+    ]);
+    let direct = json!([
+        easy,
+        begun,
+        user("Hi!"),
+        begun,
+        user("Hi!"),
+        begun,
+        user("Hi!"),
+        begun,
+        user(HARD)
+    ]);
+    assert!((chat(&chain) - chat(&direct)).abs() < 0.05);
+    // The latest task counts, not the hardest.
+    let done = json!([user(HARD), begun, easy, begun, user("continue")]);
+    assert!(chat(&done) < chat(&chain) - 0.3);
+}
+
+#[test]
+fn turns_of_tools_between_are_no_tasks() {
+    let tools = json!([{ "name": "run", "input_schema": { "type": "object" } }]);
+    let request = |last: &str| {
+        json!({ "model": "auto", "max_tokens": 900, "tools": tools, "messages": [
+            user(HARD),
+            { "role": "assistant", "content": [
+                { "type": "tool_use", "id": "t", "name": "run", "input": {} },
+            ] },
+            { "role": "user", "content": [
+                { "type": "tool_result", "tool_use_id": "t", "content": "continue" },
+            ] },
+            assistant("It ran."),
+            user(last),
+        ] })
+    };
+    let of = |last: &str| complexity(Dialect::AnthropicMessages, &request(last));
+    assert!((of("continue") - of(HARD)).abs() < 0.05);
+    // A call of a built-in tool is an item without words here.
+    let input = |last: Value| {
+        json!({ "model": "auto", "input": [
+            user(HARD),
+            { "type": "computer_call_output", "call_id": "c", "output": {} },
+            last,
+        ] })
+    };
+    let of = |last: Value| complexity(Dialect::OpenAiResponses, &input(last));
+    assert!((of(user("continue")) - of(user(HARD))).abs() < 0.05);
+    let still = of(json!({ "type": "computer_call_output", "call_id": "d", "output": {} }));
+    assert!((still - of(user(HARD))).abs() < 0.1, "{still}");
+}
+
+#[test]
+fn the_shape_is_that_of_the_whole_request() {
+    let body =
+        json!({ "model": "auto", "messages": [user(HARD), assistant("First,"), user("continue")] });
+    let body = body.to_string();
+    let request = client_dialect(Dialect::OpenAiChat)
+        .parse(body.as_bytes())
+        .expect("a request");
+    let shape = shape(&request, Some(2), &special_fields(&request));
+    assert_eq!(shape.turns, 3);
+    assert_eq!(
+        usize::try_from(shape.history_bytes),
+        Ok(HARD.len() + "First,".len())
+    );
+}
