@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use steelyard_e2e::{Gateway, Kind, PolicyFile, Process, Scratch, Sim, prices, run, user};
 
 /// A folder with a policy.
@@ -225,6 +225,65 @@ async fn a_decision_is_explained() {
     ];
     assert_ne!(run(&arguments, &keys).await.code, Some(0));
     assert_eq!(sim.count().await, 1, "explaining asks nobody");
+}
+
+#[tokio::test]
+async fn several_answers_and_turns_that_go_on_are_explained_as_they_are_decided() {
+    let sim = Sim::start().await;
+    let (folder, config) = folder(&PolicyFile::of_all_kinds(&sim.base).text());
+    let keys = Kind::ALL.map(|kind| (kind.variable(), kind.key));
+    let keys = keys.each_ref().map(|(name, key)| (name.as_str(), *key));
+    let explained = async |request: &Value| {
+        let file = folder.write("request.json", &request.to_string());
+        let file = file.display().to_string();
+        let arguments = ["policy", "explain", "-c", &config, "--request", &file];
+        let explained = run(&arguments, &keys).await;
+        assert_eq!(explained.code, Some(0), "{}", explained.stderr);
+        explained.stdout
+    };
+    let hard = "Prove that the square root of 2 is irrational.";
+    let of = |last: &str, n: u64| {
+        json!({ "model": "auto", "n": n, "messages": [
+            { "role": "user", "content": hard },
+            { "role": "assistant", "content": "Suppose" },
+            { "role": "user", "content": last },
+        ] })
+    };
+    let word_of = |printed: &str, line: &str, column: usize| -> String {
+        let mut lines = printed.lines();
+        let line = lines.find(|other| other.starts_with(line)).expect(line);
+        let word = line.split_whitespace().nth(column).expect(line);
+        word.trim_end_matches(',').to_owned()
+    };
+    // The prompt is paid once, every answer by itself.
+    let mut costs = Vec::new();
+    for n in 1..=3 {
+        let printed = explained(&of(hard, n)).await;
+        let told = format!(" in each of {n} answers");
+        assert_eq!(printed.contains(&told), n > 1, "{printed}");
+        let cost: f64 = word_of(&printed, "openai-cheap ", 4)
+            .parse()
+            .expect("a cost");
+        costs.push(cost);
+    }
+    let (second, third) = (costs[1] - costs[0], costs[2] - costs[1]);
+    assert!(second > 0.0 && second < costs[0], "{costs:?}");
+    assert!((second - third).abs() < 1e-8, "{costs:?}");
+
+    let gateway = Gateway::start(&folder).await;
+    let mut complexities = Vec::new();
+    for last in [hard, "Continue, please.", "Thanks!"] {
+        let request = of(last, 1);
+        let answer = gateway.client.chat(&request).await;
+        let told = word_of(&explained(&request).await, "complexity ", 1);
+        assert_eq!(answer.header("x-steelyard-complexity"), told, "{last}");
+        complexities.push(told.parse::<f64>().expect("a number"));
+    }
+    assert!(
+        (complexities[0] - complexities[1]).abs() < 0.05,
+        "{complexities:?}"
+    );
+    assert!(complexities[2] < complexities[1] - 0.2, "{complexities:?}");
 }
 
 #[tokio::test]

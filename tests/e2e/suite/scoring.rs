@@ -120,10 +120,19 @@ async fn a_score_comes_when_its_line_does_and_nobody_need_read_on() {
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
 }
 
+/// A prompt that differs from the others in a word: the scorer does not tell numbers apart.
+fn prompt(index: u32) -> String {
+    const HEADS: [&str; 8] = ["bel", "cor", "dan", "fil", "gor", "hum", "lin", "mar"];
+    const TAILS: [&str; 8] = ["ato", "ber", "cine", "dola", "eras", "fish", "gent", "hope"];
+    let part = |parts: [&'static str; 8], at: u32| parts[usize::try_from(at % 8).expect("small")];
+    let word = format!("{}{}", part(HEADS, index), part(TAILS, index / 8));
+    format!("Explain the {word} to a child.")
+}
+
 /// Outcomes of a model on so many prompts, each judged so often.
 fn outcomes(model: &str, prompts: u32, often: u32, score: impl Fn(u32) -> f64) -> String {
     let lines = (0..prompts * often).map(|index| {
-        let prompt = format!("Explain the number {} to a child.", index % prompts);
+        let prompt = prompt(index % prompts);
         let line = json!({ "prompt": prompt, "model": model, "score": score(index % prompts) });
         format!("{line}\n")
     });
@@ -147,7 +156,7 @@ async fn outcomes_count_by_their_prompts() {
     let half = |index: u32| f64::from(index % 2);
     let few = calibrated(&outcomes("openai-cheap", 40, 6, half), &[]).await;
     assert_eq!(few.code, Some(1), "{}", few.stdout);
-    let words = "240 outcomes of 40 distinct prompts, at least 50";
+    let words = "240 outcomes of 40 prompts that the scorer tells apart, of which at least 50";
     assert!(few.stderr.contains(words), "{}", few.stderr);
 
     let interval = |printed: &str| {
@@ -163,8 +172,26 @@ async fn outcomes_count_by_their_prompts() {
         often.stderr
     );
     assert_eq!(interval(&once.stdout), interval(&often.stdout));
-    let words = "300 outcomes of 50 distinct prompts";
+    let words = "300 outcomes of 50 prompts that the scorer tells apart";
     assert!(often.stdout.contains(words), "{}", often.stdout);
+
+    // The reader is told what to do with it, and why there are fewer prompts than lines.
+    for (printed, is_told) in [(&once.stdout, false), (&often.stdout, true)] {
+        let first = printed.lines().next().expect("a line");
+        assert!(
+            first.starts_with('#') && first.contains("in place of"),
+            "{first}"
+        );
+        let told = "Outcomes of one prompt count once";
+        assert_eq!(printed.contains(told), is_told, "{printed}");
+    }
+    // With no failure at all there is nothing that the complexity could tell.
+    for always in [0.0, 1.0] {
+        let same = calibrated(&outcomes("openai-cheap", 50, 1, |_| always), &[]).await;
+        assert_eq!(same.code, Some(0), "{}", same.stderr);
+        assert!(same.stdout.contains("only a bound"), "{}", same.stdout);
+        assert!(!same.stdout.contains("hardly tells"), "{}", same.stdout);
+    }
 
     let flat = |_| 0.5;
     let both = outcomes("openai-cheap", 60, 1, flat) + &outcomes("openai-dear", 60, 1, flat);
@@ -177,7 +204,9 @@ async fn outcomes_count_by_their_prompts() {
         let refused = calibrated(&outcomes("a", 50, 2, half), &curve).await;
         assert_eq!(refused.code, Some(1), "{}", refused.stdout);
         assert!(
-            refused.stderr.contains("50 distinct prompts"),
+            refused
+                .stderr
+                .contains("50 prompts that the scorer tells apart"),
             "{}",
             refused.stderr
         );
@@ -198,6 +227,101 @@ async fn outcomes_count_by_their_prompts() {
             refused.stderr
         );
     }
+}
+
+#[tokio::test]
+async fn templates_are_one_prompt_each() {
+    let folder = Scratch::new();
+    folder.write("prices.yaml", &prices());
+    let policy = PolicyFile::of_all_kinds("http://127.0.0.1:9").text();
+    let config = folder.write("steelyard.yaml", &policy);
+    let config = config.display().to_string();
+    // Every template has one outcome, always the same: 140 lines that look like a clear finding.
+    let lines = |templates: u32, often: u32| -> String {
+        let line = |index: u32| {
+            let template = index % templates;
+            let prompt = format!(
+                "{} Take {} of them.",
+                prompt(template),
+                10 + index / templates
+            );
+            let score = template % 2;
+            let line = json!({ "prompt": prompt, "model": "openai-cheap", "score": score });
+            format!("{line}\n")
+        };
+        (0..templates * often).map(line).collect()
+    };
+    let calibrated = async |text: &str, more: &[&str]| {
+        let file = folder.write("outcomes.jsonl", text).display().to_string();
+        let arguments = ["router", "calibrate", "-c", &config, "--outcomes", &file];
+        run(&[&arguments, more].concat(), &[]).await
+    };
+    let few = calibrated(&lines(7, 20), &[]).await;
+    assert_eq!(few.code, Some(1), "{}", few.stdout);
+    let words = "140 outcomes of 7 prompts that the scorer tells apart, of which at least 50";
+    assert!(few.stderr.contains(words), "{}", few.stderr);
+    assert!(
+        few.stderr.contains("differ only in numbers"),
+        "{}",
+        few.stderr
+    );
+
+    let once = calibrated(&lines(60, 1), &[]).await;
+    let often = calibrated(&lines(60, 5), &[]).await;
+    assert_eq!(
+        (once.code, often.code),
+        (Some(0), Some(0)),
+        "{}",
+        often.stderr
+    );
+    let words = "300 outcomes of 60 prompts that the scorer tells apart";
+    assert!(often.stdout.contains(words), "{}", often.stdout);
+    assert!(
+        often.stdout.contains("differ only in numbers"),
+        "{}",
+        often.stdout
+    );
+    // What is found, and how sure it is, is what one of each shows.
+    let found = |printed: &str| -> Vec<String> {
+        let lines = printed.lines().filter(|line| !line.contains("utcomes of"));
+        let lines = lines.filter(|line| !line.contains("cannot tell apart"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(found(&once.stdout), found(&often.stdout));
+
+    let curve = ["--learning-curve", "60", "--draws", "1"];
+    let refused = calibrated(&lines(60, 5), &curve).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("60 prompts that the scorer"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
+async fn prompts_of_every_dialect_are_scored_and_odd_parts_are_told() {
+    let folder = Scratch::new();
+    let text = "Prove that every finite integral domain is a field.";
+    let user = |content: Value| json!([{ "role": "user", "content": content }]);
+    let parts = |kind: &str| user(json!([{ "type": kind, "text": text }]));
+    let lines = [
+        json!({ "prompt": text }),
+        json!({ "messages": parts("text") }),
+        json!({ "input": parts("input_text") }),
+        json!({ "messages": parts("input_text") }),
+        json!({ "messages": user(json!(text)), "stop_sequences": ["."] }),
+    ];
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let input = folder.write("in.jsonl", &lines).display().to_string();
+    let scored = run(&["router", "score", "--input", &input], &[]).await;
+    assert_eq!(scored.code, Some(0), "{}", scored.stderr);
+    let told = "line 4: messages[0].content[0] is of a kind that this dialect does not have: \
+                \"input_text\"";
+    assert!(scored.stderr.contains(told), "{}", scored.stderr);
+    let scores: Vec<&str> = scored.stdout.lines().collect();
+    assert_eq!(scores.len(), 4);
+    assert!(scores.iter().all(|score| *score == scores[0]), "{scores:?}");
 }
 
 #[tokio::test]

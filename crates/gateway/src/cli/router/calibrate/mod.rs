@@ -67,6 +67,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let policy = load_policy_for(&args.config, None)?.policy;
     let outcomes = outcomes::read(&args.outcomes, scorer)?;
     let models = usable(&policy, &outcomes, &args.config.display().to_string());
+    let is_fewer = |of: &Of| of.judged.len() < of.count;
+    if outcomes
+        .values()
+        .any(|of| of.judged.len() < LEAST_PROMPTS && is_fewer(of))
+    {
+        ALIKE.iter().for_each(|line| tell(line));
+    }
     ensure!(!models.is_empty(), "no model could be placed");
     let judged: Vec<Vec<Judged>> = models.iter().map(|(_, of)| of.judged.clone()).collect();
     let calibrated = scorer.calibrate(&judged);
@@ -77,7 +84,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         scorer.version(),
         args.config.display()
     ));
-    if models.iter().any(|(_, of)| of.judged.len() < of.count) {
+    if models.iter().any(|(_, of)| is_fewer(of)) {
         ALIKE.iter().for_each(|line| say(&format!("# {line}")));
     }
     say(&verdict(&calibrated));
