@@ -191,6 +191,10 @@ async fn outcomes_count_by_their_prompts() {
         assert_eq!(same.code, Some(0), "{}", same.stderr);
         assert!(same.stdout.contains("only a bound"), "{}", same.stdout);
         assert!(!same.stdout.contains("hardly tells"), "{}", same.stdout);
+        // A head's constant goes where the capability cannot, which is no finding of the test.
+        for words in ["# No own heads", "better by +", "no reason for a head"] {
+            assert!(same.stdout.contains(words), "{words}: {}", same.stdout);
+        }
     }
 
     let flat = |_| 0.5;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use steelyard_provider_adapter::{client_dialect, messages};
-use steelyard_types::{ChatRequest, Dialect};
+use steelyard_types::{ChatRequest, Dialect, Message, Role};
 
 use super::super::dialect::dialect_of;
 
@@ -75,7 +75,24 @@ impl Prompt {
             Dialect::AnthropicMessages => messages::parse_count_request(body),
             dialect => client_dialect(dialect).parse(body),
         };
-        request.map_err(|error| read_as(self.dialect, &Cow::from(error.message)))
+        let request = request.map_err(|error| read_as(self.dialect, &Cow::from(error.message)))?;
+        if let Some(path) = unread(&request) {
+            let wrong =
+                format!("{path}: a field that this dialect does not have, in place of `content`");
+            return Err(read_as(self.dialect, &wrong));
+        }
+        Ok(request)
+    }
+}
+
+/// The first unknown field of a user's message that says nothing else: what it says is in there. Items of
+/// Responses that are no messages have no words.
+fn unread<'r>(request: &'r ChatRequest<'_>) -> Option<&'r str> {
+    let mut messages = request.messages.iter();
+    let is_odd = |message: &&Message<'_>| message.role == Role::User && message.content.is_empty();
+    match request.dialect {
+        Dialect::OpenAiResponses => None,
+        _ => messages.find(is_odd)?.untranslated.as_deref(),
     }
 }
 

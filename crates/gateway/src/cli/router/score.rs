@@ -366,6 +366,10 @@ mod tests {
                  openai_responses",
             ),
             (
+                r#"{"messages":[{"role":"user","parts":[{"text":"Hi"}]}]}"#,
+                "messages[0].parts: a field that this dialect does not have",
+            ),
+            (
                 r#"{"system":"b","messages":[{"role":"tool","content":"Hi"}]}"#,
                 "messages[0].role: must be one of user, assistant (read as anthropic_messages",
             ),

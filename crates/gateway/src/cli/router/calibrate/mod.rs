@@ -157,6 +157,9 @@ fn say_model(
         doubts(width, place, mean),
     ));
     say(&held_out(trial));
+    if trial.interval.low > 0.0 && !calibrated.helps() {
+        say(unprinted(mean));
+    }
     say(&format!(
         "    capability: {:.2}\n    capability_basis: calibrated",
         place.capability
@@ -187,6 +190,20 @@ fn verdict(calibrated: &Calibrated) -> String {
             "# No own heads: the capabilities alone forecast outcomes held out best.".to_owned()
         }
     }
+}
+
+/// Why a head that is better on outcomes held out is not printed.
+fn unprinted(mean: f32) -> &'static str {
+    if is_one_sided(mean) {
+        "    # by its level alone, since its outcomes are nearly all alike: no reason for a head"
+    } else {
+        "    # but not so clearly that all models together show more than noise: see above"
+    }
+}
+
+/// Whether a mean score is nearly that of outcomes which are all the same.
+fn is_one_sided(mean: f32) -> bool {
+    !(0.02..=0.98).contains(&mean)
 }
 
 /// What the recipe gives on outcomes that it has not seen.
@@ -231,7 +248,7 @@ fn doubts(width: f64, place: &Placement, mean: f32) -> String {
     if width > 0.2 {
         doubts.push_str("\n    # unsure: more outcomes would narrow this");
     }
-    if !(0.02..=0.98).contains(&mean) {
+    if is_one_sided(mean) {
         doubts.push_str("\n    # it nearly always succeeds or fails: only a bound can be seen");
     }
     if place.capability <= 0.0 || place.capability >= 2.0 {

@@ -156,7 +156,7 @@ proptest! {
             format!("{word}{between}{other}"),
             format!("{word}{between}{more}"),
             format!("{more}{between}{word}"),
-            more.clone(),
+            more,
         ] {
             if text.trim().len() > MAX_BYTES {
                 prop_assert!(!refers_as(&text), "{}", text);
