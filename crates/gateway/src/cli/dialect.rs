@@ -98,7 +98,8 @@ fn is_any_there(fields: &Value, messages: &Value, signs: &Signs) -> bool {
     };
     let has_schema = |tool: &Value| tool.get("input_schema").is_some();
     let tools = fields.get("tools").and_then(Value::as_array);
-    signs.fields.iter().any(|name| fields.get(name).is_some())
+    let is_given = |name: &&str| fields.get(name).is_some_and(|value| !value.is_null());
+    signs.fields.iter().any(is_given)
         || tools.is_some_and(|tools| tools.iter().any(has_schema))
         || messages
             .as_array()
@@ -148,6 +149,10 @@ mod tests {
             (
                 r#"{"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#,
                 Dialect::AnthropicMessages,
+            ),
+            (
+                r#"{"system":null,"messages":[{"role":"user","content":"a"}]}"#,
+                Dialect::OpenAiChat,
             ),
             // Servers of OpenAI's format take these.
             (
