@@ -5,12 +5,18 @@
 //! trapezoid's, and APGR is the share of the area between weak and strong that is gained. Random
 //! order has 0.5.
 
+mod bootstrap;
+mod chances;
+mod line;
 mod pair;
 mod pool;
 mod route;
 
-pub use pair::{Interval, PairGrade, PairPoint, auc, bootstrap, calibration_error, grade_pair};
-pub use pool::{Choice, CurvePoint, PoolGrade, PoolRow, grade_pool};
+pub use bootstrap::{Interval, bootstrap, bootstrap_all, bootstrap_counts};
+pub use chances::{Answer, ChanceGrade, Chances, Medians};
+pub use line::Line;
+pub use pair::{PairGrade, PairPoint, SHARES, auc, grade_pair};
+pub use pool::{Choice, CurvePoint, Earned, Pool, PoolGrade, PoolRow, times_mixing};
 pub use route::{Call, RouteGrade, RouteRow, grade_route, mixing, oracle, score_of};
 
 /// Seeded numbers that do not depend on a library's version (`SplitMix64`).

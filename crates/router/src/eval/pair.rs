@@ -1,7 +1,8 @@
-use super::Random;
-
 /// Thresholds of RouteLLM's evaluation: the quantiles 0, 0.1, ... 1.
 const STEPS: usize = 10;
+
+/// Shares of strong calls that are looked at: 0, 0.1, ... 1.
+pub const SHARES: usize = STEPS + 1;
 
 /// A smaller mean difference is none: sums of scores differ so much by rounding.
 const LEAST_GAP: f64 = 1e-9;
@@ -23,22 +24,15 @@ pub struct PairGrade {
     /// Area between weak and strong that is gained: 0.5 at random. Not a number where the strong
     /// model is not stronger.
     pub apgr: f64,
-    /// Share of strong calls that gains half of the difference; without one it says nothing.
+    /// Share of strong calls that gains half of the difference; without one not a number.
     pub cpt50: f64,
-    /// Share of strong calls that gains four fifths of the difference; without one it says nothing.
+    /// Share of strong calls that gains four fifths of the difference; without one not a number.
     pub cpt80: f64,
     /// Chance that a prompt on which only the strong model succeeds ranks above one on which it
     /// does not do better.
     pub auc: f64,
-}
-
-/// A value with the interval that covers 95 % of its bootstrap samples.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// The 2.5th percentile.
-    pub low: f64,
-    /// The 97.5th percentile.
-    pub high: f64,
+    /// Mean score above random order with the share 0, 0.1, ... 1 of strong calls.
+    pub above_random: [f64; SHARES],
 }
 
 /// Grades an ordering. Prompts of the same order count as if mixed at random.
@@ -46,13 +40,7 @@ pub struct Interval {
 pub fn grade_pair(points: &[PairPoint]) -> PairGrade {
     let captured = captured(points);
     let total = captured.last().copied().unwrap_or_default();
-    let share = |value: f64| {
-        if total > LEAST_GAP {
-            value / total
-        } else {
-            f64::NAN
-        }
-    };
+    let of_gap = |value: f64| if total > LEAST_GAP { value } else { f64::NAN };
     let area: f64 = captured
         .windows(2)
         .map(|pair| f64::midpoint(pair[0], pair[1]) / STEPS as f64)
@@ -61,15 +49,18 @@ pub fn grade_pair(points: &[PairPoint]) -> PairGrade {
         .iter()
         .map(|point| (point.order, point.strong > point.weak + 0.5));
     PairGrade {
-        apgr: share(area),
-        cpt50: calls_for(&captured, 0.5),
-        cpt80: calls_for(&captured, 0.8),
+        apgr: of_gap(area / total),
+        cpt50: of_gap(calls_for(&captured, 0.5)),
+        cpt80: of_gap(calls_for(&captured, 0.8)),
         auc: auc(better),
+        above_random: std::array::from_fn(|step| {
+            captured[step] - total * step as f64 / STEPS as f64
+        }),
     }
 }
 
 /// What is gained with the share 0, 0.1, ... 1 of strong calls, per prompt.
-fn captured(points: &[PairPoint]) -> Vec<f64> {
+fn captured(points: &[PairPoint]) -> [f64; SHARES] {
     let mut sorted: Vec<&PairPoint> = points.iter().collect();
     sorted.sort_by(|a, b| b.order.total_cmp(&a.order));
     let mut gained = Vec::with_capacity(points.len() + 1);
@@ -84,9 +75,7 @@ fn captured(points: &[PairPoint]) -> Vec<f64> {
         }
     }
     let count = points.len().max(1) as f64;
-    (0..=STEPS)
-        .map(|step| gained[(step * points.len() + STEPS / 2) / STEPS] / count)
-        .collect()
+    std::array::from_fn(|step| gained[(step * points.len() + STEPS / 2) / STEPS] / count)
 }
 
 /// Share of strong calls at which the share `wanted` of the difference is gained, interpolated.
@@ -121,52 +110,6 @@ pub fn auc(points: impl Iterator<Item = (f64, bool)>) -> f64 {
     won / (positives * negatives)
 }
 
-/// Mean distance of forecast and outcome over ten equally filled groups of forecasts.
-#[must_use]
-pub fn calibration_error(forecasts: &[(f64, f64)]) -> f64 {
-    let mut sorted = forecasts.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let size = sorted.len().div_ceil(10).max(1);
-    let apart = sorted.chunks(size).map(|group| {
-        let forecast: f64 = group.iter().map(|(forecast, _)| forecast).sum();
-        let outcome: f64 = group.iter().map(|(_, outcome)| outcome).sum();
-        (forecast - outcome).abs()
-    });
-    apart.sum::<f64>() / sorted.len().max(1) as f64
-}
-
-/// The interval of `measure` over samples drawn with replacement.
-pub fn bootstrap<T: Copy>(
-    items: &[T],
-    samples: u32,
-    seed: u64,
-    measure: impl Fn(&[T]) -> f64,
-) -> Interval {
-    let mut random = Random(seed);
-    let mut drawn = items.to_vec();
-    let mut values: Vec<f64> = (0..samples)
-        .map(|_| {
-            for slot in &mut drawn {
-                *slot = items[random.below(items.len())];
-            }
-            measure(&drawn)
-        })
-        .filter(|value| value.is_finite())
-        .collect();
-    values.sort_by(f64::total_cmp);
-    let at = |permille: usize| {
-        let last = values.len().saturating_sub(1);
-        values
-            .get(last * permille / 1000)
-            .copied()
-            .unwrap_or(f64::NAN)
-    };
-    Interval {
-        low: at(25),
-        high: at(975),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +135,9 @@ mod tests {
         assert!((best.apgr - 0.75).abs() < 1e-9, "{best:?}");
         assert!((best.cpt50 - 0.25).abs() < 1e-9 && (best.cpt80 - 0.4).abs() < 1e-9);
         assert!((best.auc - 1.0).abs() < 1e-9);
+        // At half of the calls all of the 0.5 is gained, at random 0.25.
+        assert!((best.above_random[5] - 0.25).abs() < 1e-9, "{best:?}");
+        assert!(best.above_random[0].abs() < 1e-9 && best.above_random[10].abs() < 1e-9);
         let worst = grade_pair(&points(|index| index as f64));
         assert!((worst.apgr - 0.25).abs() < 1e-9, "{worst:?}");
         assert!((worst.cpt50 - 0.75).abs() < 1e-9);
@@ -212,25 +158,8 @@ mod tests {
             let points: Vec<PairPoint> = gains.iter().map(|gain| point(*gain, *gain)).collect();
             let grade = grade_pair(&points);
             assert!(grade.apgr.is_nan(), "{gains:?}: {grade:?}");
+            assert!(grade.cpt50.is_nan() && grade.cpt80.is_nan(), "{grade:?}");
         }
         assert!(grade_pair(&[]).apgr.is_nan());
-    }
-
-    #[test]
-    fn a_forecast_is_compared_with_what_came() {
-        let fair: Vec<(f64, f64)> = (0..100).map(|i| (0.5, f64::from(i % 2))).collect();
-        assert!(calibration_error(&fair) < 1e-9);
-        let bold: Vec<(f64, f64)> = (0..100).map(|i| (0.9, f64::from(i % 2))).collect();
-        assert!((calibration_error(&bold) - 0.4).abs() < 1e-9);
-    }
-
-    #[test]
-    fn the_interval_covers_the_value_and_is_reproducible() {
-        let items: Vec<f64> = (0..200).map(|i| f64::from(i % 2)).collect();
-        let mean = |items: &[f64]| items.iter().sum::<f64>() / items.len() as f64;
-        let interval = bootstrap(&items, 200, 1, mean);
-        assert!(interval.low < 0.5 && interval.high > 0.5, "{interval:?}");
-        assert!(interval.high - interval.low < 0.2);
-        assert_eq!(interval, bootstrap(&items, 200, 1, mean));
     }
 }

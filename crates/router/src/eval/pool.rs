@@ -3,6 +3,8 @@
 pub struct Choice {
     /// Forecast of the score.
     pub forecast: f64,
+    /// Forecast of the score by the length of the prompt alone: the baseline.
+    pub by_length: f64,
     /// Forecast of the cost.
     pub expected_cost: f64,
     /// Cost of the call, in any unit.
@@ -23,64 +25,160 @@ pub struct CurvePoint {
     pub score: f64,
 }
 
-/// A pool's cost-quality curve.
+/// What choices earn beside the best single model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Earned {
+    /// Area between curve and mixing as a share of that between oracle and mixing.
+    pub area: f64,
+    /// Share of the best model's cost saved at 98 % of its score; minus infinity where the curve
+    /// does not reach that.
+    pub saved_98: f64,
+    /// The same at 95 %.
+    pub saved_95: f64,
+}
+
+/// A pool's cost-quality curves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolGrade {
     /// The curve of the forecasts, cheapest first.
     pub curve: Vec<CurvePoint>,
+    /// The curve of the forecasts by length.
+    pub by_length_curve: Vec<CurvePoint>,
     /// The same with perfect forecasts.
     pub oracle: Vec<CurvePoint>,
     /// What mixing of models at random reaches: the hull of the single models.
-    pub mixing: Vec<CurvePoint>,
+    pub mixing_curve: Vec<CurvePoint>,
     /// Position and point of the best single model.
     pub best: (usize, CurvePoint),
-    /// Area between curve and mixing as a share of that between oracle and mixing.
-    pub area: f64,
-    /// Share of the best model's cost saved at 98 % of its score, and by mixing.
-    pub saved_98: (f64, f64),
-    /// The same at 95 %.
-    pub saved_95: (f64, f64),
+    /// What the forecasts earn.
+    pub forecast: Earned,
+    /// What length alone earns.
+    pub by_length: Earned,
+    /// What mixing earns.
+    pub mixing: Earned,
+}
+
+/// How many times the saving of mixing another is. What mixing does not save either has no
+/// multiple: not a number.
+#[must_use]
+pub fn times_mixing(saved: f64, mixing: f64) -> f64 {
+    if mixing > 1e-3 {
+        saved / mixing
+    } else {
+        f64::NAN
+    }
 }
 
 /// Exchange rates that are tried, over six decades around the cost of the best model.
 const RATES: u32 = 121;
 
-/// Grades a pool; `None` without prompts or models.
-#[must_use]
-pub fn grade_pool(rows: &[PoolRow]) -> Option<PoolGrade> {
-    let models = rows.first()?.len();
-    let count = rows.len() as f64;
-    let singles: Vec<CurvePoint> = (0..models)
-        .map(|model| CurvePoint {
-            cost: rows.iter().map(|row| row[model].cost).sum::<f64>() / count,
-            score: rows.iter().map(|row| row[model].score).sum::<f64>() / count,
+/// A pool with all choices made, at every exchange rate of cost for score, so that any draw of its
+/// prompts is graded by sums. The rates are those of all prompts.
+#[derive(Debug, Clone)]
+pub struct Pool<'r> {
+    rows: &'r [PoolRow],
+    forecast: Vec<usize>,
+    by_length: Vec<usize>,
+    oracle: Vec<usize>,
+}
+
+impl<'r> Pool<'r> {
+    /// Makes the choices; `None` without prompts or models.
+    #[must_use]
+    pub fn new(rows: &'r [PoolRow]) -> Option<Self> {
+        let singles = singles(rows, &vec![1; rows.len()])?;
+        let unit = unit(&singles[best_of(&singles)?]);
+        let of = |forecast: fn(&Choice) -> (f64, f64)| choose(rows, unit, forecast);
+        Some(Self {
+            rows,
+            forecast: of(|choice| (choice.forecast, choice.expected_cost)),
+            by_length: of(|choice| (choice.by_length, choice.expected_cost)),
+            oracle: of(|choice| (choice.score, choice.cost)),
         })
-        .collect();
-    let best = (0..models).max_by(|a, b| {
+    }
+
+    /// Grades prompts of which each was drawn so many times; `None` if none was.
+    #[must_use]
+    pub fn grade(&self, times: &[u32]) -> Option<PoolGrade> {
+        let singles = singles(self.rows, times)?;
+        let best = best_of(&singles)?;
+        let single = singles[best];
+        let curve = |chosen: &[usize]| curve(self.rows, chosen, times);
+        let forecast = curve(&self.forecast);
+        let by_length = curve(&self.by_length);
+        let oracle = curve(&self.oracle);
+        let mixing = hull(singles);
+        let over =
+            |points: &[CurvePoint]| area(points, mixing.first().map(|one| one.cost), single.cost);
+        let (least, most) = (over(&mixing), over(&oracle));
+        let earned = |points: &[CurvePoint]| {
+            let saved = |share: f64| 1.0 - cost_of(points, share * single.score) / single.cost;
+            Earned {
+                area: (over(points) - least) / (most - least).max(1e-12),
+                saved_98: saved(0.98),
+                saved_95: saved(0.95),
+            }
+        };
+        Some(PoolGrade {
+            forecast: earned(&forecast),
+            by_length: earned(&by_length),
+            mixing: earned(&mixing),
+            best: (best, single),
+            curve: forecast,
+            by_length_curve: by_length,
+            oracle,
+            mixing_curve: mixing,
+        })
+    }
+}
+
+/// Every model alone.
+fn singles(rows: &[PoolRow], times: &[u32]) -> Option<Vec<CurvePoint>> {
+    let models = rows.first()?.len();
+    let drawn: f64 = times.iter().copied().map(f64::from).sum();
+    if drawn < 1.0 {
+        return None;
+    }
+    let mut points = vec![NOTHING; models];
+    for (row, times) in rows.iter().zip(times) {
+        for (point, choice) in points.iter_mut().zip(row) {
+            point.add(choice, f64::from(*times));
+        }
+    }
+    for point in &mut points {
+        point.divide(drawn);
+    }
+    Some(points)
+}
+
+/// The model of the best score, the cheaper of two alike.
+fn best_of(singles: &[CurvePoint]) -> Option<usize> {
+    (0..singles.len()).max_by(|a, b| {
         let by_score = singles[*a].score.total_cmp(&singles[*b].score);
         by_score.then(singles[*b].cost.total_cmp(&singles[*a].cost))
-    })?;
-    let unit = 1.0 / singles[best].cost.max(1e-12);
-    let curve = sweep(rows, unit, |choice| (choice.forecast, choice.expected_cost));
-    let oracle = sweep(rows, unit, |choice| (choice.score, choice.cost));
-    let mixing = hull(singles.clone());
-    let (low, high) = (mixing.first()?.cost, singles[best].cost);
-    let over = |points: &[CurvePoint]| area(points, low, high);
-    let (ours, theirs, most) = (over(&curve), over(&mixing), over(&oracle));
-    let saved = |share: f64| {
-        let wanted = share * singles[best].score;
-        let of = |points: &[CurvePoint]| 1.0 - cost_of(points, wanted) / singles[best].cost;
-        (of(&curve), of(&mixing))
-    };
-    Some(PoolGrade {
-        area: (ours - theirs) / (most - theirs).max(1e-12),
-        saved_98: saved(0.98),
-        saved_95: saved(0.95),
-        best: (best, singles[best]),
-        curve,
-        oracle,
-        mixing,
     })
+}
+
+/// The exchange rate around which all are tried.
+fn unit(best: &CurvePoint) -> f64 {
+    1.0 / best.cost.max(1e-12)
+}
+
+const NOTHING: CurvePoint = CurvePoint {
+    cost: 0.0,
+    score: 0.0,
+};
+
+impl CurvePoint {
+    fn add(&mut self, choice: &Choice, times: f64) {
+        self.cost += times * choice.cost;
+        self.score += times * choice.score;
+    }
+
+    fn divide(&mut self, count: f64) {
+        self.cost /= count;
+        self.score /= count;
+    }
 }
 
 /// The curve of "largest forecast less rate times cost", over all rates.
@@ -89,34 +187,51 @@ pub(super) fn sweep(
     unit: f64,
     forecast: impl Fn(&Choice) -> (f64, f64),
 ) -> Vec<CurvePoint> {
-    let mut points: Vec<CurvePoint> = (0..RATES)
-        .map(|step| {
-            let rate = match step {
-                0 => 0.0,
-                _ => unit * 10_f64.powf(f64::from(step) / f64::from(RATES) * 6.0 - 4.0),
-            };
-            let (mut cost, mut score) = (0.0, 0.0);
-            for row in rows {
-                let chosen = row.iter().max_by(|a, b| {
-                    let worth = |choice: &Choice| {
-                        let (score, cost) = forecast(choice);
-                        score - rate * cost
-                    };
-                    worth(a)
-                        .total_cmp(&worth(b))
-                        .then(b.cost.total_cmp(&a.cost))
-                });
-                if let Some(chosen) = chosen {
-                    cost += chosen.cost;
-                    score += chosen.score;
-                }
-            }
-            CurvePoint {
-                cost: cost / rows.len() as f64,
-                score: score / rows.len() as f64,
-            }
+    curve(rows, &choose(rows, unit, forecast), &vec![1; rows.len()])
+}
+
+/// The model with the largest forecast less rate times cost, of every prompt at every rate.
+fn choose(rows: &[PoolRow], unit: f64, forecast: impl Fn(&Choice) -> (f64, f64)) -> Vec<usize> {
+    let rates: Vec<f64> = (0..RATES)
+        .map(|step| match step {
+            0 => 0.0,
+            _ => unit * 10_f64.powf(f64::from(step) / f64::from(RATES) * 6.0 - 4.0),
         })
         .collect();
+    let of = |row: &PoolRow, rate: f64| {
+        let worth = |index: usize| {
+            let (score, cost) = forecast(&row[index]);
+            score - rate * cost
+        };
+        let chosen = (0..row.len()).max_by(|a, b| {
+            let by_worth = worth(*a).total_cmp(&worth(*b));
+            by_worth.then(row[*b].cost.total_cmp(&row[*a].cost))
+        });
+        chosen.unwrap_or_default()
+    };
+    rows.iter()
+        .flat_map(|row| rates.iter().map(move |rate| of(row, *rate)))
+        .collect()
+}
+
+/// Mean cost and score of the choices at every rate, cheapest first.
+fn curve(rows: &[PoolRow], chosen: &[usize], times: &[u32]) -> Vec<CurvePoint> {
+    let drawn: f64 = times.iter().copied().map(f64::from).sum();
+    let mut points = vec![NOTHING; RATES as usize];
+    let by_row = chosen.chunks_exact(RATES as usize);
+    for ((row, chosen), times) in rows.iter().zip(by_row).zip(times) {
+        if *times == 0 {
+            continue;
+        }
+        for (point, chosen) in points.iter_mut().zip(chosen) {
+            if let Some(choice) = row.get(*chosen) {
+                point.add(choice, f64::from(*times));
+            }
+        }
+    }
+    for point in &mut points {
+        point.divide(drawn);
+    }
     points.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.score.total_cmp(&b.score)));
     points.dedup();
     points
@@ -157,8 +272,10 @@ pub(super) fn score_at(hull: &[CurvePoint], cost: f64) -> f64 {
     }
 }
 
-fn area(points: &[CurvePoint], low: f64, high: f64) -> f64 {
+/// Area under the hull of a curve, from the cheapest single model's cost to the best one's.
+fn area(points: &[CurvePoint], low: Option<f64>, high: f64) -> f64 {
     const SLICES: u32 = 400;
+    let low = low.unwrap_or(high);
     let hull = hull(points.to_vec());
     let width = (high - low) / f64::from(SLICES);
     (0..SLICES)
@@ -189,17 +306,19 @@ mod tests {
     use super::*;
 
     /// The cheap model knows every second prompt, the dear one all.
-    fn rows(known: impl Fn(usize) -> f64) -> Vec<PoolRow> {
+    fn rows(known: impl Fn(usize) -> f64, length: impl Fn(usize) -> f64) -> Vec<PoolRow> {
         (0..100)
             .map(|index| {
                 let cheap = Choice {
                     forecast: known(index),
+                    by_length: length(index),
                     expected_cost: 1.0,
                     cost: 1.0,
-                    score: f64::from(u8::from(index % 2 == 0)),
+                    score: knows(index),
                 };
                 let dear = Choice {
                     forecast: 1.0,
+                    by_length: 1.0,
                     expected_cost: 10.0,
                     cost: 10.0,
                     score: 1.0,
@@ -209,26 +328,73 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn perfect_forecasts_reach_the_oracle() {
-        let grade = grade_pool(&rows(|index| f64::from(u8::from(index % 2 == 0)))).expect("rows");
-        assert!((grade.area - 1.0).abs() < 1e-9, "{grade:?}");
-        assert_eq!(grade.best.0, 1);
-        // All the score for half cheap and half dear calls: 5.5 of 10; at 98 % a little less.
-        assert!(grade.saved_98.0 > 0.45, "{:?}", grade.saved_98);
-        // Mixing pays 9 for half the score, so 2 % less score is 0.36 cheaper.
-        assert!(
-            (grade.saved_98.1 - 0.036).abs() < 1e-9,
-            "{:?}",
-            grade.saved_98
-        );
+    fn knows(index: usize) -> f64 {
+        f64::from(u8::from(index % 2 == 0))
+    }
+
+    fn grade(rows: &[PoolRow], times: &[u32]) -> PoolGrade {
+        let pool = Pool::new(rows).expect("rows");
+        pool.grade(times).expect("draws")
     }
 
     #[test]
-    fn forecasts_that_know_nothing_earn_nothing() {
-        let grade = grade_pool(&rows(|_| 0.5)).expect("rows");
-        assert!(grade.area.abs() < 1e-9, "{grade:?}");
-        assert!((grade.saved_95.0 - grade.saved_95.1).abs() < 1e-9);
-        assert!(grade_pool(&[]).is_none());
+    fn perfect_forecasts_reach_the_oracle_and_blind_ones_nothing() {
+        let grade = grade(&rows(knows, |_| 0.5), &[1; 100]);
+        let (ours, mixing) = (grade.forecast, grade.mixing);
+        assert!((ours.area - 1.0).abs() < 1e-9, "{grade:?}");
+        assert_eq!(grade.best.0, 1);
+        // All the score for half cheap and half dear calls: 5.5 of 10; at 98 % a little less.
+        assert!(ours.saved_98 > 0.45, "{ours:?}");
+        // Mixing pays 9 for half the score, so 2 % less score is 0.36 cheaper.
+        assert!((mixing.saved_98 - 0.036).abs() < 1e-9 && mixing.area.abs() < 1e-9);
+        assert!(times_mixing(ours.saved_98, mixing.saved_98) > 12.0);
+        assert!(times_mixing(0.5, 0.0).is_nan());
+        let blind = grade.by_length;
+        assert!(blind.area.abs() < 1e-9, "{blind:?}");
+        assert!((blind.saved_95 - mixing.saved_95).abs() < 1e-9);
+    }
+
+    #[test]
+    fn both_forecasts_are_graded_alike() {
+        let there = grade(&rows(knows, |_| 0.5), &[1; 100]);
+        let back = grade(&rows(|_| 0.5, knows), &[1; 100]);
+        assert_eq!(there.forecast, back.by_length);
+        assert_eq!(there.by_length, back.forecast);
+    }
+
+    #[test]
+    fn a_draw_grades_as_if_it_were_written_out() {
+        let rows = rows(
+            |index| (index % 3) as f64 / 3.0,
+            |index| (index % 5) as f64 / 5.0,
+        );
+        let times: Vec<u32> = (0..100).map(|index| index % 3).collect();
+        let written: Vec<PoolRow> = rows
+            .iter()
+            .zip(&times)
+            .flat_map(|(row, times)| std::iter::repeat_n(row.clone(), *times as usize))
+            .collect();
+        let drawn = grade(&rows, &times);
+        let written = grade(&written, &vec![1; written.len()]);
+        for (drawn, written) in [
+            (drawn.forecast, written.forecast),
+            (drawn.by_length, written.by_length),
+            (drawn.mixing, written.mixing),
+        ] {
+            assert!((drawn.area - written.area).abs() < 1e-9, "{drawn:?}");
+            assert!(
+                (drawn.saved_98 - written.saved_98).abs() < 1e-9,
+                "{drawn:?}"
+            );
+        }
+        assert!(Pool::new(&[]).is_none());
+        assert_eq!(Pool::new(&rows).expect("rows").grade(&[0; 100]), None);
+    }
+
+    #[test]
+    fn a_quality_that_is_not_reached_saves_nothing() {
+        // Whoever believes in the cheap model alone stays at half of the score.
+        let grade = grade(&rows(|_| 2.0, |_| 2.0), &[1; 100]);
+        assert_eq!(grade.forecast.saved_95, f64::NEG_INFINITY);
     }
 }

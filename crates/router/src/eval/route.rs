@@ -139,6 +139,7 @@ pub fn oracle(rows: &[&RouteRow]) -> Vec<CurvePoint> {
             let calls = row.calls.iter();
             let calls = calls.map(|call| Choice {
                 forecast: call.score,
+                by_length: call.score,
                 expected_cost: call.cost,
                 cost: call.cost,
                 score: call.score,

@@ -109,19 +109,37 @@ pub(super) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Recorded outcomes of several files.
+/// Recorded outcomes of several files. Lines that cannot be read are all told before that is an
+/// error, up to a bound.
 pub(super) fn examples(files: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
+    const MOST_TOLD: u64 = 20;
     let mut examples = Vec::new();
+    let mut bad = 0_u64;
     for path in files {
         let source = source_name(path);
         lines(open(path)?, |number, line| {
             let read = line
                 .map_err(anyhow::Error::msg)
                 .and_then(|line| example(line, &source));
-            let read = read.with_context(|| format!("{}, line {number}", path.display()))?;
-            examples.push(read);
+            match read {
+                Ok(read) => examples.push(read),
+                Err(error) => {
+                    bad += 1;
+                    if bad <= MOST_TOLD {
+                        tell(&format!("{}, line {number}: {error:#}", path.display()));
+                    }
+                }
+            }
             Ok(())
-        })?;
+        })
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    if bad > 0 {
+        let more = match bad.saturating_sub(MOST_TOLD) {
+            0 => String::new(),
+            more => format!(", {more} of them not shown"),
+        };
+        bail!("{bad} lines of the data cannot be read{more}");
     }
     ensure!(!examples.is_empty(), "there is no prompt in the data");
     Ok(examples)

@@ -37,8 +37,12 @@ scored, and then no file is written.")]
     #[command(after_help = "\
 Examples:
   steelyard router eval --data outcomes.jsonl.gz --plot curves.svg
-  steelyard router eval --data outcomes.jsonl.gz --config config/steelyard.yaml --route auto \\
-    --map qwen3.8-flash=qwen2.5-7b-instruct --map gpt-6.1-sol=gpt-4-1106-preview")]
+  steelyard router eval --data ../shared/data/routing --config config/steelyard.yaml \\
+    --route best --map gpt-6.1-sol=llama-3.1-70b-instruct --map gemini-4-argon=llama-3-70b \\
+    --map claude-opus-5-5=gemini-1.5-flash-002 --map gpt-6-astra=gemini-1.5-pro-002
+
+The second says whose outcomes stand for each of the four candidates of the route. They must be of
+the same prompts: those of MMLU-Pro here.")]
     Eval(eval::Args),
     /// Place your own models on the scale from their outcomes, and print the YAML to review
     #[command(after_help = "\

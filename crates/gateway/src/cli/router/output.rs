@@ -93,6 +93,16 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     draft.finish()
 }
 
+/// Says beforehand whether a file can be written; leaves everything as it is.
+pub(super) fn writable(path: &Path) -> anyhow::Result<()> {
+    // Of a pipe or a device the reader would see that it was opened.
+    let special = |of: Metadata| !of.is_file() && !of.is_dir();
+    if std::fs::metadata(path).is_ok_and(special) {
+        return Ok(());
+    }
+    Draft::create(path).map(drop)
+}
+
 /// Refuses an output that is one of the files which are read, under whatever name.
 pub(super) fn distinct<'p>(
     output: &Path,
@@ -148,6 +158,24 @@ mod tests {
         assert_eq!(names(&folder), [path, link], "nothing else is left behind");
         write(Path::new("/dev/null"), b"gone").unwrap();
         assert!(write(&folder, b"a folder").is_err());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn whether_a_file_can_be_written_is_known_before() {
+        let folder = folder("before");
+        let path = folder.join("file");
+        writable(&path).unwrap();
+        assert_eq!(names(&folder), [PathBuf::new(); 0]);
+        std::fs::write(&path, "old").unwrap();
+        writable(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(&folder), [path]);
+        writable(Path::new("/dev/null")).unwrap();
+        for wrong in [folder.join("no folder").join("file"), folder.clone()] {
+            let error = writable(&wrong).unwrap_err().to_string();
+            assert!(error.contains("cannot write"), "{error}");
+        }
         std::fs::remove_dir_all(folder).unwrap();
     }
 

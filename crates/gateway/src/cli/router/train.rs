@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +10,12 @@ use super::super::say;
 use super::data::{anchors, examples, files, tell};
 use super::eval::{self, Forecast};
 use super::output;
+
+/// From fewer prompts with outcomes come no weights worth having.
+const LEAST_PROMPTS: usize = 200;
+
+/// A scale places models beside each other.
+const LEAST_MODELS: usize = 2;
 
 /// Options of `router train`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +36,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
     /// Sources never to be fitted, by the start of their name, besides those whose licence forbids it
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
     without: Vec<String>,
     /// Also grade the recipe on held-out folds: by question, by whole tasks, by whole sources
     #[arg(long, value_enum)]
@@ -50,7 +57,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let files = files(&args.data)?;
     let read = files.iter().chain(&args.anchors).map(PathBuf::as_path);
     output::distinct(&args.out, read)?;
+    output::writable(&args.out)?;
     let recorded = examples(&files)?;
+    let settings = settings(args, &recorded)?;
+    enough(&recorded, &settings.validation_only)?;
     let anchors = anchors(args.anchors.as_deref())?;
     tell(&format!(
         "{} prompts, {} anchors",
@@ -58,13 +68,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         anchors.len()
     ));
     let data = Dataset::new(&recorded, &anchors);
-    let mut settings = Settings {
-        seed: args.seed,
-        ..Settings::default()
-    };
-    settings
-        .validation_only
-        .extend(args.without.iter().cloned());
     let mut progress = |step: &str| tell(&format!("  {step}"));
     let trained = train(&data, &settings, &args.name, &mut progress)?;
     ensure!(
@@ -104,6 +107,48 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The settings, with the sources that are asked for left out.
+fn settings(args: &Args, recorded: &[Example]) -> anyhow::Result<Settings> {
+    let sources: BTreeSet<&str> = recorded.iter().map(|one| one.source.as_str()).collect();
+    let mut settings = Settings {
+        seed: args.seed,
+        ..Settings::default()
+    };
+    for prefix in &args.without {
+        let prefix = prefix.trim();
+        let known = sources.iter().any(|source| source.starts_with(prefix));
+        ensure!(
+            known && !prefix.is_empty(),
+            "--without {prefix:?}: no source of the data starts so; it has {}",
+            sources.into_iter().collect::<Vec<_>>().join(", ")
+        );
+        settings.validation_only.push(prefix.to_owned());
+    }
+    Ok(settings)
+}
+
+/// Refuses data from which no scale comes: models are placed beside each other, by their prompts.
+fn enough(recorded: &[Example], left_out: &[String]) -> anyhow::Result<()> {
+    let fitted = recorded.iter().filter(|example| {
+        let mut prefixes = left_out.iter();
+        let left_out = prefixes.any(|prefix| example.source.starts_with(prefix.as_str()));
+        !left_out && !example.outcomes.is_empty()
+    });
+    let (mut prompts, mut models) = (0_usize, BTreeSet::new());
+    for example in fitted {
+        prompts += 1;
+        models.extend(example.outcomes.iter().map(|one| one.model.as_str()));
+    }
+    ensure!(
+        prompts >= LEAST_PROMPTS && models.len() >= LEAST_MODELS,
+        "{prompts} prompts with outcomes of {} models are left to fit, at least {LEAST_PROMPTS} of \
+         {LEAST_MODELS} are needed (sources never fitted: {})",
+        models.len(),
+        left_out.join(", ")
+    );
+    Ok(())
+}
+
 fn held_out(
     data: &Dataset,
     recorded: &[Example],
@@ -125,4 +170,70 @@ fn held_out(
         })
     });
     Ok(forecasts.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use steelyard_router::train::Outcome;
+
+    use super::*;
+
+    fn data(source: &str, prompts: usize, models: &[&str]) -> Vec<Example> {
+        let outcome = |model: &&str| Outcome {
+            model: (*model).to_owned(),
+            score: 1.0,
+            output_tokens: None,
+        };
+        let one = Example {
+            source: source.to_owned(),
+            task: source.to_owned(),
+            text: "Hi".to_owned(),
+            outcomes: models.iter().map(outcome).collect(),
+        };
+        vec![one; prompts]
+    }
+
+    #[test]
+    fn too_little_data_is_refused() {
+        let left_out = ["kept".to_owned()];
+        enough(&data("a", 200, &["x", "y"]), &left_out).expect("enough");
+        for (wrong, why) in [
+            (data("a", 199, &["x", "y"]), "199 prompts"),
+            (data("a", 200, &["x"]), "outcomes of 1 models"),
+            (data("kept-back", 200, &["x", "y"]), "0 prompts"),
+            (data("a", 200, &[]), "0 prompts"),
+        ] {
+            let error = enough(&wrong, &left_out).expect_err(why).to_string();
+            assert!(
+                error.contains(why) && error.contains("at least 200 of 2"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn sources_are_left_out_by_name() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let recorded = [data("mmlu-pro", 1, &["x"]), data("llmrouter", 1, &["x"])].concat();
+        let of = |without: &[&str]| {
+            let line = ["train", "--data", "x", "--without"].iter().chain(without);
+            let line = <Line as clap::Parser>::try_parse_from(line).expect("options");
+            settings(&line.args, &recorded).map(|settings| settings.validation_only)
+        };
+        let shipped = Settings::default().validation_only;
+        let both = [shipped, vec!["mmlu".to_owned(), "llmrouter".to_owned()]].concat();
+        assert_eq!(of(&["mmlu,llmrouter"]).expect("known"), both);
+        assert_eq!(
+            of(&["mmlu", "--without", "llmrouter"]).expect("known"),
+            both
+        );
+        for wrong in ["bogus", "mmlu-pro,bogus", "mmlu-pro,"] {
+            let error = of(&[wrong]).expect_err(wrong).to_string();
+            assert!(error.contains("it has llmrouter, mmlu-pro"), "{error}");
+        }
+    }
 }

@@ -1,71 +1,100 @@
 //! Whether what is forecast comes: chances of success and output tokens.
 
-use steelyard_router::eval::{auc, calibration_error};
+use std::collections::HashMap;
+
+use steelyard_router::eval::{Answer, Chances, Medians};
 use steelyard_router::train::Example;
 
 use super::super::super::say;
-use super::Forecast;
+use super::{Forecast, cells};
 
 /// Prints how far the forecasts of all answers are from what came.
-pub(super) fn report_calibration(rows: &[(&Example, &Forecast)]) {
-    let mut forecasts = Vec::new();
-    let mut lengths = Vec::new();
-    for (example, forecast) in rows {
+pub(super) fn report_calibration(rows: &[(&Example, &Forecast)], samples: u32) {
+    say_chances(Chances::new(answers(rows), rows.len()), samples);
+    say_tokens(rows, samples);
+}
+
+/// The answers of all models that have a forecast.
+fn answers(rows: &[(&Example, &Forecast)]) -> Vec<Answer> {
+    let mut models = HashMap::new();
+    let mut answers = Vec::new();
+    for (prompt, (example, forecast)) in rows.iter().enumerate() {
         for outcome in &example.outcomes {
             if let Some(chance) = forecast.success.get(&outcome.model) {
-                forecasts.push((f64::from(*chance), f64::from(outcome.score)));
-            }
-            if let Some(tokens) = outcome.output_tokens.filter(|tokens| *tokens >= 1.0) {
-                lengths.push((
-                    f64::from(forecast.expected_output_tokens),
-                    f64::from(tokens),
-                ));
+                let next = models.len();
+                answers.push(Answer {
+                    prompt,
+                    model: *models.entry(outcome.model.as_str()).or_insert(next),
+                    chance: f64::from(*chance),
+                    score: f64::from(outcome.score),
+                });
             }
         }
     }
-    if !forecasts.is_empty() {
-        let area = auc(forecasts
-            .iter()
-            .map(|(chance, score)| (*chance, *score >= 0.5)));
-        let brier: f64 = forecasts
-            .iter()
-            .map(|(chance, score)| (chance - score).powi(2))
-            .sum();
-        say(&format!(
-            "  chances of {} answers: calibration error {:.3}, AUC {area:.3}, Brier {:.3}",
-            forecasts.len(),
-            calibration_error(&forecasts),
-            brier / forecasts.len() as f64
-        ));
+    answers
+}
+
+fn line(name: &str, scorer: &str, baseline: &str) {
+    say(format!("  {name:<19} {scorer:<19} {baseline}").trim_end());
+}
+
+/// Prints how far chances are from what came, beside the mean score of each model.
+pub(super) fn say_chances(chances: Chances, samples: u32) {
+    if chances.is_empty() {
+        return;
     }
-    if let Some((own, median)) = token_errors(&mut lengths) {
-        say(&format!(
-            "  output tokens: median relative error {:.0} %, always guessing the median {:.0} %",
-            100.0 * own,
-            100.0 * median
-        ));
+    let heading = format!("{} answers", chances.len());
+    line(&heading, "chances     95 %", "each model's mean score");
+    let baseline = chances.by_mean_score();
+    let (ours, theirs) = (chances.grade(), baseline.grade());
+    let (of_ours, of_theirs) = (chances.intervals(samples), baseline.intervals(samples));
+    for (name, ours, theirs) in [
+        (
+            "calibration error",
+            (ours.calibration_error, of_ours.calibration_error),
+            (theirs.calibration_error, of_theirs.calibration_error),
+        ),
+        ("AUC", (ours.auc, of_ours.auc), (theirs.auc, of_theirs.auc)),
+        (
+            "Brier",
+            (ours.brier, of_ours.brier),
+            (theirs.brier, of_theirs.brier),
+        ),
+    ] {
+        let cell = |(value, interval)| cells::number(value, interval, 3);
+        line(name, &cell(ours), &cell(theirs));
     }
 }
 
-/// Median relative error of the forecasts, and of the median of all answers.
-fn token_errors(lengths: &mut [(f64, f64)]) -> Option<(f64, f64)> {
-    let middle = |values: &mut Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied()
+/// Prints the median relative error of the expected output tokens, beside always guessing the
+/// median of all answers.
+fn say_tokens(rows: &[(&Example, &Forecast)], samples: u32) {
+    let known: Vec<(usize, f64, f64)> = rows
+        .iter()
+        .enumerate()
+        .flat_map(|(prompt, (example, forecast))| {
+            let expected = f64::from(forecast.expected_output_tokens);
+            let tokens = example.outcomes.iter().filter_map(|one| one.output_tokens);
+            let tokens = tokens.filter(|tokens| *tokens >= 1.0);
+            tokens.map(move |tokens| (prompt, expected, f64::from(tokens)))
+        })
+        .collect();
+    if known.is_empty() {
+        return;
+    }
+    let lengths = known.iter().map(|(prompt, _, tokens)| (*prompt, *tokens));
+    let median = Medians::new(lengths.collect(), rows.len()).median();
+    let errors = |guess: &dyn Fn(f64) -> f64| {
+        let errors = known.iter().map(|(prompt, expected, tokens)| {
+            (*prompt, (guess(*expected) - tokens).abs() / tokens)
+        });
+        let errors = Medians::new(errors.collect(), rows.len());
+        cells::share(errors.median(), errors.interval(samples), 1)
     };
-    let median = middle(&mut lengths.iter().map(|(_, actual)| *actual).collect())?;
-    let error = |forecast: f64, actual: f64| (forecast - actual).abs() / actual;
-    let own = middle(
-        &mut lengths
-            .iter()
-            .map(|(own, actual)| error(*own, *actual))
-            .collect(),
-    )?;
-    let flat = middle(
-        &mut lengths
-            .iter()
-            .map(|(_, actual)| error(median, *actual))
-            .collect(),
-    )?;
-    Some((own, flat))
+    line("output tokens", "expected    95 %", "always their median");
+    line(
+        "median rel. error",
+        &errors(&|expected| expected),
+        &errors(&|_| median),
+    );
 }

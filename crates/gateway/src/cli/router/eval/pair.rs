@@ -1,11 +1,12 @@
 //! Pairs: of a weak and a strong model, which prompts go to the strong one.
 
-use steelyard_router::eval::{PairGrade, PairPoint, bootstrap, grade_pair};
+use steelyard_router::eval::{Interval, PairGrade, PairPoint, SHARES, bootstrap_all, grade_pair};
 use steelyard_router::train::Example;
 
 use super::super::super::say;
-use super::super::plot::{Curve, Diagram};
+use super::super::plot::{Axis, Curve, Diagram, Drawn};
 use super::Forecast;
+use super::cells;
 
 /// The measures take ten steps of the share of strong calls.
 const LEAST_PROMPTS: usize = 10;
@@ -18,10 +19,40 @@ fn score_of(example: &Example, model: &str) -> Option<f64> {
 }
 
 /// How a pair's prompts can be ordered.
-type Order<'a> = (
-    &'a str,
-    Box<dyn Fn(&Example, &Forecast) -> Option<f64> + 'a>,
-);
+struct Order<'a> {
+    name: &'static str,
+    colour: &'static str,
+    /// The larger, the rather the strong model.
+    of: Box<dyn Fn(&Example, &Forecast) -> Option<f64> + 'a>,
+}
+
+fn orders<'a>(weak: &'a str, strong: &'a str) -> [Order<'a>; 4] {
+    let known = |forecast: &Forecast, model: &str| forecast.success.get(model).copied();
+    [
+        Order {
+            name: "own heads",
+            colour: "#06c",
+            of: Box::new(move |_, forecast| {
+                Some(f64::from(known(forecast, strong)? - known(forecast, weak)?))
+            }),
+        },
+        Order {
+            name: "gain",
+            colour: "#c60",
+            of: Box::new(|_, forecast| Some(f64::from(forecast.gain))),
+        },
+        Order {
+            name: "complexity",
+            colour: "#390",
+            of: Box::new(|_, forecast| Some(f64::from(forecast.complexity))),
+        },
+        Order {
+            name: "length alone",
+            colour: "#909",
+            of: Box::new(|example, _| Some(example.text.len() as f64)),
+        },
+    ]
+}
 
 /// Prints the table of a pair; false where no prompt has outcomes of both, and nothing is printed.
 pub(super) fn report_pair(
@@ -31,27 +62,6 @@ pub(super) fn report_pair(
     samples: u32,
     diagrams: &mut Vec<Diagram>,
 ) -> bool {
-    let known = |forecast: &Forecast, model: &str| forecast.success.get(model).copied();
-    let orders: [Order<'_>; 4] = [
-        (
-            "own heads",
-            Box::new(|_, forecast| {
-                Some(f64::from(known(forecast, strong)? - known(forecast, weak)?))
-            }),
-        ),
-        (
-            "gain",
-            Box::new(|_, forecast| Some(f64::from(forecast.gain))),
-        ),
-        (
-            "complexity",
-            Box::new(|_, forecast| Some(f64::from(forecast.complexity))),
-        ),
-        (
-            "length alone",
-            Box::new(|example, _| Some(example.text.len() as f64)),
-        ),
-    ];
     let both: Vec<(f64, f64)> = rows
         .iter()
         .filter_map(|(example, _)| Some((score_of(example, weak)?, score_of(example, strong)?)))
@@ -67,17 +77,24 @@ pub(super) fn report_pair(
         say(&format!("  {why}"));
         return true;
     }
-    say(&format!(
-        "  {:<14} {:>6} {:>6} {:>16} {:>8} {:>8}",
-        "order", "AUC", "APGR", "95 %", "CPT(50)", "CPT(80)"
-    ));
+    let line = |name: &str, auc: &str, apgr: &str, cpt50: &str, cpt80: &str| {
+        let line = format!("  {name:<12} {auc:<17}  {apgr:<17}  {cpt50:<13} {cpt80}");
+        say(line.trim_end());
+    };
+    line(
+        "order",
+        "AUC   95 %",
+        "APGR  95 %",
+        "CPT50 95 %",
+        "CPT80 95 %",
+    );
     let mut curves = Vec::new();
-    for ((name, order), colour) in orders.iter().zip(["#06c", "#c60", "#390", "#999"]) {
+    for order in orders(weak, strong) {
         let points: Vec<PairPoint> = rows
             .iter()
             .filter_map(|(example, forecast)| {
                 Some(PairPoint {
-                    order: order(example, forecast)?,
+                    order: (order.of)(example, forecast)?,
                     weak: score_of(example, weak)?,
                     strong: score_of(example, strong)?,
                 })
@@ -86,33 +103,107 @@ pub(super) fn report_pair(
         if points.is_empty() {
             continue;
         }
+        let grade = grade_pair(&points);
+        let intervals = intervals(&points, samples);
+        line(
+            order.name,
+            &cells::number(grade.auc, intervals.auc, 3),
+            &cells::number(grade.apgr, intervals.apgr, 3),
+            &cells::share(grade.cpt50, intervals.cpt50, 0),
+            &cells::share(grade.cpt80, intervals.cpt80, 0),
+        );
+        if curves.is_empty() {
+            curves.push(band(order.colour, &points, &intervals.above_random));
+        }
+        curves.push(pair_curve(order.name, order.colour, &points));
+    }
+    line("random", "0.500", "0.500", "50.0%", "80.0%");
+    curves.push(random(&both));
+    diagrams.push(Diagram {
+        title: format!("{source}: {weak} -> {strong}"),
+        across: ("share of strong calls", Axis::Share),
+        up: ("mean score", Axis::Number),
+        curves,
+    });
+    true
+}
+
+/// The intervals of a pair's measures, all over the same draws.
+struct Intervals {
+    auc: Interval,
+    apgr: Interval,
+    cpt50: Interval,
+    cpt80: Interval,
+    above_random: [Interval; SHARES],
+}
+
+fn intervals(points: &[PairPoint], samples: u32) -> Intervals {
+    const MEASURES: usize = 4;
+    let all: [Interval; MEASURES + SHARES] = bootstrap_all(points, samples, 1, |drawn| {
         let PairGrade {
             apgr,
             cpt50,
             cpt80,
             auc,
-        } = grade_pair(&points);
-        let interval = bootstrap(&points, samples, 1, |points| grade_pair(points).apgr);
-        say(&format!(
-            "  {name:<14} {auc:>6.3} {apgr:>6.3} {:>7.3} .. {:>5.3} {:>7.1}% {:>7.1}%",
-            interval.low,
-            interval.high,
-            100.0 * cpt50,
-            100.0 * cpt80
-        ));
-        curves.push(pair_curve(name, colour, &points));
-    }
-    say(&format!(
-        "  {:<14} {:>6.3} {:>6.3} {:>16} {:>7.1}% {:>7.1}%",
-        "random", 0.5, 0.5, "", 50.0, 80.0
-    ));
-    diagrams.push(Diagram {
-        title: format!("{source}: {weak} -> {strong}"),
-        across: "share of strong calls",
-        up: "mean score",
-        curves,
+            above_random,
+        } = grade_pair(drawn);
+        let measures = [auc, apgr, cpt50, cpt80];
+        std::array::from_fn(|index| match index.checked_sub(MEASURES) {
+            None => measures[index],
+            Some(share) => above_random[share],
+        })
     });
-    true
+    let [auc, apgr, cpt50, cpt80, above_random @ ..] = all;
+    Intervals {
+        auc,
+        apgr,
+        cpt50,
+        cpt80,
+        above_random,
+    }
+}
+
+/// Mean scores of the weak and of the strong model.
+fn ends(scores: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    let (mut count, mut weak, mut strong) = (0.0_f64, 0.0, 0.0);
+    for (of_weak, of_strong) in scores {
+        count += 1.0;
+        weak += of_weak;
+        strong += of_strong;
+    }
+    (weak / count.max(1.0), strong / count.max(1.0))
+}
+
+/// What prompts in no order give.
+fn random(both: &[(f64, f64)]) -> Curve {
+    let (weak, strong) = ends(both.iter().copied());
+    Curve {
+        name: "random".to_owned(),
+        colour: "#666",
+        drawn: Drawn::Dashed,
+        points: vec![(0.0, weak), (1.0, strong)],
+    }
+}
+
+/// Where 95 % of the draws are, as far above or below random order as they are.
+fn band(colour: &'static str, points: &[PairPoint], above: &[Interval; SHARES]) -> Curve {
+    let (weak, strong) = ends(points.iter().map(|point| (point.weak, point.strong)));
+    let edge = |of: fn(&Interval) -> f64| -> Vec<(f64, f64)> {
+        let steps = above.iter().enumerate();
+        let edge = steps.map(|(step, interval)| {
+            let share = step as f64 / (SHARES - 1) as f64;
+            (share, weak + share * (strong - weak) + of(interval))
+        });
+        edge.collect()
+    };
+    let mut points = edge(|interval| interval.low);
+    points.extend(edge(|interval| interval.high).into_iter().rev());
+    Curve {
+        name: "95 % of it".to_owned(),
+        colour,
+        drawn: Drawn::Area,
+        points,
+    }
 }
 
 /// Why nothing can be said of the pair by these scores of its models.
@@ -145,6 +236,7 @@ fn pair_curve(name: &str, colour: &'static str, points: &[PairPoint]) -> Curve {
     Curve {
         name: name.to_owned(),
         colour,
+        drawn: Drawn::Line,
         points: drawn,
     }
 }
@@ -166,5 +258,32 @@ mod tests {
             let told = ungradable(&both).expect(why);
             assert!(told.contains(why), "{told}");
         }
+    }
+
+    #[test]
+    fn the_band_lies_around_the_curve_and_ends_where_it_does() {
+        let points: Vec<PairPoint> = (0..100)
+            .map(|index| PairPoint {
+                order: -f64::from(index),
+                weak: 0.0,
+                strong: f64::from(u8::from(index % 3 == 0)),
+            })
+            .collect();
+        let intervals = intervals(&points, 50);
+        assert!(intervals.apgr.low < intervals.apgr.high);
+        let band = band("#000", &points, &intervals.above_random).points;
+        let curve = pair_curve("order", "#000", &points).points;
+        let at = |share: usize| curve[5 * share].1;
+        for share in 0..SHARES {
+            let (low, high) = (band[share], band[2 * SHARES - 1 - share]);
+            assert!((low.0 - high.0).abs() < 1e-9, "{band:?}");
+            assert!(
+                low.1 <= at(share) + 1e-9 && at(share) <= high.1 + 1e-9,
+                "{band:?}"
+            );
+        }
+        assert!((band[0].1 - band[2 * SHARES - 1].1).abs() < 1e-9);
+        let both: Vec<(f64, f64)> = points.iter().map(|one| (one.weak, one.strong)).collect();
+        assert_eq!(random(&both).points, [(0.0, 0.0), (1.0, 0.34)]);
     }
 }

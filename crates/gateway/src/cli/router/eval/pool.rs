@@ -2,17 +2,21 @@
 
 use steelyard_router::estimate_tokens;
 use steelyard_router::eval::{
-    Choice, CurvePoint, Interval, PoolGrade, PoolRow, bootstrap, grade_pool,
+    Choice, CurvePoint, Earned, Interval, Line, Pool, PoolGrade, PoolRow, bootstrap_counts,
+    times_mixing,
 };
 use steelyard_router::train::Example;
 
 use super::super::super::say;
-use super::super::plot::{Curve, Diagram};
+use super::super::plot::{Axis, Curve, Diagram, Drawn};
 use super::prices::usual_price;
-use super::{Forecast, Options};
+use super::{Forecast, Options, cells};
 
 /// Answer tokens where the data has none.
 const USUAL_TOKENS: f64 = 200.0;
+
+/// Colours of the scorer, of length and of mixing.
+const COLOURS: [&str; 3] = ["#06c", "#909", "#666"];
 
 pub(super) fn report_pool(
     source: &str,
@@ -21,134 +25,193 @@ pub(super) fn report_pool(
     options: &Options,
     diagrams: &mut Vec<Diagram>,
 ) {
-    let models: Vec<&str> = models.iter().map(|(model, _)| model.as_str()).collect();
-    let prices: Vec<(f64, f64)> = models
+    let models: Vec<Priced<'_>> = models
         .iter()
-        .map(|model| {
-            options
-                .prices
-                .get(*model)
-                .copied()
-                .unwrap_or_else(|| usual_price(model))
+        .map(|(model, _)| {
+            let price = options.prices.get(model).copied();
+            Priced {
+                model,
+                price: price.unwrap_or_else(|| usual_price(model)),
+                tokens: mean_tokens(rows, model),
+                by_length: by_length(rows, model),
+            }
         })
         .collect();
-    let lengths = mean_tokens(rows, &models);
     let pool: Vec<PoolRow> = rows
         .iter()
-        .filter_map(|row| pool_row(row, &models, &prices, &lengths))
+        .filter_map(|row| pool_row(row, &models))
         .collect();
-    let Some(grade) = grade_pool(&pool) else {
+    let Some(choices) = Pool::new(&pool) else {
         return;
     };
-    let borrowed: Vec<&PoolRow> = pool.iter().collect();
-    let ratio = bootstrap(&borrowed, (options.samples / 10).max(20), 1, |drawn| {
-        let drawn: Vec<PoolRow> = drawn.iter().map(|row| (*row).clone()).collect();
-        grade_pool(&drawn).map_or(f64::NAN, |grade| grade.saved_98.0)
+    let Some(grade) = choices.grade(&vec![1; pool.len()]) else {
+        return;
+    };
+    let intervals = bootstrap_counts(pool.len(), options.samples, 1, |times| {
+        let drawn = choices.grade(times);
+        drawn.map_or([f64::NAN; MEASURES], |grade| measures(&grade))
     });
-    let best = models[grade.best.0];
     say(&format!(
-        "  pool of {} models, {} prompts; best single {best}",
+        "  pool of {} models, {} prompts; best single {}",
         models.len(),
-        pool.len()
+        pool.len(),
+        models[grade.best.0].model
     ));
-    say(&format!(
-        "  area between random mixing (0) and the oracle (1): {:.3}",
-        grade.area
-    ));
-    say_saved(&grade, ratio);
-    let curve = |name: &str, colour, points: &[CurvePoint]| Curve {
+    say_table(&grade, &intervals);
+    diagrams.push(Diagram {
+        title: format!("{source}: pool of {} models", models.len()),
+        across: ("dollars per million prompts", Axis::Number),
+        up: ("mean score", Axis::Number),
+        curves: curves(&grade, &intervals),
+    });
+}
+
+/// What is told of a pool: in each of five lines that of the scorer, of length and of mixing.
+const MEASURES: usize = 15;
+
+fn measures(grade: &PoolGrade) -> [f64; MEASURES] {
+    let each = [&grade.forecast, &grade.by_length, &grade.mixing];
+    let of = |line: usize, earned: &Earned| match line {
+        0 => earned.area,
+        1 => earned.saved_98,
+        2 => times_mixing(earned.saved_98, grade.mixing.saved_98),
+        3 => earned.saved_95,
+        _ => times_mixing(earned.saved_95, grade.mixing.saved_95),
+    };
+    std::array::from_fn(|index| of(index / 3, each[index % 3]))
+}
+
+/// Prints what is earned beside the best single model.
+fn say_table(grade: &PoolGrade, intervals: &[Interval; MEASURES]) {
+    let line = |name: &str, cells: [&str; 3]| {
+        let [scorer, length, mixing] = cells;
+        let line = format!("  {name:<17} {scorer:<19} {length:<19} {mixing}");
+        say(line.trim_end());
+    };
+    line("", ["scorer     95 %", "length alone", "random mixing"]);
+    let values = measures(grade);
+    let is_free = grade.best.1.cost <= 0.0;
+    for (index, name) in [
+        "area",
+        "saved at 98 %",
+        "  times mixing",
+        "saved at 95 %",
+        "  times mixing",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if index > 0 && is_free {
+            say("  the best single model costs nothing, so there is nothing to save");
+            return;
+        }
+        let cell = |column: usize| {
+            let (value, interval) = (values[3 * index + column], intervals[3 * index + column]);
+            match (index, column) {
+                (0, 2) => "0".to_owned(),
+                (2 | 4, 2) => "1".to_owned(),
+                (0, _) => cells::number(value, interval, 3),
+                (1 | 3, _) => cells::share(value, interval, 1),
+                (_, _) => cells::number(value, interval, 2),
+            }
+        };
+        line(name, [&cell(0), &cell(1), &cell(2)]);
+    }
+}
+
+/// The curves, with what they cost at 98 % of the best single model's score.
+fn curves(grade: &PoolGrade, intervals: &[Interval; MEASURES]) -> Vec<Curve> {
+    let curve = |name: &str, colour, drawn, points: &[CurvePoint]| Curve {
         name: name.to_owned(),
         colour,
+        drawn,
         points: points
             .iter()
             .map(|point| (point.cost, point.score))
             .collect(),
     };
-    diagrams.push(Diagram {
-        title: format!("{source}: pool of {} models", models.len()),
-        across: "dollars per million prompts",
-        up: "mean score",
-        curves: vec![
-            curve("scorer", "#06c", &grade.curve),
-            curve("oracle", "#390", &grade.oracle),
-            curve("random mixing", "#999", &grade.mixing),
-        ],
-    });
-}
-
-/// Prints what is saved of the best single model's cost.
-fn say_saved(grade: &PoolGrade, of_98: Interval) {
-    if grade.best.1.cost <= 0.0 {
-        say("  the best single model costs nothing, so there is nothing to save");
-        return;
-    }
-    for (name, (ours, mixing), interval) in [
-        ("98", grade.saved_98, Some(of_98)),
-        ("95", grade.saved_95, None),
-    ] {
-        if !ours.is_finite() {
-            say(&format!("  {name} % of its quality is not reached"));
-            continue;
-        }
-        let interval = interval.filter(|interval| interval.low.is_finite());
-        let interval = interval.map_or(String::new(), |interval| {
-            format!(
-                " (95 %: {:.1} .. {:.1})",
-                100.0 * interval.low,
-                100.0 * interval.high
-            )
-        });
-        // What mixing does not save either has no multiple.
-        let times = if mixing > 1e-3 {
-            format!(", {:.2} times", ours / mixing)
-        } else {
-            String::new()
-        };
-        say(&format!(
-            "  saved at {name} % of its quality: {:.1} %{interval}, random mixing {:.1} %{times}",
-            100.0 * ours,
-            100.0 * mixing,
-        ));
-    }
-}
-
-fn mean_tokens(rows: &[(&Example, &Forecast)], models: &[&str]) -> Vec<f64> {
-    let mean = |model: &&str| {
-        let known = rows.iter().flat_map(|(example, _)| &example.outcomes);
-        let known = known.filter(|outcome| outcome.model == **model);
-        let (sum, count) = known
-            .filter_map(|outcome| outcome.output_tokens)
-            .fold((0.0, 0.0), |(sum, count), tokens| {
-                (sum + f64::from(tokens), count + 1.0)
+    let [scorer, length, mixing] = COLOURS;
+    let mut curves = vec![
+        curve("oracle", "#390", Drawn::Line, &grade.oracle),
+        curve("scorer", scorer, Drawn::Line, &grade.curve),
+        curve("length alone", length, Drawn::Line, &grade.by_length_curve),
+        curve("random mixing", mixing, Drawn::Dashed, &grade.mixing_curve),
+    ];
+    let (_, best) = grade.best;
+    for (column, colour) in COLOURS.into_iter().enumerate() {
+        let interval = intervals[3 + column];
+        if interval.low.is_finite() && interval.high.is_finite() {
+            let at = |saved: f64| (best.cost * (1.0 - saved), 0.98 * best.score);
+            curves.push(Curve {
+                name: if column == 0 { "cost at 98 %" } else { "" }.to_owned(),
+                colour,
+                drawn: Drawn::Whisker,
+                points: vec![at(interval.high), at(interval.low)],
             });
-        if count > 0.0 {
-            sum / count
-        } else {
-            USUAL_TOKENS
         }
-    };
-    models.iter().map(mean).collect()
+    }
+    curves
 }
 
-fn pool_row(
-    (example, forecast): &(&Example, &Forecast),
-    models: &[&str],
-    prices: &[(f64, f64)],
-    lengths: &[f64],
-) -> Option<PoolRow> {
+/// A model of a pool, with what is expected of it.
+struct Priced<'a> {
+    model: &'a str,
+    /// Dollars per million tokens of input and output.
+    price: (f64, f64),
+    /// Mean length of its answers.
+    tokens: f64,
+    /// Its score by the logarithm of the prompt's bytes.
+    by_length: Line,
+}
+
+/// Logarithm of one more than the bytes of a prompt.
+fn log_length(example: &Example) -> f64 {
+    (example.text.len() as f64).ln_1p()
+}
+
+/// A model's score by the length of the prompt, fitted on these very prompts.
+fn by_length(rows: &[(&Example, &Forecast)], model: &str) -> Line {
+    let points: Vec<(f64, f64)> = rows
+        .iter()
+        .flat_map(|(example, _)| {
+            let outcomes = example.outcomes.iter();
+            let of_model = outcomes.filter(|outcome| outcome.model == model);
+            of_model.map(|outcome| (log_length(example), f64::from(outcome.score)))
+        })
+        .collect();
+    Line::fit(&points)
+}
+
+fn mean_tokens(rows: &[(&Example, &Forecast)], model: &str) -> f64 {
+    let known = rows.iter().flat_map(|(example, _)| &example.outcomes);
+    let known = known.filter(|outcome| outcome.model == model);
+    let (sum, count) = known
+        .filter_map(|outcome| outcome.output_tokens)
+        .fold((0.0, 0.0), |(sum, count), tokens| {
+            (sum + f64::from(tokens), count + 1.0)
+        });
+    if count > 0.0 {
+        sum / count
+    } else {
+        USUAL_TOKENS
+    }
+}
+
+fn pool_row((example, forecast): &(&Example, &Forecast), models: &[Priced<'_>]) -> Option<PoolRow> {
     let input = estimate_tokens(&example.text) as f64;
     models
         .iter()
-        .zip(prices.iter().zip(lengths))
-        .map(|(model, ((input_price, output_price), length))| {
+        .map(|priced| {
             let outcome = example
                 .outcomes
                 .iter()
-                .find(|outcome| outcome.model == **model)?;
-            let output = outcome.output_tokens.map_or(*length, f64::from);
+                .find(|outcome| outcome.model == priced.model)?;
+            let output = outcome.output_tokens.map_or(priced.tokens, f64::from);
+            let (input_price, output_price) = priced.price;
             Some(Choice {
-                forecast: f64::from(*forecast.success.get(*model)?),
-                expected_cost: input * input_price + length * output_price,
+                forecast: f64::from(*forecast.success.get(priced.model)?),
+                by_length: priced.by_length.at(log_length(example)),
+                expected_cost: input * input_price + priced.tokens * output_price,
                 cost: input * input_price + output * output_price,
                 score: f64::from(outcome.score),
             })

@@ -10,7 +10,7 @@ use serde_json::json;
 use steelyard_policy::{Head, Model, ModelId, Policy, Selection};
 use steelyard_provider_adapter::openai;
 use steelyard_router::Scorer;
-use steelyard_router::eval::{Call, RouteRow};
+use steelyard_router::eval::{Answer, Call, RouteRow};
 use steelyard_router::train::{Example, Outcome};
 use steelyard_types::{ChatRequest, NanoUsd, PriceQuery, Usage};
 
@@ -45,7 +45,7 @@ struct Prompt<'a> {
 struct Decided {
     rows: Vec<RouteRow>,
     /// Chance and score of every answer.
-    forecasts: Vec<(f64, f64)>,
+    forecasts: Vec<Answer>,
 }
 
 /// Grades a route and prints what comes of it. Gives its diagram.
@@ -186,7 +186,7 @@ fn decided(
         let plan = decide(&offline.snapshot, selection, request, &mut demand).plan;
         let first = plan.ladder.first();
         let mut calls = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
+        for (model, candidate) in candidates.iter().enumerate() {
             let outcome = outcome(example, &candidate.recorded).context("an outcome is gone")?;
             let expected = demand.expected_output_tokens;
             let length = outcome.output_tokens.map(f64::from);
@@ -198,7 +198,12 @@ fn decided(
                 score: f64::from(outcome.score),
             });
             if let Some(judged) = plan.judgement(candidate.id.0) {
-                forecasts.push((f64::from(judged.success), f64::from(outcome.score)));
+                forecasts.push(Answer {
+                    prompt: rows.len(),
+                    model,
+                    chance: f64::from(judged.success),
+                    score: f64::from(outcome.score),
+                });
             }
         }
         rows.push(RouteRow {

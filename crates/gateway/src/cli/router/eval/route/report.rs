@@ -2,12 +2,13 @@
 
 use anyhow::Context;
 use steelyard_router::eval::{
-    CurvePoint, RouteGrade, RouteRow, bootstrap, calibration_error, grade_route, mixing, oracle,
-    score_of,
+    Chances, CurvePoint, Interval, RouteGrade, RouteRow, bootstrap_all, grade_route, mixing,
+    oracle, score_of,
 };
 
 use super::super::super::super::say;
-use super::super::super::plot::{Curve, Diagram};
+use super::super::super::plot::{Axis, Curve, Diagram, Drawn};
+use super::super::forecasts::say_chances;
 use super::{Candidate, Decided};
 
 /// A route with all that is told of it.
@@ -47,34 +48,45 @@ impl Graded<'_> {
         ));
         self.say_candidates(&grade);
         self.say_route(&rows, &grade, &oracle);
-        self.say_chances();
+        let answers = self.decided.forecasts.clone();
+        say_chances(Chances::new(answers, rows.len()), self.samples);
         let curve = self.say_sweep();
-        let points = |curve: &[CurvePoint]| -> Vec<(f64, f64)> {
-            let points = curve.iter();
-            points
-                .map(|point| (point.cost * REQUESTS, point.score))
-                .collect()
-        };
-        let curve_of = |name: &str, colour, curve: &[CurvePoint]| Curve {
-            name: name.to_owned(),
-            colour,
-            points: points(curve),
-        };
-        let mut curves = vec![
-            curve_of("oracle", "#390", &oracle),
-            curve_of("random mixing", "#999", &mixing(&grade.singles)),
-        ];
-        if let (Some(sweep), Some(curve)) = (&self.sweep, curve) {
-            curves.push(curve_of(&format!("{} 0 to 1", sweep.name), "#06c", &curve));
-        }
-        curves.push(cross("the route", "#c00", grade.route));
-        curves.push(cross("length alone", "#c60", grade.by_length));
         Ok(Diagram {
             title: format!("route {}", self.route),
-            across: "dollars per 1,000 requests",
-            up: "mean score",
-            curves,
+            across: ("dollars per 1,000 requests", Axis::Number),
+            up: ("mean score", Axis::Number),
+            curves: self.curves(&grade, &oracle, curve.as_deref()),
         })
+    }
+
+    fn curves(
+        &self,
+        grade: &RouteGrade,
+        oracle: &[CurvePoint],
+        swept: Option<&[CurvePoint]>,
+    ) -> Vec<Curve> {
+        let curve = |name: &str, colour, drawn, points: &[CurvePoint]| Curve {
+            name: name.to_owned(),
+            colour,
+            drawn,
+            points: points
+                .iter()
+                .map(|point| (point.cost * REQUESTS, point.score))
+                .collect(),
+        };
+        let mixing = mixing(&grade.singles);
+        let mut curves = vec![
+            curve("oracle", "#390", Drawn::Line, oracle),
+            curve("random mixing", "#666", Drawn::Dashed, &mixing),
+        ];
+        if let (Some(sweep), Some(swept)) = (&self.sweep, swept) {
+            let name = format!("{} 0 to 1", sweep.name);
+            curves.push(curve(&name, "#06c", Drawn::Line, swept));
+        }
+        curves.push(curve("the route", "#c00", Drawn::Dot, &[grade.route]));
+        let by_length = [grade.by_length];
+        curves.push(curve("length alone", "#909", Drawn::Dot, &by_length));
+        curves
     }
 
     fn say_candidates(&self, grade: &RouteGrade) {
@@ -105,22 +117,16 @@ impl Graded<'_> {
     }
 
     fn say_route(&self, rows: &[&RouteRow], grade: &RouteGrade, oracle: &[CurvePoint]) {
-        let interval = |measure: fn(&RouteGrade) -> f64, unit: f64, digits: usize| {
-            let interval = bootstrap(rows, self.samples, 1, |drawn| {
-                grade_route(drawn).map_or(f64::NAN, |grade| measure(&grade))
+        let [score, cost, saved, quality, above, above_by_length] =
+            bootstrap_all(rows, self.samples, 1, |drawn| {
+                grade_route(drawn).map_or([f64::NAN; 6], |grade| measures(&grade))
             });
-            format!(
-                "(95 %: {:.digits$} .. {:.digits$})",
-                unit * interval.low,
-                unit * interval.high
-            )
-        };
         say(&format!(
             "  the route: score {:.3} {}, $ {:.4} per 1,000 {}",
             grade.route.score,
-            interval(|grade| grade.route.score, 1.0, 3),
+            between(score, 1.0, 3),
             REQUESTS * grade.route.cost,
-            interval(|grade| grade.route.cost, REQUESTS, 4),
+            between(cost, REQUESTS, 4),
         ));
         let saved = if is_free(grade) {
             "which costs nothing".to_owned()
@@ -128,47 +134,30 @@ impl Graded<'_> {
             format!(
                 "{:.1} % of its cost saved {}",
                 100.0 * grade.saved(),
-                interval(RouteGrade::saved, 100.0, 1)
+                between(saved, 100.0, 1)
             )
         };
         say(&format!(
             "  {:.1} % of the best single's score {}, {saved}",
             100.0 * grade.quality(),
-            interval(RouteGrade::quality, 100.0, 1),
+            between(quality, 100.0, 1),
         ));
         say(&format!(
             "  above random mixing at the same cost ({:.3}): {:+.3} {}",
             grade.mixing,
             grade.route.score - grade.mixing,
-            interval(|grade| grade.route.score - grade.mixing, 1.0, 3),
+            between(above, 1.0, 3),
         ));
         say(&format!(
             "  length alone, same shares: score {:.3}, $ {:.4}; above random mixing {:+.3} {}",
             grade.by_length.score,
             REQUESTS * grade.by_length.cost,
             grade.by_length.score - grade.mixing_by_length,
-            interval(
-                |grade| grade.by_length.score - grade.mixing_by_length,
-                1.0,
-                3
-            ),
+            between(above_by_length, 1.0, 3),
         ));
         say(&format!(
             "  the oracle at the same cost: score {:.3}",
             score_of(oracle, grade.route.cost)
-        ));
-    }
-
-    fn say_chances(&self) {
-        let forecasts = &self.decided.forecasts;
-        let squares = forecasts
-            .iter()
-            .map(|(chance, score)| (chance - score).powi(2));
-        say(&format!(
-            "  chances of {} answers: calibration error {:.3}, Brier {:.3}",
-            forecasts.len(),
-            calibration_error(forecasts),
-            squares.sum::<f64>() / forecasts.len().max(1) as f64
         ));
     }
 
@@ -210,19 +199,22 @@ fn is_free(grade: &RouteGrade) -> bool {
     grade.singles[grade.best].cost <= 0.0
 }
 
-/// One point, drawn as a small rhomb.
-fn cross(name: &str, colour: &'static str, at: CurvePoint) -> Curve {
-    let (x, y) = (at.cost * REQUESTS, at.score);
-    let (wide, high) = (x.abs().max(1e-9) * 0.01, 0.004);
-    Curve {
-        name: name.to_owned(),
-        colour,
-        points: vec![
-            (x - wide, y),
-            (x, y + high),
-            (x + wide, y),
-            (x, y - high),
-            (x - wide, y),
-        ],
-    }
+/// What has an interval: score, cost, saving, quality, and the scores above mixing.
+fn measures(grade: &RouteGrade) -> [f64; 6] {
+    [
+        grade.route.score,
+        grade.route.cost,
+        grade.saved(),
+        grade.quality(),
+        grade.route.score - grade.mixing,
+        grade.by_length.score - grade.mixing_by_length,
+    ]
+}
+
+fn between(interval: Interval, unit: f64, digits: usize) -> String {
+    format!(
+        "(95 %: {:.digits$} .. {:.digits$})",
+        unit * interval.low,
+        unit * interval.high
+    )
 }
