@@ -13,6 +13,7 @@ mod doors;
 mod embeddings;
 mod empty_answers;
 mod fallback;
+mod grading;
 mod keys;
 mod lossy;
 mod messages;

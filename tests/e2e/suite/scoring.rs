@@ -329,68 +329,29 @@ async fn prompts_of_every_dialect_are_scored_and_odd_parts_are_told() {
 }
 
 #[tokio::test]
-async fn an_evaluation_says_what_it_cannot_grade() {
+async fn a_training_that_cannot_succeed_is_refused_before_it_starts() {
     let folder = Scratch::new();
-    let line = |index: u32| {
-        let outcomes = json!({
-            "worse": { "score": index % 2 }, "better": { "score": 1 }, "alike": { "score": 1 },
-        });
-        let prompt = format!("Explain the number {index} to a child.");
-        format!("{}\n", json!({ "prompt": prompt, "outcomes": outcomes }))
-    };
-    let alone = json!({ "prompt": "Hi", "outcomes": { "alone": { "score": 1 } } });
-    let data: String = (0..20).map(line).collect();
-    let data = folder.write("data.jsonl", &data).display().to_string();
-    let single = folder.write("single.jsonl", &format!("{alone}\n"));
-    let single = single.display().to_string();
-    let evaluated = async |more: &[&str]| {
-        let arguments = ["router", "eval", "--data", &data, &single];
-        run(&[&arguments, more].concat(), &[]).await
-    };
-    let pairs = [
-        "--pair",
-        "worse,better",
-        "--pair",
-        "better,alike",
-        "--pair",
-        "worse,alone",
-    ];
-    let found = evaluated(&pairs).await;
-    assert_eq!(found.code, Some(0), "{}", found.stderr);
-    for words in [
-        "data: worse -> better, 20 prompts",
-        "APGR",
-        "data: better -> alike, 20 prompts\n  no gap between the models",
-        "worse -> alone: no prompts in common",
+    let line = r#"{"prompt":"Hi","outcomes":{"a":{"score":1},"b":{"score":0}}}"#;
+    let data = folder.write("data.jsonl", line).display().to_string();
+    let out = folder.write("out.bin", "before").display().to_string();
+    let nowhere = folder.path("none/out.bin").display().to_string();
+    for (more, why) in [
+        (&["--out", &nowhere][..], "cannot write"),
+        (
+            &["--out", &out, "--without", "dat,bogus"],
+            "--without \"bogus\": no source of the data starts so; it has data",
+        ),
+        (
+            &["--out", &out],
+            "1 prompts with outcomes of 2 models to fit; at least 200 prompts and 2 models",
+        ),
     ] {
-        assert!(found.stdout.contains(words), "{words}: {}", found.stdout);
-    }
-    let plain = evaluated(&[]).await;
-    assert_eq!(plain.code, Some(0), "{}", plain.stderr);
-    assert!(
-        plain.stdout.contains("alone is the only model"),
-        "{}",
-        plain.stdout
-    );
-    for printed in [&found.stdout, &plain.stdout] {
-        assert!(
-            !printed.contains("NaN") && !printed.contains("inf"),
-            "{printed}"
-        );
-    }
-    for (option, value, why) in [
-        ("--pair", "worse,bettr", "nearest: better"),
-        ("--price", "wors=1/2", "nearest: worse"),
-        ("--price", "worse=inf/2", "from 0 to"),
-    ] {
-        let refused = evaluated(&[option, value]).await;
-        assert_eq!(refused.code, Some(1), "{value}: {}", refused.stdout);
+        let arguments = [&["router", "train", "--data", &data], more].concat();
+        let refused = run(&arguments, &[]).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
         assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
     }
-    let wrong = r#"{"prompt":"Hi","outcomes":{"a":{"score":7}}}"#;
-    folder.write("single.jsonl", &format!("{alone}\n{wrong}\n"));
-    let refused = evaluated(&[]).await;
-    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
-    let words = "single.jsonl, line 2: the score of a is not between 0 and 1";
-    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    let stands = std::fs::read_to_string(&out).expect("it stands");
+    assert_eq!(stands, "before");
+    assert_eq!(names(&folder), ["data.jsonl", "out.bin"]);
 }

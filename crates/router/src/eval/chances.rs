@@ -103,7 +103,10 @@ impl Chances {
         let mut groups = Groups::new(total.div_ceil(10));
         let (mut squares, mut won) = (0.0, 0.0);
         let (mut ups, mut downs) = (0.0, 0.0);
-        for tied in self.sorted.chunk_by(|a, b| a.chance == b.chance) {
+        for tied in self
+            .sorted
+            .chunk_by(|a, b| a.chance.total_cmp(&b.chance).is_eq())
+        {
             let (mut count, mut scores, mut up) = (0, 0.0, 0.0);
             for answer in tied {
                 let times = times[answer.prompt];

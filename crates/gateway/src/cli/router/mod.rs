@@ -37,12 +37,13 @@ scored, and then no file is written.")]
     #[command(after_help = "\
 Examples:
   steelyard router eval --data outcomes.jsonl.gz --plot curves.svg
-  steelyard router eval --data ../shared/data/routing --config config/steelyard.yaml \\
-    --route best --map gpt-6.1-sol=llama-3.1-70b-instruct --map gemini-4-argon=llama-3-70b \\
-    --map claude-opus-5-5=gemini-1.5-flash-002 --map gpt-6-astra=gemini-1.5-pro-002
+  steelyard router eval --data ../shared/data/routing/llmrouter.dev.jsonl.gz \\
+    --config config/steelyard.yaml --route best --map gpt-6.1-sol=llama-3.1-8b-instruct \\
+    --map gemini-4-argon=gemma-2-9b-it --map claude-opus-5-5=llama-3.3-nemotron-super-49b-v1 \\
+    --map gpt-6-astra=llama-3.1-nemotron-51b-instruct
 
-The second says whose outcomes stand for each of the four candidates of the route. They must be of
-the same prompts: those of MMLU-Pro here.")]
+The second grades a route of which each candidate is given the outcomes of a model in the data; only
+prompts that all of them answered count.")]
     Eval(eval::Args),
     /// Place your own models on the scale from their outcomes, and print the YAML to review
     #[command(after_help = "\

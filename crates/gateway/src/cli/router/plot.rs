@@ -94,9 +94,9 @@ impl Scale {
         self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
     }
 
-    /// Round values, about five, each with its text.
+    /// Round values, about six, each with its text.
     fn ticks(&self, axis: Axis) -> Vec<(f64, String)> {
-        let rough = (self.high - self.low) / 5.0;
+        let rough = (self.high - self.low) / 6.0;
         let power = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|of| of * power);
         let step = step.into_iter().find(|step| *step >= rough * 0.999);
@@ -306,7 +306,10 @@ mod tests {
             texts(0.523, 0.702, Axis::Number),
             ["0.55", "0.60", "0.65", "0.70"]
         );
-        assert_eq!(texts(3.0, 1_040.0, Axis::Number), ["500", "1000"]);
+        assert_eq!(
+            texts(3.0, 1_040.0, Axis::Number),
+            ["200", "400", "600", "800", "1000"]
+        );
         for (low, high) in [(0.5, 0.5), (0.0, 1e-7), (1e12, 2e12)] {
             assert!(texts(low, high, Axis::Number).len() <= 20);
         }

@@ -141,8 +141,8 @@ fn enough(recorded: &[Example], left_out: &[String]) -> anyhow::Result<()> {
     }
     ensure!(
         prompts >= LEAST_PROMPTS && models.len() >= LEAST_MODELS,
-        "{prompts} prompts with outcomes of {} models are left to fit, at least {LEAST_PROMPTS} of \
-         {LEAST_MODELS} are needed (sources never fitted: {})",
+        "there are {prompts} prompts with outcomes of {} models to fit; at least {LEAST_PROMPTS} \
+         prompts and {LEAST_MODELS} models are needed (sources never fitted: {})",
         models.len(),
         left_out.join(", ")
     );
@@ -205,7 +205,7 @@ mod tests {
         ] {
             let error = enough(&wrong, &left_out).expect_err(why).to_string();
             assert!(
-                error.contains(why) && error.contains("at least 200 of 2"),
+                error.contains(why) && error.contains("at least 200 prompts and 2 models"),
                 "{error}"
             );
         }

@@ -21,7 +21,10 @@ fn fixed(value: f64, digits: usize) -> String {
 
 fn range(interval: Interval, unit: f64, digits: usize) -> String {
     let end = |value: f64| fixed(unit * value, digits);
-    format!("{}-{}", end(interval.low), end(interval.high))
+    let (low, high) = (end(interval.low), end(interval.high));
+    // A dash before a minus would be hard to read.
+    let between = if low.starts_with('-') { ".." } else { "-" };
+    format!("{low}{between}{high}")
 }
 
 /// `0.792 0.770-0.811`; the interval is left out where no sample gave a number.
@@ -67,7 +70,10 @@ mod tests {
             number(0.7921, interval(0.7698, 0.8114), 3),
             "0.792 0.770-0.811"
         );
-        assert_eq!(number(-0.000_01, interval(-0.1, 0.1), 2), "0.00 -0.10-0.10");
+        assert_eq!(
+            number(-0.000_01, interval(-0.1, 0.1), 2),
+            "0.00 -0.10..0.10"
+        );
         assert_eq!(share(0.2234, interval(0.19, 0.251), 0), "22.3% 19-25%");
         assert_eq!(share(0.078, interval(0.06, 0.1), 0), " 7.8% 6-10%");
         assert_eq!(share(1.0, interval(0.995, 1.0), 1), " 100% 99.5-100.0%");

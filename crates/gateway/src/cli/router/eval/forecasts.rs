@@ -38,6 +38,8 @@ fn line(name: &str, scorer: &str, baseline: &str) {
     say(format!("  {name:<19} {scorer:<19} {baseline}").trim_end());
 }
 
+const ERROR: &str = "calibration error";
+
 /// Prints how far chances are from what came, beside the mean score of each model.
 pub(super) fn say_chances(chances: Chances, samples: u32) {
     if chances.is_empty() {
@@ -50,7 +52,7 @@ pub(super) fn say_chances(chances: Chances, samples: u32) {
     let (of_ours, of_theirs) = (chances.intervals(samples), baseline.intervals(samples));
     for (name, ours, theirs) in [
         (
-            "calibration error",
+            ERROR,
             (ours.calibration_error, of_ours.calibration_error),
             (theirs.calibration_error, of_theirs.calibration_error),
         ),
@@ -62,7 +64,13 @@ pub(super) fn say_chances(chances: Chances, samples: u32) {
         ),
     ] {
         let cell = |(value, interval)| cells::number(value, interval, 3);
-        line(name, &cell(ours), &cell(theirs));
+        // The means are those of these very answers: nothing is apart.
+        let theirs = if name == ERROR {
+            "0".to_owned()
+        } else {
+            cell(theirs)
+        };
+        line(name, &cell(ours), &theirs);
     }
 }
 

@@ -261,12 +261,12 @@ pub(super) fn report(
 fn notes(samples: u32) -> String {
     format!(
         "\n\
-Behind each value stand 95 % of {samples} bootstrap draws of the prompts. In pools, area
-is 0 for random mixing and 1 for the oracle, saved is the share of the best
-single model's cost at 98 or 95 % of its score. Length alone is, in pools, for
-every model a least squares line on ln(1 + bytes), fitted on these very
-prompts, as are each model's mean score and the median of the output tokens:
-that favours these baselines."
+Intervals: 95 % of {samples} bootstrap draws of the prompts. Pools: area is 0
+for random mixing and 1 for the oracle; saved is the share of the best single
+model's cost at 98 or 95 % of its score, \"none\" where that score is not
+reached. Length alone is in pools, for every model, a least squares line on
+ln(1 + bytes) that was fitted on these very prompts, as are the models' mean
+scores and the median of the tokens: that favours these baselines."
     )
 }
 

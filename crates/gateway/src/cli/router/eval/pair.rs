@@ -23,8 +23,10 @@ struct Order<'a> {
     name: &'static str,
     colour: &'static str,
     /// The larger, the rather the strong model.
-    of: Box<dyn Fn(&Example, &Forecast) -> Option<f64> + 'a>,
+    of: Rank<'a>,
 }
+
+type Rank<'a> = Box<dyn Fn(&Example, &Forecast) -> Option<f64> + 'a>;
 
 fn orders<'a>(weak: &'a str, strong: &'a str) -> [Order<'a>; 4] {
     let known = |forecast: &Forecast, model: &str| forecast.success.get(model).copied();
@@ -77,16 +79,9 @@ pub(super) fn report_pair(
         say(&format!("  {why}"));
         return true;
     }
-    let line = |name: &str, auc: &str, apgr: &str, cpt50: &str, cpt80: &str| {
-        let line = format!("  {name:<12} {auc:<17}  {apgr:<17}  {cpt50:<13} {cpt80}");
-        say(line.trim_end());
-    };
     line(
         "order",
-        "AUC   95 %",
-        "APGR  95 %",
-        "CPT50 95 %",
-        "CPT80 95 %",
+        ["AUC   95 %", "APGR  95 %", "CPT50 95 %", "CPT80 95 %"],
     );
     let mut curves = Vec::new();
     for order in orders(weak, strong) {
@@ -100,24 +95,11 @@ pub(super) fn report_pair(
                 })
             })
             .collect();
-        if points.is_empty() {
-            continue;
+        if !points.is_empty() {
+            report_order(&order, &points, samples, &mut curves);
         }
-        let grade = grade_pair(&points);
-        let intervals = intervals(&points, samples);
-        line(
-            order.name,
-            &cells::number(grade.auc, intervals.auc, 3),
-            &cells::number(grade.apgr, intervals.apgr, 3),
-            &cells::share(grade.cpt50, intervals.cpt50, 0),
-            &cells::share(grade.cpt80, intervals.cpt80, 0),
-        );
-        if curves.is_empty() {
-            curves.push(band(order.colour, &points, &intervals.above_random));
-        }
-        curves.push(pair_curve(order.name, order.colour, &points));
     }
-    line("random", "0.500", "0.500", "50.0%", "80.0%");
+    line("random", ["0.500", "0.500", "50.0%", "80.0%"]);
     curves.push(random(&both));
     diagrams.push(Diagram {
         title: format!("{source}: {weak} -> {strong}"),
@@ -126,6 +108,33 @@ pub(super) fn report_pair(
         curves,
     });
     true
+}
+
+/// Prints a line of a pair's table: AUC, APGR, CPT(50), CPT(80).
+fn line(name: &str, [auc, apgr, cpt50, cpt80]: [&str; 4]) {
+    let line = format!("  {name:<12} {auc:<17}  {apgr:<17}  {cpt50:<13} {cpt80}");
+    say(line.trim_end());
+}
+
+/// Prints the line of an order and draws its curve, that of the first order with a band.
+fn report_order(order: &Order<'_>, points: &[PairPoint], samples: u32, curves: &mut Vec<Curve>) {
+    let grade = grade_pair(points);
+    let intervals = intervals(points, samples);
+    line(
+        order.name,
+        [
+            &cells::number(grade.auc, intervals.auc, 3),
+            &cells::number(grade.apgr, intervals.apgr, 3),
+            &cells::share(grade.cpt50, intervals.cpt50, 0),
+            &cells::share(grade.cpt80, intervals.cpt80, 0),
+        ],
+    );
+    let curve = pair_curve(order.name, order.colour, points);
+    let band = curves
+        .is_empty()
+        .then(|| band(&curve, &grade, &intervals.above_random));
+    curves.push(curve);
+    curves.extend(band);
 }
 
 /// The intervals of a pair's measures, all over the same draws.
@@ -163,20 +172,11 @@ fn intervals(points: &[PairPoint], samples: u32) -> Intervals {
     }
 }
 
-/// Mean scores of the weak and of the strong model.
-fn ends(scores: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
-    let (mut count, mut weak, mut strong) = (0.0_f64, 0.0, 0.0);
-    for (of_weak, of_strong) in scores {
-        count += 1.0;
-        weak += of_weak;
-        strong += of_strong;
-    }
-    (weak / count.max(1.0), strong / count.max(1.0))
-}
-
 /// What prompts in no order give.
 fn random(both: &[(f64, f64)]) -> Curve {
-    let (weak, strong) = ends(both.iter().copied());
+    let count = both.len() as f64;
+    let weak = both.iter().map(|(weak, _)| weak).sum::<f64>() / count;
+    let strong = both.iter().map(|(_, strong)| strong).sum::<f64>() / count;
     Curve {
         name: "random".to_owned(),
         colour: "#666",
@@ -185,25 +185,38 @@ fn random(both: &[(f64, f64)]) -> Curve {
     }
 }
 
-/// Where 95 % of the draws are, as far above or below random order as they are.
-fn band(colour: &'static str, points: &[PairPoint], above: &[Interval; SHARES]) -> Curve {
-    let (weak, strong) = ends(points.iter().map(|point| (point.weak, point.strong)));
+/// Where 95 % of the draws are around a curve, as far above or below random order as they are.
+fn band(curve: &Curve, grade: &PairGrade, above: &[Interval; SHARES]) -> Curve {
     let edge = |of: fn(&Interval) -> f64| -> Vec<(f64, f64)> {
-        let steps = above.iter().enumerate();
-        let edge = steps.map(|(step, interval)| {
-            let share = step as f64 / (SHARES - 1) as f64;
-            (share, weak + share * (strong - weak) + of(interval))
-        });
-        edge.collect()
+        let away: Vec<f64> = grade
+            .above_random
+            .iter()
+            .zip(above)
+            .map(|(value, interval)| of(interval) - value)
+            .collect();
+        let points = curve.points.iter();
+        points
+            .map(|(share, score)| (*share, score + between(&away, *share)))
+            .collect()
     };
     let mut points = edge(|interval| interval.low);
     points.extend(edge(|interval| interval.high).into_iter().rev());
     Curve {
-        name: "95 % of it".to_owned(),
-        colour,
+        name: "its 95 %".to_owned(),
+        colour: curve.colour,
         drawn: Drawn::Area,
         points,
     }
+}
+
+/// The value at a share of values at evenly spaced shares from 0 to 1.
+fn between(values: &[f64], share: f64) -> f64 {
+    let last = values.len().saturating_sub(1) as f64;
+    let weighted = values.iter().enumerate().map(|(index, value)| {
+        let distance = (share * last - index as f64).abs();
+        value * (1.0 - distance).max(0.0)
+    });
+    weighted.sum()
 }
 
 /// Why nothing can be said of the pair by these scores of its models.
@@ -271,18 +284,16 @@ mod tests {
             .collect();
         let intervals = intervals(&points, 50);
         assert!(intervals.apgr.low < intervals.apgr.high);
-        let band = band("#000", &points, &intervals.above_random).points;
-        let curve = pair_curve("order", "#000", &points).points;
-        let at = |share: usize| curve[5 * share].1;
-        for share in 0..SHARES {
-            let (low, high) = (band[share], band[2 * SHARES - 1 - share]);
-            assert!((low.0 - high.0).abs() < 1e-9, "{band:?}");
-            assert!(
-                low.1 <= at(share) + 1e-9 && at(share) <= high.1 + 1e-9,
-                "{band:?}"
-            );
+        let curve = pair_curve("order", "#000", &points);
+        let band = band(&curve, &grade_pair(&points), &intervals.above_random).points;
+        let (low, high) = band.split_at(curve.points.len());
+        for (at, (low, high)) in curve.points.iter().zip(low.iter().zip(high.iter().rev())) {
+            assert!((low.0 - at.0).abs() < 1e-9 && (high.0 - at.0).abs() < 1e-9);
+            assert!(low.1 <= at.1 + 1e-9 && at.1 <= high.1 + 1e-9, "{at:?}");
         }
-        assert!((band[0].1 - band[2 * SHARES - 1].1).abs() < 1e-9);
+        assert!((low[0].1 - high[high.len() - 1].1).abs() < 1e-9);
+        assert!(low[25].1 < high[25].1);
+        assert!((between(&[0.0, 1.0, 4.0], 0.75) - 2.5).abs() < 1e-9);
         let both: Vec<(f64, f64)> = points.iter().map(|one| (one.weak, one.strong)).collect();
         assert_eq!(random(&both).points, [(0.0, 0.0), (1.0, 0.34)]);
     }

@@ -138,12 +138,14 @@ fn curves(grade: &PoolGrade, intervals: &[Interval; MEASURES]) -> Vec<Curve> {
         curve("random mixing", mixing, Drawn::Dashed, &grade.mixing_curve),
     ];
     let (_, best) = grade.best;
+    let mut name = "cost at 98 %";
     for (column, colour) in COLOURS.into_iter().enumerate() {
         let interval = intervals[3 + column];
         if interval.low.is_finite() && interval.high.is_finite() {
             let at = |saved: f64| (best.cost * (1.0 - saved), 0.98 * best.score);
             curves.push(Curve {
-                name: if column == 0 { "cost at 98 %" } else { "" }.to_owned(),
+                // The legend needs only one of them.
+                name: std::mem::take(&mut name).to_owned(),
                 colour,
                 drawn: Drawn::Whisker,
                 points: vec![at(interval.high), at(interval.low)],
