@@ -81,7 +81,7 @@ pub(super) fn report_pair(
     }
     line(
         "order",
-        ["AUC   95 %", "APGR  95 %", "CPT50 95 %", "CPT80 95 %"],
+        ["AUC   95 %", "APGR  95 %", "CPT(50) 95 %", "CPT(80) 95 %"],
     );
     let mut curves = Vec::new();
     for order in orders(weak, strong) {
