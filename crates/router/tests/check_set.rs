@@ -110,11 +110,89 @@ fn translated_pairs_rank_alike() {
     assert!(spearman > 0.8, "Spearman: {spearman}");
 }
 
+/// A request about a passage: whether it is hard, its language and text.
+struct About {
+    hard: bool,
+    language: String,
+    text: String,
+}
+
+/// Instructions about passages that are not among the anchors', before, after or in line with them.
+fn about_passages() -> Vec<About> {
+    let lines: Vec<serde_json::Value> = include_str!("check_materials.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let passages: std::collections::HashMap<String, String> = lines
+        .iter()
+        .filter(|line| line.get("material").is_some())
+        .map(|line| (text(&line["material"]), text(&line["text"])))
+        .collect();
+    let requests = lines.iter().filter(|line| line.get("with").is_some());
+    requests
+        .map(|line| {
+            let (prompt, passage) = (text(&line["prompt"]), &passages[&text(&line["with"])]);
+            About {
+                hard: line["hard"] == true,
+                language: text(&line["lang"]),
+                text: match text(&line["where"]).as_str() {
+                    "before" => format!("{prompt}\n\n{passage}"),
+                    "after" => format!("{passage}\n\n{prompt}"),
+                    _ => format!("{prompt} {passage}"),
+                },
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn an_instruction_is_not_drowned_by_what_it_speaks_of() {
+    let requests = about_passages();
+    assert_eq!(requests.len(), 144);
+    for (language, least) in [("en", 0.9), ("zh", 0.95)] {
+        let area = |value: &dyn Fn(&About) -> f32| {
+            let of = |hard: bool| -> Vec<f32> {
+                let own = requests
+                    .iter()
+                    .filter(|one| one.language == language && one.hard == hard);
+                own.map(value).collect()
+            };
+            let (easy, hard) = (of(false), of(true));
+            let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+            let won = |hard: &f32| {
+                let under = easy.iter().map(|easy| match hard.total_cmp(easy) {
+                    std::cmp::Ordering::Greater => 1.0,
+                    std::cmp::Ordering::Equal => 0.5,
+                    std::cmp::Ordering::Less => 0.0,
+                });
+                under.sum::<f32>()
+            };
+            let won: f32 = hard.iter().map(won).sum();
+            (
+                won / (easy.len() * hard.len()) as f32,
+                mean(&easy),
+                mean(&hard),
+            )
+        };
+        let (own, easy, hard) = area(&|one| complexity(&one.text));
+        let (length, ..) = area(&|one| one.text.len() as f32);
+        println!(
+            "{language}: hard above easy in {own:.3}, by length {length:.3}; means {easy:.2} and {hard:.2}"
+        );
+        assert!(own > least && own > length, "{language}: {own}");
+        assert!(easy < 0.45 && hard > 0.7, "{language}: {easy} and {hard}");
+    }
+}
+
 #[test]
 fn no_prompt_is_an_anchor() {
     let anchors = include_str!("../data/anchors.jsonl");
-    let anchors: Vec<String> = anchors.lines().map(prompt_of).collect();
+    let anchors: Vec<String> = anchors.lines().filter_map(prompt_of).collect();
     assert!(anchors.len() > 300);
+    let instructions = include_str!("check_materials.jsonl").lines();
+    let instructions: Vec<String> = instructions.filter_map(prompt_of).collect();
+    assert_eq!(instructions.len(), 144);
     for prompt in [
         include_str!("check_prompts.txt"),
         include_str!("check_length.txt"),
@@ -123,6 +201,7 @@ fn no_prompt_is_an_anchor() {
     .iter()
     .flat_map(|file| file.lines())
     .flat_map(|line| line.split('|').skip(1))
+    .chain(instructions.iter().map(String::as_str))
     {
         let bare = |text: &str| {
             text.trim_end_matches(['.', '?', '!', '。', '？'])
@@ -135,9 +214,10 @@ fn no_prompt_is_an_anchor() {
     }
 }
 
-fn prompt_of(line: &str) -> String {
+/// The prompt of a line that is no material.
+fn prompt_of(line: &str) -> Option<String> {
     let anchor: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
-    anchor["prompt"].as_str().expect("a prompt").to_owned()
+    anchor["prompt"].as_str().map(str::to_owned)
 }
 
 /// A few characters say what is asked: a sum is easy, and a famous theorem is not.

@@ -94,7 +94,6 @@ impl Counts {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn get(&self, count: Count) -> u32 {
         self.raw[count as usize]
     }

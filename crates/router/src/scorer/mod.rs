@@ -3,6 +3,7 @@
 //! ```text
 //! head       = bias + sum(counter weight * counter) + sum(weight of each count's level)
 //!            + sum(word weight) / sqrt(distinct words)
+//!              of a long text the mean of this over the whole and over its ends
 //! complexity = quantile of the difficulty head among the calibration prompts, in [0, 1]
 //! ```
 //!
@@ -13,6 +14,7 @@ mod blank;
 mod classes;
 mod counters;
 mod cues;
+mod ends;
 mod rows;
 mod scan;
 mod shape;
@@ -27,7 +29,9 @@ use std::sync::OnceLock;
 
 pub use shape::Shape;
 
+use counters::Count;
 pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
+use ends::Ends;
 use rows::{Accumulate, Row};
 pub(crate) use scan::BUCKETS;
 use scan::{Distinct, Scan, Sink};
@@ -45,7 +49,10 @@ pub(crate) const LANES: usize = 32;
 
 /// Version of the feature definitions: raised whenever the same text gives other features, so
 /// that a weights file never meets features that it was not fitted on.
-pub(crate) const FEATURES_VERSION: u32 = 4;
+pub(crate) const FEATURES_VERSION: u32 = 5;
+
+/// What the ends of a long text count beside the whole of it.
+const ENDS_SHARE: f32 = 0.5;
 
 /// Position of a head in the interleaved weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +215,18 @@ impl Scorer {
 
     /// The raw value of every head for a text without a shape.
     pub(crate) fn heads(&self, segments: &[&str], scratch: &mut Scratch) -> [f32; HEADS] {
+        let (mut heads, bytes) = self.heads_of(segments, scratch);
+        if bytes >= ends::LEAST_BYTES {
+            let (ends, _) = self.heads_of(&Ends::of(segments).segments(), scratch);
+            for (head, ends) in heads.iter_mut().zip(ends) {
+                *head += ENDS_SHARE * (ends - *head);
+            }
+        }
+        heads
+    }
+
+    /// The raw value of every head for one reading, and the bytes that were read.
+    fn heads_of(&self, segments: &[&str], scratch: &mut Scratch) -> ([f32; HEADS], u32) {
         let sink = Accumulate::new(&self.rows);
         let scanned = scan_text(segments, &mut scratch.0, self.cues, sink);
         let mut levels = [0_i32; LANES];
@@ -240,7 +259,7 @@ impl Scorer {
         for (head, named) in heads.iter_mut().zip(named) {
             *head += named;
         }
-        heads
+        (heads, scanned.counts.get(Count::Bytes))
     }
 
     /// The heads of the models whose outcomes the weights were fitted on, by name.
@@ -291,37 +310,65 @@ impl Scorer {
 /// What the shape's prior on the difficulty adds to the gain, per unit: a prior like it.
 const GAIN_PER_PRIOR: f32 = 0.03;
 
-/// What a text consists of, for training: the same pass as scoring, written down.
+/// What a text consists of, for training: the same passes as scoring, written down.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Extracted {
-    /// Distinct buckets, ascending.
-    pub(crate) words: Vec<u16>,
+    /// Distinct buckets, ascending, each with its value: what a weight of 1 would add to a head.
+    pub(crate) words: Vec<(u16, f32)>,
     pub(crate) counters: [f32; COUNTERS],
-    /// First row and level of every count that is not 0.
-    pub(crate) levels: Vec<(u16, u16)>,
+    /// First row and level of every count that is not 0, with the value of each level.
+    pub(crate) levels: Vec<(u16, u16, f32)>,
 }
 
 pub(crate) fn extract(text: &str, scratch: &mut Scratch) -> Extracted {
-    let scanned = scan_text(
-        &[text],
-        &mut scratch.0,
-        cues::table(),
-        Collect {
+    let mut extracted = Extracted {
+        words: Vec::new(),
+        counters: [0.0; COUNTERS],
+        levels: Vec::new(),
+    };
+    if extracted.add(&[text], 1.0, scratch) < ends::LEAST_BYTES {
+        return extracted;
+    }
+    extracted.scale(1.0 - ENDS_SHARE);
+    extracted.add(&Ends::of(&[text]).segments(), ENDS_SHARE, scratch);
+    extracted
+}
+
+impl Extracted {
+    /// Adds what a text consists of, which has the share `share`; returns its bytes.
+    fn add(&mut self, segments: &[&str], share: f32, scratch: &mut Scratch) -> u32 {
+        let sink = Collect {
             buckets: Vec::new(),
-        },
-    );
-    let counters = scanned.counts.features(scanned.distinct);
-    let mut levels = Vec::new();
-    scanned.counts.each(|counted| {
-        let narrow = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
-        levels.push((narrow(counted.first_level), narrow(counted.level)));
-    });
-    let mut words = scanned.sink.buckets;
-    words.sort_unstable();
-    Extracted {
-        words,
-        counters,
-        levels,
+        };
+        let scanned = scan_text(segments, &mut scratch.0, cues::table(), sink);
+        let counters = scanned.counts.features(scanned.distinct);
+        for (counter, more) in self.counters.iter_mut().zip(counters) {
+            *counter += share * more;
+        }
+        scanned.counts.each(|counted| {
+            let narrow = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
+            let (first, level) = (narrow(counted.first_level), narrow(counted.level));
+            self.levels.push((first, level, share));
+        });
+        let value = share * word_norm(scanned.distinct);
+        for bucket in scanned.sink.buckets {
+            self.words.push((bucket, value));
+        }
+        self.words.sort_by_key(|(bucket, _)| *bucket);
+        self.words.dedup_by(|one, kept| {
+            let same = one.0 == kept.0;
+            kept.1 += if same { one.1 } else { 0.0 };
+            same
+        });
+        scanned.counts.get(Count::Bytes)
+    }
+
+    fn scale(&mut self, share: f32) {
+        let words = self.words.iter_mut().map(|(_, value)| value);
+        let levels = self.levels.iter_mut().map(|(_, _, value)| value);
+        for value in words.chain(levels).chain(&mut self.counters) {
+            *value *= share;
+        }
     }
 }
 

@@ -50,7 +50,7 @@ fn mix(first: u64, second: u64) -> u64 {
 
 /// Sixteen bytes after sixteen of the word in lower case, zeros after its end.
 fn hash(word: &str) -> u64 {
-    let lower = word.to_ascii_lowercase();
+    let lower: String = word.chars().flat_map(char::to_lowercase).collect();
     lower.as_bytes().chunks(16).fold(0, |hash, group| {
         let number = |bytes: &[u8]| {
             let digits = bytes.iter().rev();
@@ -198,7 +198,12 @@ impl Reference {
         self.count(Count::LongWords, usize::from(length >= 9));
         let capital = text.chars().next().is_some_and(char::is_uppercase);
         self.count(Count::Capitals, usize::from(capital && !first));
-        self.cue(&text.to_ascii_lowercase());
+        self.cue(
+            &text
+                .chars()
+                .flat_map(char::to_lowercase)
+                .collect::<String>(),
+        );
         Some(hash(text))
     }
 

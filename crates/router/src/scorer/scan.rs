@@ -274,9 +274,10 @@ impl<'a, S: Sink> Scan<'a, S> {
             self.inside = Inside::Word;
             self.capital = character.is_uppercase();
         }
-        let mut buffer = [0; 4];
-        for &byte in character.encode_utf8(&mut buffer).as_bytes() {
-            self.word.push(byte);
+        for lower in character.to_lowercase() {
+            for &byte in lower.encode_utf8(&mut [0; 4]).as_bytes() {
+                self.word.push(byte);
+            }
         }
         self.length += 1;
         self.counts.add(Count::OtherLetters, 1);

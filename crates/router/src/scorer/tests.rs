@@ -65,12 +65,12 @@ fn levels_rise_with_the_count() {
     let commas = |text: &str| {
         let few = levels("a")
             .into_iter()
-            .map(|(first, _)| first)
+            .map(|(first, ..)| first)
             .collect::<Vec<_>>();
         let all = levels(text);
         all.into_iter()
-            .find(|(first, _)| !few.contains(first))
-            .map(|(_, level)| level)
+            .find(|(first, ..)| !few.contains(first))
+            .map(|(_, level, _)| level)
     };
     assert_eq!(commas("a"), None);
     assert_eq!(commas("a,"), Some(1));

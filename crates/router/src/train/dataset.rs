@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::scorer::{COUNTERS, Scratch, extract, word_norm};
+use crate::scorer::{COUNTERS, Scratch, extract};
 
 /// A prompt with what models made of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,12 +31,27 @@ pub struct Outcome {
 /// A prompt whose difficulty and answer length were judged by hand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Anchor {
-    /// The prompt.
+    /// The prompt, or the instruction about others.
     pub text: String,
     /// 1 (any model) to 5 (only the strongest, if at all).
     pub level: u8,
-    /// Length of a good answer in tokens.
-    pub output_tokens: u32,
+    /// Length of a good answer in tokens; `None` for as many as what it speaks of has.
+    pub output_tokens: Option<u32>,
+    /// What the text speaks of.
+    pub about: About,
+}
+
+/// What an anchor speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The prompt is whole.
+    Itself,
+    /// Any text will do, and it says the less about the task the longer it is: the instruction is
+    /// set before prompts of the data, or after them.
+    Anything {
+        /// Whether it stands after them.
+        after: bool,
+    },
 }
 
 /// Distance of two levels of anchors on the difficulty scale; level 3 is 0.
@@ -51,16 +66,18 @@ pub(super) enum Target {
     Outcomes(Vec<(usize, f32, Option<f32>)>),
     /// Difficulty and logarithm of the output tokens.
     Judged(f32, f32),
+    /// The same of an instruction about a prompt of the data, which says nothing of a usual prompt
+    /// nor of single models.
+    Instructed(f32, f32),
 }
 
 /// Features of one text.
 #[derive(Debug, Clone)]
 pub(super) struct Features {
-    pub(super) words: Vec<u16>,
-    pub(super) norm: f32,
+    pub(super) words: Vec<(u16, f32)>,
     pub(super) counters: [f32; COUNTERS],
     /// First row and level of every count that is not 0.
-    pub(super) levels: Vec<(u16, u16)>,
+    pub(super) levels: Vec<(u16, u16, f32)>,
 }
 
 /// A prompt, ready to be fitted.
@@ -80,7 +97,8 @@ pub(super) struct Sample {
     pub(super) group: u64,
 }
 
-/// All prompts as features, in the order given: examples first, then anchors.
+/// All prompts as features, in the order given: examples first, then anchors, then what
+/// instructions were set about.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     pub(super) samples: Vec<Sample>,
@@ -106,7 +124,9 @@ impl Dataset {
                 .iter()
                 .map(|example| sample(example, &models, &mut scratch)),
         );
-        samples.extend(anchors.iter().map(|anchor| judged(anchor, &mut scratch)));
+        let whole = anchors.iter().filter(|one| one.about == About::Itself);
+        samples.extend(whole.map(|anchor| judged(anchor, &mut scratch)));
+        samples.extend(instructed(examples, anchors, &mut scratch));
         Self {
             samples,
             models: models.keys().map(ToString::to_string).collect(),
@@ -165,28 +185,84 @@ fn sample(example: &Example, models: &BTreeMap<&str, usize>, scratch: &mut Scrat
 }
 
 fn judged(anchor: &Anchor, scratch: &mut Scratch) -> Sample {
-    let features = features(&anchor.text, scratch);
+    let (difficulty, tokens) = judgement(anchor, &anchor.text);
+    Sample {
+        target: Target::Judged(difficulty, tokens),
+        ..unjudged(&anchor.text, scratch)
+    }
+}
+
+/// Prompts of the data that an instruction is set about.
+const PROMPTS: usize = 8;
+/// Bytes of such a prompt: less is no text to be worked on, more is read in part.
+const WORKED_ON: std::ops::RangeInclusive<usize> = 250..=2_500;
+
+/// Every instruction about anything, before or after some prompts of the data. They belong to the
+/// source and question of the prompt, so that who leaves out that leaves out this.
+fn instructed(examples: &[Example], anchors: &[Anchor], scratch: &mut Scratch) -> Vec<Sample> {
+    let questions = examples
+        .iter()
+        .map(|example| (split_format(&example.text).0, example));
+    let mut prompts: Vec<(u64, &str, &Example)> = questions
+        .filter(|(question, _)| WORKED_ON.contains(&question.len()))
+        .map(|(question, example)| (group_of(question), question, example))
+        .collect();
+    // By their hash: as good as random, and the same whenever the data is the same.
+    prompts.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.source.cmp(&b.2.source)));
+    let mut prompts = prompts.iter().cycle();
+    let mut samples = Vec::new();
+    for anchor in anchors {
+        let About::Anything { after } = anchor.about else {
+            continue;
+        };
+        for (group, question, example) in prompts.by_ref().take(PROMPTS) {
+            let (difficulty, tokens) = judgement(anchor, question);
+            let text = match after {
+                true => format!("{question}\n\n{}", anchor.text),
+                false => format!("{}\n\n{question}", anchor.text),
+            };
+            samples.push(Sample {
+                target: Target::Instructed(difficulty, tokens),
+                source: example.source.clone(),
+                task: canonical_task(&example.task).to_owned(),
+                group: *group,
+                ..unjudged(&text, scratch)
+            });
+        }
+    }
+    samples
+}
+
+/// Difficulty and logarithm of the output tokens of an anchor about `text`.
+fn judgement(anchor: &Anchor, text: &str) -> (f32, f32) {
     let level = f32::from(anchor.level.clamp(1, 5));
+    let tokens = match anchor.output_tokens {
+        Some(tokens) => f64::from(tokens),
+        None => crate::estimate_tokens(text) as f64,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "a logarithm of a length")]
+    let tokens = tokens.max(1.0).ln() as f32;
+    ((level - 3.0) * LEVEL_STEP, tokens)
+}
+
+/// A sample of a text that is in no source.
+fn unjudged(text: &str, scratch: &mut Scratch) -> Sample {
+    let features = features(text, scratch);
     Sample {
         variants: vec![features.clone()],
         original: features,
-        target: Target::Judged(
-            (level - 3.0) * LEVEL_STEP,
-            (anchor.output_tokens.max(1) as f32).ln(),
-        ),
+        target: Target::Judged(0.0, 0.0),
         weight: 1.0,
-        length: anchor.text.chars().count() as f32,
+        length: text.chars().count() as f32,
         source: String::new(),
         task: String::new(),
-        group: group_of(&anchor.text),
+        group: group_of(text),
     }
 }
 
 fn features(text: &str, scratch: &mut Scratch) -> Features {
     let extracted = extract(text, scratch);
-    let distinct = u32::try_from(extracted.words.len()).unwrap_or(u32::MAX);
     Features {
-        norm: word_norm(distinct),
         words: extracted.words,
         counters: extracted.counters,
         levels: extracted.levels,

@@ -105,7 +105,7 @@ impl Fitted {
             Target::Outcomes(outcomes) => {
                 self.explain_outcomes(outcomes, predicted, share, settings)
             }
-            Target::Judged(difficulty, _) => {
+            Target::Judged(difficulty, _) | Target::Instructed(difficulty, _) => {
                 settings.anchor_weight * share * judged_error(*difficulty, predicted)
             }
         };
@@ -139,7 +139,7 @@ impl Fitted {
         let words: f32 = features
             .words
             .iter()
-            .map(|word| self.words[usize::from(*word)].value)
+            .map(|(word, value)| value * self.words[usize::from(*word)].value)
             .sum();
         let counters: f32 = self
             .counters
@@ -147,7 +147,7 @@ impl Fitted {
             .zip(self.standardised(features))
             .map(|(param, feature)| param.value * feature)
             .sum();
-        features.norm * words + counters
+        words + counters
     }
 
     fn standardised<'a>(&'a self, features: &'a Features) -> impl Iterator<Item = f32> + 'a {
@@ -184,12 +184,9 @@ impl Fitted {
 
     fn descend(&mut self, features: &Features, gradient: f32, settings: &Settings) {
         let rate = settings.learning_rate;
-        for word in &features.words {
+        for (word, value) in &features.words {
             let param = &mut self.words[usize::from(*word)];
-            param.step(
-                gradient * features.norm + settings.l2_words * param.value,
-                rate,
-            );
+            param.step(gradient * value + settings.l2_words * param.value, rate);
         }
         let standardised = standardised(features, &self.mean, &self.deviation);
         for (param, feature) in self.counters.iter_mut().zip(standardised) {

@@ -26,7 +26,7 @@ mod tests;
 use crate::scorer::{Scorer, Scratch, counter_names};
 use crate::weights::{SelfTest, Weights};
 
-pub use dataset::{Anchor, Dataset, Example, Outcome};
+pub use dataset::{About, Anchor, Dataset, Example, Outcome};
 pub use grade::{Grade, Split, grade};
 pub use validate::{Validated, validate};
 
@@ -52,12 +52,16 @@ pub struct Settings {
     pub anchor_weight: f32,
     /// The same for the output tokens.
     pub anchor_output_weight: f32,
+    /// The same of an instruction about a prompt of the data.
+    pub instructed_output_weight: f32,
     /// Shrinkage of the output tokens, in prompts.
     pub output_shrinkage: f32,
     /// A prompt weighs less for the output tokens by the size of its source to the power of this.
     pub output_sharing: f32,
     /// Shrinkage of a model's own head, in prompts.
     pub own_shrinkage: f32,
+    /// Weight of one anchor beside one benchmark prompt, for a model's own head.
+    pub own_anchor_weight: f32,
     /// Shrinkage of the gain, in prompts.
     pub gain_shrinkage: f32,
     /// Weight of the words for the gain beside the levels of counts.
@@ -93,14 +97,16 @@ impl Default for Settings {
             l2_words: 3e-4,
             l2_counters: 1e-2,
             anchor_weight: 5.0,
-            anchor_output_weight: 5.0,
+            anchor_output_weight: 1.5,
+            instructed_output_weight: 0.3,
             output_shrinkage: 2.0,
-            output_sharing: 0.5,
+            output_sharing: 0.25,
             own_shrinkage: 5.0,
+            own_anchor_weight: 0.4,
             gain_shrinkage: 80.0,
             gain_words: 0.5,
             gain_difficulty: 0.1,
-            gain_anchor_weight: 1.5,
+            gain_anchor_weight: 0.75,
             own_prior: 0.5,
             own_gain: 0.5,
             sharing: 0.25,

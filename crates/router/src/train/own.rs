@@ -148,11 +148,12 @@ fn own_group(
                     }
                 }
             }
+            Target::Instructed(..) => continue,
             // An anchor as if every model had tried it.
             Target::Judged(judged, _) => {
                 for (lane, model) in models.iter().enumerate() {
                     row.targets[lane] = sigmoid(base.fitted.ability(*model) - judged);
-                    row.weights[lane] = 1.0;
+                    row.weights[lane] = settings.own_anchor_weight;
                 }
             }
         }
@@ -312,7 +313,7 @@ fn alike(data: &Dataset, used: &[usize], a: &Group, b: &Group) -> bool {
             let has = |model: &usize| outcomes.iter().any(|(one, ..)| one == model);
             has(a) == has(b)
         }
-        Target::Judged(..) => true,
+        Target::Judged(..) | Target::Instructed(..) => true,
     })
 }
 

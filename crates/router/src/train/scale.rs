@@ -1,7 +1,9 @@
 //! From difficulty logits to the scale: quantiles, slope and capabilities.
 
+use std::collections::BTreeMap;
+
 use super::Capability;
-use super::dataset::{Dataset, Target};
+use super::dataset::{Dataset, Sample, Target};
 use crate::weights::{KNOTS, Quantiles};
 
 /// Least distance of two knots, so that the map is strictly ascending.
@@ -24,37 +26,48 @@ pub(super) struct Success {
 /// The quantile map: the calibration prompts are the anchors (half of the weight, every level
 /// alike) and the benchmarks (half of the weight, every source alike).
 pub(super) fn quantiles(data: &Dataset, outside: &[Option<f32>]) -> Option<Quantiles> {
-    let sources = |source: &str| {
-        data.samples
-            .iter()
-            .zip(outside)
-            .filter(|(sample, outside)| outside.is_some() && sample.source == source)
-            .count() as f64
-    };
-    let mut names: Vec<&str> = data
-        .samples
-        .iter()
-        .zip(outside)
-        .filter(|(sample, outside)| outside.is_some() && !sample.source.is_empty())
-        .map(|(sample, _)| sample.source.as_str())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut weighted: Vec<(f32, f64)> = Vec::with_capacity(outside.len());
-    for name in names.iter().copied().chain([""]) {
-        let share = if name.is_empty() {
-            ANCHOR_SHARE
-        } else {
-            (1.0 - ANCHOR_SHARE) / names.len().max(1) as f64
-        };
-        let each = share / sources(name).max(1.0);
-        for (sample, outside) in data.samples.iter().zip(outside) {
-            if let (true, Some(difficulty)) = (sample.source == name, outside) {
-                weighted.push((*difficulty, each));
-            }
+    let mut groups: BTreeMap<Group<'_>, Vec<f32>> = BTreeMap::new();
+    for (sample, outside) in data.samples.iter().zip(outside) {
+        if let (Some(group), Some(difficulty)) = (Group::of(sample), outside) {
+            groups.entry(group).or_default().push(*difficulty);
         }
     }
+    let levels = groups.keys().filter(|group| group.is_level()).count();
+    let sources = groups.len() - levels;
+    let mut weighted: Vec<(f32, f64)> = Vec::with_capacity(outside.len());
+    for (group, difficulties) in groups {
+        let share = if group.is_level() {
+            ANCHOR_SHARE / levels as f64
+        } else {
+            (1.0 - ANCHOR_SHARE) / sources as f64
+        };
+        let each = share / difficulties.len() as f64;
+        weighted.extend(difficulties.iter().map(|difficulty| (*difficulty, each)));
+    }
     place_knots(weighted)
+}
+
+/// Calibration prompts that count together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group<'a> {
+    Source(&'a str),
+    /// Anchors of one level: the bits of its difficulty.
+    Level(u32),
+}
+
+impl<'a> Group<'a> {
+    /// The group of a prompt; none of an instruction about prompts of the data.
+    fn of(sample: &'a Sample) -> Option<Self> {
+        match sample.target {
+            Target::Outcomes(_) => Some(Self::Source(&sample.source)),
+            Target::Judged(difficulty, _) => Some(Self::Level(difficulty.to_bits())),
+            Target::Instructed(..) => None,
+        }
+    }
+
+    fn is_level(self) -> bool {
+        matches!(self, Self::Level(_))
+    }
 }
 
 fn place_knots(mut weighted: Vec<(f32, f64)>) -> Option<Quantiles> {

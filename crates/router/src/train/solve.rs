@@ -61,41 +61,41 @@ impl Linear {
     /// Predictions of a row without constants and offset.
     fn predict_row(&self, row: &Row<'_>) -> [f32; LANES] {
         let mut predicted = self.predict(row.features);
-        add(&mut predicted, &self.extra.map(|weight| weight * row.extra));
+        add_times(&mut predicted, row.extra, &self.extra);
         predicted
     }
 
     /// What words and levels add to the predictions.
     pub(super) fn predict(&self, features: &Features) -> [f32; LANES] {
         let (mut words, mut levels) = ([0.0; LANES], [0.0; LANES]);
-        for word in &features.words {
-            add(&mut words, &self.words[usize::from(*word)]);
+        for (word, value) in &features.words {
+            add_times(&mut words, *value, &self.words[usize::from(*word)]);
         }
-        for (first, level) in &features.levels {
+        for (first, level, value) in &features.levels {
             for row in usize::from(*first) + 1..=usize::from(*first + *level) {
-                add(&mut levels, &self.levels[row]);
+                add_times(&mut levels, *value, &self.levels[row]);
             }
         }
-        let factor = self.word * features.norm;
-        std::array::from_fn(|lane| factor * words[lane] + LEVEL * levels[lane])
+        std::array::from_fn(|lane| self.word * words[lane] + LEVEL * levels[lane])
     }
 
     /// Adds `errors` times the features.
     fn accumulate(&mut self, row: &Row<'_>, errors: [f32; LANES]) {
         let features = row.features;
-        let factor = self.word * features.norm;
-        let words = errors.map(|error| factor * error);
-        for word in &features.words {
-            add(&mut self.words[usize::from(*word)], &words);
+        for (word, value) in &features.words {
+            add_times(
+                &mut self.words[usize::from(*word)],
+                self.word * value,
+                &errors,
+            );
         }
-        let levels = errors.map(|error| LEVEL * error);
-        for (first, level) in &features.levels {
+        for (first, level, value) in &features.levels {
             for row in usize::from(*first) + 1..=usize::from(*first + *level) {
-                add(&mut self.levels[row], &levels);
+                add_times(&mut self.levels[row], LEVEL * value, &errors);
             }
         }
-        add(&mut self.extra, &errors.map(|error| error * row.extra));
-        add(&mut self.constant, &errors);
+        add_times(&mut self.extra, row.extra, &errors);
+        add_times(&mut self.constant, 1.0, &errors);
     }
 
     /// All weights with a value of 1 for every word and level: ready to be packed.
@@ -117,9 +117,9 @@ impl Linear {
 }
 
 #[inline]
-fn add(sums: &mut [f32; LANES], more: &[f32; LANES]) {
+fn add_times(sums: &mut [f32; LANES], times: f32, more: &[f32; LANES]) {
     for (sum, more) in sums.iter_mut().zip(more) {
-        *sum += more;
+        *sum += times * more;
     }
 }
 
@@ -250,7 +250,6 @@ mod tests {
     fn a_feature_beside_words_and_levels_is_fitted() {
         let bare = Features {
             words: Vec::new(),
-            norm: 1.0,
             counters: [0.0; COUNTERS],
             levels: Vec::new(),
         };

@@ -33,7 +33,8 @@ fn anchors() -> Vec<Anchor> {
         .map(|(text, level, output_tokens)| Anchor {
             text: text.to_owned(),
             level,
-            output_tokens,
+            output_tokens: Some(output_tokens),
+            about: About::Itself,
         })
         .to_vec()
 }

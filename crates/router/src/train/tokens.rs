@@ -31,7 +31,9 @@ pub(super) fn output_head(
         .collect();
     let mut sizes = BTreeMap::<&str, f32>::new();
     for (sample, _) in &timed {
-        *sizes.entry(&sample.source).or_default() += 1.0;
+        if let Target::Outcomes(_) = sample.target {
+            *sizes.entry(&sample.source).or_default() += 1.0;
+        }
     }
     let rows = timed.iter().filter_map(|(sample, tokens)| {
         let weight = match sample.target {
@@ -40,6 +42,7 @@ pub(super) fn output_head(
                 (USUAL_SIZE / size).powf(settings.output_sharing)
             }
             Target::Judged(..) => settings.anchor_output_weight,
+            Target::Instructed(..) => settings.instructed_output_weight,
         };
         Some(Row {
             // With the options: a choice among them asks for a short answer, the bare question
@@ -65,7 +68,7 @@ pub(super) fn output_head(
 /// Logarithm of the tokens of the middle model, where lengths are known.
 fn middle(target: &Target) -> Option<f32> {
     match target {
-        Target::Judged(_, tokens) => Some(*tokens),
+        Target::Judged(_, tokens) | Target::Instructed(_, tokens) => Some(*tokens),
         Target::Outcomes(outcomes) => {
             let lengths = outcomes.iter().filter_map(|(.., tokens)| *tokens);
             let mut lengths: Vec<f32> = lengths.collect();

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use flate2::read::GzDecoder;
-use serde::Deserialize;
 use serde_json::Value;
 use steelyard_router::Scorer;
-use steelyard_router::train::{Anchor, Example, Outcome};
+use steelyard_router::train::{Example, Outcome};
 
 /// Most bytes of one line.
 const MAX_LINE_BYTES: u64 = 16 << 20;
@@ -194,38 +193,6 @@ fn number(value: &Value, key: &str) -> Option<f32> {
     number.is_finite().then_some(number)
 }
 
-/// The prompts whose difficulty was judged by hand: a file's, or those that ship.
-pub(super) fn anchors(path: Option<&Path>) -> anyhow::Result<Vec<Anchor>> {
-    #[derive(Deserialize)]
-    struct Line {
-        prompt: String,
-        level: u8,
-        tokens: u32,
-    }
-    let text = match path {
-        Some(path) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?,
-        None => steelyard_router::train::ANCHORS.to_owned(),
-    };
-    text.trim_start_matches('\u{feff}')
-        .lines()
-        .enumerate()
-        .map(|(index, line)| {
-            let line: Line = serde_json::from_str(line)
-                .with_context(|| format!("line {} of the anchors", index + 1))?;
-            ensure!(
-                (1..=5).contains(&line.level),
-                "an anchor's level must be 1 to 5"
-            );
-            Ok(Anchor {
-                text: line.prompt,
-                level: line.level,
-                output_tokens: line.tokens,
-            })
-        })
-        .collect()
-}
-
 /// The weights of a file, or those that ship.
 pub(super) enum Weights {
     Shipped,
@@ -320,10 +287,5 @@ mod tests {
             let error = example(&line, "source").unwrap_err();
             assert!(format!("{error:#}").contains(why), "{error:#}");
         }
-    }
-
-    #[test]
-    fn the_anchors_that_ship_are_read() {
-        assert!(anchors(None).unwrap().len() >= 200);
     }
 }

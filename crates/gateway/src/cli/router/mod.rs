@@ -1,5 +1,6 @@
 //! `steelyard router`: the scorer on the command line.
 
+mod anchors;
 mod calibrate;
 mod data;
 mod eval;

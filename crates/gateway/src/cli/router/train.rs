@@ -7,7 +7,8 @@ use steelyard_router::train::{Dataset, Example, Settings, Split, train, validate
 use steelyard_router::{MAX_WEIGHTS_BYTES, Scorer};
 
 use super::super::say;
-use super::data::{anchors, examples, files, tell};
+use super::anchors::anchors;
+use super::data::{examples, files, tell};
 use super::eval::{self, Forecast};
 use super::output;
 
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
     /// Name of the weights, for logs and reports
-    #[arg(long, default_value = "scorer-4")]
+    #[arg(long, default_value = "scorer-5")]
     name: String,
     /// Seed of the order in which examples are visited
     #[arg(long, default_value_t = Settings::default().seed)]
