@@ -67,29 +67,44 @@ impl End {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
-    fn has_room(&self, character: char) -> bool {
-        self.visible + character.len_utf8() <= END_BYTES
+    fn has_room(&self, more: &str) -> bool {
+        self.visible + more.len() <= END_BYTES
     }
 
-    fn append(&mut self, character: char, visible: bool) {
-        let length = character.len_utf8();
-        if let Some(room) = self.bytes.get_mut(self.to..self.to + length) {
-            character.encode_utf8(room);
-            self.to += length;
-            self.visible += if visible { length } else { 0 };
+    fn append(&mut self, more: &str, visible: bool) {
+        let end = self.to + more.len();
+        if let Some(room) = self.bytes.get_mut(self.to..end) {
+            room.copy_from_slice(more.as_bytes());
+            self.to = end;
+            self.visible += if visible { more.len() } else { 0 };
         }
     }
 
-    fn prepend(&mut self, character: char, visible: bool) {
-        let length = character.len_utf8();
-        if let Some(start) = self.from.checked_sub(length)
+    fn prepend(&mut self, more: &str, visible: bool) {
+        if let Some(start) = self.from.checked_sub(more.len())
             && let Some(room) = self.bytes.get_mut(start..self.from)
         {
-            character.encode_utf8(room);
+            room.copy_from_slice(more.as_bytes());
             self.from = start;
-            self.visible += if visible { length } else { 0 };
+            self.visible += if visible { more.len() } else { 0 };
         }
     }
+}
+
+/// Bytes of ASCII at the start before white space, as far as an end may need them.
+fn ascii_ahead(text: &str) -> usize {
+    let bytes = text.as_bytes().iter().take(END_BYTES + 1);
+    bytes.take_while(|byte| is_visible_ascii(**byte)).count()
+}
+
+/// Bytes of ASCII at the end behind white space, as far as an end may need them.
+fn ascii_behind(text: &str) -> usize {
+    let bytes = text.as_bytes().iter().rev().take(END_BYTES + 1);
+    bytes.take_while(|byte| is_visible_ascii(**byte)).count()
+}
+
+fn is_visible_ascii(byte: u8) -> bool {
+    (b'!'..=b'~').contains(&byte)
 }
 
 /// The first line, to a colon that ends an instruction, in whole words.
@@ -116,15 +131,20 @@ fn first_line(segments: &[&str]) -> End {
             if before.is_some() || is_cjk(character) {
                 end.whole = Some(end.to);
             }
-            if !end.has_room(character) {
+            let (run, after) = rest.split_at(ascii_ahead(rest).max(character.len_utf8()));
+            if !end.has_room(run) {
                 end.to = end.whole.unwrap_or(end.to);
+                if end.whole.is_none() {
+                    let room = END_BYTES - end.visible;
+                    end.append(run.get(..room).unwrap_or_default(), true);
+                }
                 return end;
             }
             if before.is_some() {
-                end.append(' ', false);
+                end.append(" ", false);
             }
-            end.append(character, true);
-            rest = &rest[character.len_utf8()..];
+            end.append(run, true);
+            rest = after;
         }
     }
     end
@@ -156,15 +176,21 @@ fn last_sentence(segments: &[&str]) -> End {
             if after.is_some() || is_cjk(character) {
                 end.whole = Some(end.from);
             }
-            if !end.has_room(character) {
+            let length = ascii_behind(rest).max(character.len_utf8());
+            let (before, run) = rest.split_at(rest.len() - length);
+            if !end.has_room(run) {
                 end.from = end.whole.unwrap_or(end.from);
+                if end.whole.is_none() {
+                    let cut = run.len() - (END_BYTES - end.visible);
+                    end.prepend(run.get(cut..).unwrap_or_default(), true);
+                }
                 return end;
             }
             if after.is_some() {
-                end.prepend(' ', false);
+                end.prepend(" ", false);
             }
-            end.prepend(character, true);
-            rest = &rest[..rest.len() - character.len_utf8()];
+            end.prepend(run, true);
+            rest = before;
         }
     }
     end
