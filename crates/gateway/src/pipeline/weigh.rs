@@ -173,7 +173,11 @@ fn prompt_tokens(request: &ChatRequest<'_>) -> u64 {
             .map(estimate_tokens)
             .sum::<u64>()
     });
-    messages.sum::<u64>() + tools.sum::<u64>()
+    let schema = match &request.format {
+        OutputFormat::JsonSchema(format) => format.schema.map_or("", |schema| schema.get()),
+        OutputFormat::Text | OutputFormat::JsonObject => "",
+    };
+    messages.sum::<u64>() + tools.sum::<u64>() + estimate_tokens(schema)
 }
 
 /// Tokens of what is not text, roughly: providers count pictures by their size, which only who decodes
@@ -314,6 +318,14 @@ mod tests {
             r#"{"type":"json_schema","json_schema":{"name":"a","schema":{}}}"#
         ));
         assert!(!schema(r#"{"type":"json_object"}"#));
+        let tokens = |schema: &str| {
+            let format = format!(
+                r#"{{"type":"json_schema","json_schema":{{"name":"a","schema":{schema}}}}}"#
+            );
+            demand(&format!(r#","response_format":{format}"#)).prompt_tokens
+        };
+        let long = r#"{"type":"object","properties":{"invoice_number":{"type":"string"}}}"#;
+        assert!(tokens(long) > tokens("{}") + 10);
     }
 
     #[test]

@@ -87,6 +87,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if models.iter().any(|(_, of)| is_fewer(of)) {
         ALIKE.iter().for_each(|line| say(&format!("# {line}")));
     }
+    if scorer.identity() != Scorer::shipped().identity() {
+        say(
+            "# `serve` routes with the weights that are built in: to use these numbers, put these weights in\n\
+             # place of config/scorer.bin and build again.",
+        );
+    }
     say(&verdict(&calibrated));
     let prompts: BTreeSet<u64> = judged.iter().flatten().map(|one| one.prompt).collect();
     if calibrated.helps() && prompts.len() < ENOUGH_FOR_HEADS {
