@@ -245,8 +245,8 @@ const REFERENCES: &[&str] = &[
     "inténtalo de nuevo",
     "hazlo",
     "continuez",
-    "vas-y",
-    "allez-y",
+    "vas y",
+    "allez y",
     "poursuis",
     "poursuivez",
     "la suite",
@@ -293,7 +293,7 @@ fn folded<'a>(pieces: impl Iterator<Item = &'a str>) -> Option<Folded> {
     let (mut bytes, mut blank) = (0_usize, 0_usize);
     let mut apart = false;
     for character in pieces.flat_map(str::chars) {
-        if character.is_whitespace() {
+        if is_blank(character) {
             blank = blank.saturating_add(character.len_utf8());
             apart = true;
             continue;
@@ -331,30 +331,14 @@ fn folded<'a>(pieces: impl Iterator<Item = &'a str>) -> Option<Folded> {
 
 /// Marks that say how a reference is said, not what.
 fn is_punctuation(character: char) -> bool {
-    matches!(
-        character,
-        '.' | ','
-            | '!'
-            | '?'
-            | ';'
-            | ':'
-            | '~'
-            | '…'
-            | '—'
-            | '–'
-            | '。'
-            | '，'
-            | '！'
-            | '？'
-            | '、'
-            | '；'
-            | '：'
-            | '～'
-            | '¡'
-            | '¿'
-            | '،'
-            | '।'
-    )
+    let ascii = character.is_ascii_punctuation() && character != '\'';
+    ascii || "…—–。，！？、；：～¡¿،।“”„«»「」（）".contains(character)
+}
+
+/// White space as the scorer takes it, so that padding changes nothing here either.
+fn is_blank(character: char) -> bool {
+    matches!(character, '\0'..=' ' | '\u{7f}' | '\u{200b}' | '\u{feff}')
+        || character.is_whitespace()
 }
 
 /// Whether a folded text is a reference, courtesies around it aside.

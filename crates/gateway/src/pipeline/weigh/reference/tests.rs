@@ -75,6 +75,18 @@ fn courtesies_around_it_change_nothing() {
         "¡Sí, adelante!",
         "да, продолжай",
         "네, 계속해주세요",
+        "**continue**",
+        "\"continue\"",
+        "(continue)",
+        "> go on",
+        "`try again`",
+        "「继续」",
+        "Vas-y !",
+        // What the scorer takes for white space.
+        "\u{feff}continue",
+        "continue\u{200b}",
+        "try\u{200b}again",
+        "\u{7f}继续\0",
     ] {
         assert!(refers_as(text), "{text}");
     }
