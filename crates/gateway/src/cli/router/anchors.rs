@@ -67,6 +67,7 @@ fn read(text: &str) -> anyhow::Result<Vec<Anchor>> {
             }
         }
     }
+    ensure!(!anchors.is_empty(), "there is no judged prompt");
     Ok(anchors)
 }
 

@@ -13,6 +13,9 @@ use steelyard_router::train::{Example, Outcome};
 /// Most bytes of one line.
 const MAX_LINE_BYTES: u64 = 16 << 20;
 
+/// Tokens of one answer that can be meant.
+const MOST_TOKENS: std::ops::RangeInclusive<f32> = 0.0..=1e7;
+
 /// Opens a file; `-` is standard input, a name that ends in `.gz` is unpacked.
 pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     if path.as_os_str() == "-" {
@@ -169,10 +172,18 @@ fn example(line: &str, source: &str) -> anyhow::Result<Example> {
                 (0.0..=1.0).contains(&score),
                 "the score of {model} is not between 0 and 1"
             );
+            let output_tokens = number(outcome, "output_tokens");
+            let given = outcome
+                .get("output_tokens")
+                .is_some_and(|given| !given.is_null());
+            ensure!(
+                output_tokens.map_or(!given, |tokens| MOST_TOKENS.contains(&tokens)),
+                "the output tokens of {model} are not a number from 0 to 10,000,000"
+            );
             Ok(Outcome {
                 model: model.clone(),
                 score,
-                output_tokens: number(outcome, "output_tokens"),
+                output_tokens,
             })
         })
         .collect::<anyhow::Result<_>>()?;
@@ -282,6 +293,9 @@ mod tests {
             ("{}", "no score of m"),
             (r#"{"score":1.5}"#, "score of m is not between 0 and 1"),
             (r#"{"score":-1}"#, "score of m is not between 0 and 1"),
+            (r#"{"score":1,"output_tokens":-5}"#, "output tokens of m"),
+            (r#"{"score":1,"output_tokens":"x"}"#, "output tokens of m"),
+            (r#"{"score":1,"output_tokens":1e30}"#, "output tokens of m"),
         ] {
             let line = format!(r#"{{"prompt":"Hi","outcomes":{{"m":{outcome}}}}}"#);
             let error = example(&line, "source").unwrap_err();
