@@ -48,10 +48,13 @@ fn mix(first: u64, second: u64) -> u64 {
     u64::try_from(low ^ high).unwrap()
 }
 
+fn lower(word: &str) -> String {
+    word.chars().flat_map(char::to_lowercase).collect()
+}
+
 /// Sixteen bytes after sixteen of the word in lower case, zeros after its end.
 fn hash(word: &str) -> u64 {
-    let lower: String = word.chars().flat_map(char::to_lowercase).collect();
-    lower.as_bytes().chunks(16).fold(0, |hash, group| {
+    lower(word).as_bytes().chunks(16).fold(0, |hash, group| {
         let number = |bytes: &[u8]| {
             let digits = bytes.iter().rev();
             digits.fold(0, |number, byte| number * 256 + u64::from(*byte))
@@ -198,12 +201,7 @@ impl Reference {
         self.count(Count::LongWords, usize::from(length >= 9));
         let capital = text.chars().next().is_some_and(char::is_uppercase);
         self.count(Count::Capitals, usize::from(capital && !first));
-        self.cue(
-            &text
-                .chars()
-                .flat_map(char::to_lowercase)
-                .collect::<String>(),
-        );
+        self.cue(&lower(text));
         Some(hash(text))
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use steelyard_router::eval::CurvePoint;
+
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Drawn {
@@ -21,6 +23,25 @@ pub(super) struct Curve {
     pub(super) colour: &'static str,
     pub(super) drawn: Drawn,
     pub(super) points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// A curve of scores over costs, the costs told for so many requests.
+    pub(super) fn of_costs(
+        (name, colour, drawn): (&str, &'static str, Drawn),
+        points: &[CurvePoint],
+        requests: f64,
+    ) -> Self {
+        let points = points.iter();
+        Self {
+            name: name.to_owned(),
+            colour,
+            drawn,
+            points: points
+                .map(|point| (point.cost * requests, point.score))
+                .collect(),
+        }
+    }
 }
 
 /// What an axis counts.

@@ -121,14 +121,9 @@ fn say_table(grade: &PoolGrade, intervals: &[Interval; MEASURES]) {
 
 /// The curves, with what they cost at 98 % of the best single model's score.
 fn curves(grade: &PoolGrade, intervals: &[Interval; MEASURES]) -> Vec<Curve> {
-    let curve = |name: &str, colour, drawn, points: &[CurvePoint]| Curve {
-        name: name.to_owned(),
-        colour,
-        drawn,
-        points: points
-            .iter()
-            .map(|point| (point.cost, point.score))
-            .collect(),
+    // Prices are per million tokens, so these are costs of a million prompts.
+    let curve = |name, colour, drawn, points: &[CurvePoint]| {
+        Curve::of_costs((name, colour, drawn), points, 1.0)
     };
     let [scorer, length, mixing] = COLOURS;
     let mut curves = vec![

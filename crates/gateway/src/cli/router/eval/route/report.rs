@@ -65,14 +65,8 @@ impl Graded<'_> {
         oracle: &[CurvePoint],
         swept: Option<&[CurvePoint]>,
     ) -> Vec<Curve> {
-        let curve = |name: &str, colour, drawn, points: &[CurvePoint]| Curve {
-            name: name.to_owned(),
-            colour,
-            drawn,
-            points: points
-                .iter()
-                .map(|point| (point.cost * REQUESTS, point.score))
-                .collect(),
+        let curve = |name: &str, colour, drawn, points: &[CurvePoint]| {
+            Curve::of_costs((name, colour, drawn), points, REQUESTS)
         };
         let mixing = mixing(&grade.singles);
         let mut curves = vec![
