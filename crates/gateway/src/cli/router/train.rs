@@ -42,6 +42,9 @@ pub(in crate::cli) struct Args {
     /// Also grade the recipe on held-out folds: by question, by whole tasks, by whole sources
     #[arg(long, value_enum)]
     grade: Vec<By>,
+    /// A pair to grade on them, WEAK,STRONG; may be repeated. Default: as in `router eval`
+    #[arg(long, value_name = "WEAK,STRONG", requires = "grade")]
+    pair: Vec<String>,
     /// Number of folds
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=50))]
     folds: u32,
@@ -63,6 +66,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let settings = settings(args, &recorded)?;
     enough(&recorded, &settings.validation_only)?;
     let anchors = anchors(args.anchors.as_deref())?;
+    let graded = eval::Options::of_pairs(&args.pair, &recorded)?;
     tell(&format!(
         "{} prompts, {} anchors",
         recorded.len(),
@@ -103,7 +107,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         };
         say(&format!("\n{name}"));
         let forecasts = held_out(&data, &recorded, &settings, split)?;
-        eval::report(&recorded, &forecasts, &eval::Options::default())?;
+        eval::report(&recorded, &forecasts, &graded)?;
     }
     Ok(ExitCode::SUCCESS)
 }

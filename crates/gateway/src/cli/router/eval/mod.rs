@@ -74,6 +74,18 @@ pub(super) struct Options {
     plot: Option<PathBuf>,
 }
 
+impl Options {
+    /// The usual ones with these pairs, their names all known.
+    pub(super) fn of_pairs(pairs: &[String], recorded: &[Example]) -> anyhow::Result<Self> {
+        let known = names(recorded);
+        let pairs = pairs.iter().map(|pair| pair_of(pair, &known));
+        Ok(Self {
+            pairs: pairs.collect::<anyhow::Result<_>>()?,
+            ..Self::default()
+        })
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -127,8 +139,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// What is asked for, its names all known.
 fn options(args: &Args, recorded: &[Example]) -> anyhow::Result<Options> {
-    let outcomes = recorded.iter().flat_map(|example| &example.outcomes);
-    let known: BTreeSet<&str> = outcomes.map(|outcome| outcome.model.as_str()).collect();
+    let known = names(recorded);
     Ok(Options {
         pairs: args
             .pair
@@ -147,6 +158,12 @@ fn options(args: &Args, recorded: &[Example]) -> anyhow::Result<Options> {
         samples: args.samples,
         plot: args.plot.clone(),
     })
+}
+
+/// The models that have outcomes.
+fn names(recorded: &[Example]) -> BTreeSet<&str> {
+    let outcomes = recorded.iter().flat_map(|example| &example.outcomes);
+    outcomes.map(|outcome| outcome.model.as_str()).collect()
 }
 
 /// Refuses a name that no outcome has.
