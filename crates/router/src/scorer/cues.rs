@@ -6,6 +6,7 @@
 
 use std::sync::OnceLock;
 
+use super::by_hash::ByHash;
 use super::scan::{BUCKETS, bucket_of, cue_hash};
 
 /// A kind of cue word; each has a counter.
@@ -168,9 +169,6 @@ pub(super) fn words() -> impl Iterator<Item = (&'static str, u8)> {
         .flat_map(|(kind, _, words)| words.split(' ').map(|word| (word, *kind as u8)))
 }
 
-/// Far more than there are cues, so that a free slot comes soon.
-const SLOTS: usize = 4096;
-
 /// A bit for every bucket that a cue has: of other words one in twelve passes.
 #[derive(Debug)]
 pub(super) struct CueFilter([u64; BUCKETS / 64]);
@@ -193,9 +191,8 @@ impl CueFilter {
 #[derive(Debug)]
 pub(super) struct CueTable {
     filter: CueFilter,
-    /// Hashes at their slot or after it; 0 is a free slot.
-    hashes: [u64; SLOTS],
-    kinds: [u8; SLOTS],
+    /// The number of the [`Cue`].
+    kinds: ByHash<u8>,
 }
 
 /// The table of all cues, built on first use.
@@ -208,30 +205,17 @@ impl CueTable {
     fn build() -> Self {
         let mut table = Self {
             filter: CueFilter([0; BUCKETS / 64]),
-            hashes: [0; SLOTS],
-            kinds: [0; SLOTS],
+            kinds: ByHash::new(),
         };
         for (kind, _, words) in &WORDS {
             for word in words.split(' ') {
-                table.insert(cue_hash(word), *kind as u8);
+                let hash = cue_hash(word);
+                table.filter.insert(bucket_of(hash));
+                // A word that is listed under two kinds belongs to the first.
+                table.kinds.insert(hash, *kind as u8);
             }
         }
         table
-    }
-
-    /// A word that is listed under two kinds belongs to the first.
-    fn insert(&mut self, hash: u64, kind: u8) {
-        self.filter.insert(bucket_of(hash));
-        for slot in slots(hash) {
-            if self.hashes[slot] == hash {
-                return;
-            }
-            if self.hashes[slot] == 0 {
-                self.hashes[slot] = hash;
-                self.kinds[slot] = kind;
-                return;
-            }
-        }
     }
 
     pub(super) fn filter(&self) -> &CueFilter {
@@ -241,16 +225,8 @@ impl CueTable {
     /// The kind of the word with this hash, as the number of its [`Cue`].
     #[inline]
     pub(super) fn find(&self, hash: u64) -> Option<u8> {
-        let slot = slots(hash).find(|slot| [hash, 0].contains(&self.hashes[*slot]))?;
-        (self.hashes[slot] == hash && hash != 0).then_some(self.kinds[slot])
+        self.kinds.find(hash)
     }
-}
-
-/// Every slot, from the hash's own.
-#[inline]
-fn slots(hash: u64) -> impl Iterator<Item = usize> {
-    let own = (hash >> 32) as usize;
-    (0..SLOTS).map(move |step| own.wrapping_add(step) % SLOTS)
 }
 
 #[cfg(test)]

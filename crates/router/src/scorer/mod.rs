@@ -11,6 +11,7 @@
 //! lie side by side, so that one look-up serves all heads. Nothing is allocated per request.
 
 mod blank;
+mod by_hash;
 mod classes;
 mod counters;
 mod cues;
