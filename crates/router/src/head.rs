@@ -119,12 +119,12 @@ impl Scorer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ScoreInput, Scratch, Shape};
+    use crate::{ScoreInput, Scratch};
 
     fn score(text: &str) -> Score {
         let input = ScoreInput {
             segments: &[text],
-            shape: Shape::default(),
+            ..ScoreInput::default()
         };
         Scorer::shipped().score(&input, &mut Scratch::new())
     }

@@ -1,7 +1,7 @@
 //! The shipped weights on prompts that they were not fitted on: realistic easy and hard requests,
 //! each in English and in Chinese, written for this test.
 
-use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
+use steelyard_router::{ScoreInput, Scorer, Scratch};
 
 struct Pair {
     hard: bool,
@@ -10,9 +10,15 @@ struct Pair {
 }
 
 fn complexity(text: &str) -> f32 {
+    instructed("", text)
+}
+
+/// The complexity of a text as the user's turn under system instructions.
+fn instructed(instructions: &str, text: &str) -> f32 {
     let input = ScoreInput {
         segments: &[text],
-        shape: Shape::default(),
+        instructions: &[instructions],
+        ..ScoreInput::default()
     };
     Scorer::shipped()
         .score(&input, &mut Scratch::new())
@@ -52,6 +58,19 @@ fn area(pairs: &[Pair], score: impl Fn(&Pair) -> f32) -> f32 {
         }
     }
     won / all
+}
+
+/// Share of pairs in which the hard one is above the easy one; equal ones count half.
+fn share_above(hard: &[f32], easy: &[f32]) -> f32 {
+    let pairs = hard
+        .iter()
+        .flat_map(|hard| easy.iter().map(move |easy| hard.total_cmp(easy)));
+    let won = pairs.map(|order| match order {
+        std::cmp::Ordering::Greater => 1.0,
+        std::cmp::Ordering::Equal => 0.5,
+        std::cmp::Ordering::Less => 0.0,
+    });
+    won.sum::<f32>() / (hard.len() * easy.len()) as f32
 }
 
 fn ranks(values: &[f32]) -> Vec<f32> {
@@ -160,20 +179,7 @@ fn an_instruction_is_not_drowned_by_what_it_speaks_of() {
             };
             let (easy, hard) = (of(false), of(true));
             let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
-            let won = |hard: &f32| {
-                let under = easy.iter().map(|easy| match hard.total_cmp(easy) {
-                    std::cmp::Ordering::Greater => 1.0,
-                    std::cmp::Ordering::Equal => 0.5,
-                    std::cmp::Ordering::Less => 0.0,
-                });
-                under.sum::<f32>()
-            };
-            let won: f32 = hard.iter().map(won).sum();
-            (
-                won / (easy.len() * hard.len()) as f32,
-                mean(&easy),
-                mean(&hard),
-            )
+            (share_above(&hard, &easy), mean(&easy), mean(&hard))
         };
         let (own, easy, hard) = area(&|one| complexity(&one.text));
         let (length, ..) = area(&|one| one.text.len() as f32);
@@ -182,6 +188,78 @@ fn an_instruction_is_not_drowned_by_what_it_speaks_of() {
         );
         assert!(own > least && own > length, "{language}: {own}");
         assert!(easy < 0.45 && hard > 0.7, "{language}: {easy} and {hard}");
+    }
+}
+
+/// System instructions and a user's turn, written without sight of the rules that find tasks: either
+/// the instructions say what is to be done and the turn is bare data, or they only say who the model
+/// is and the turn asks.
+struct Instructed {
+    task: bool,
+    hard: bool,
+    language: String,
+    instructions: String,
+    turn: String,
+}
+
+fn instructed_turns() -> Vec<Instructed> {
+    let lines: Vec<serde_json::Value> = include_str!("check_system.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let texts = |kind: &str| -> std::collections::HashMap<String, String> {
+        let named = lines.iter().filter(|line| line.get(kind).is_some());
+        named
+            .map(|line| (text(&line[kind]), text(&line["text"])))
+            .collect()
+    };
+    let (systems, users) = (texts("system"), texts("user"));
+    let requests = lines.iter().filter(|line| line.get("asked").is_some());
+    requests
+        .map(|line| Instructed {
+            task: line["kind"] == "task",
+            hard: line["hard"] == true,
+            language: text(&line["lang"]),
+            instructions: systems[&text(&line["instructed"])].clone(),
+            turn: users[&text(&line["asked"])].clone(),
+        })
+        .collect()
+}
+
+#[test]
+fn a_task_in_the_system_instructions_counts_and_a_persona_does_not() {
+    let requests = instructed_turns();
+    assert_eq!(requests.len(), 296);
+    // Hard above easy at least, and what it is at most without the instructions.
+    for (task, language, least) in [
+        (true, "en", 0.9),
+        (true, "zh", 0.94),
+        (false, "en", 0.92),
+        (false, "zh", 0.98),
+    ] {
+        let kind = |one: &&Instructed| one.task == task && one.language == language;
+        let chosen: Vec<&Instructed> = requests.iter().filter(kind).collect();
+        let area = |score: &dyn Fn(&Instructed) -> f32| {
+            let of = |hard: bool| -> Vec<f32> {
+                let own = chosen.iter().filter(|one| one.hard == hard);
+                own.map(|one| score(one)).collect()
+            };
+            share_above(&of(true), &of(false))
+        };
+        let own = area(&|one| instructed(&one.instructions, &one.turn));
+        let turn = area(&|one| complexity(&one.turn));
+        let whole = |one: &Instructed| format!("{}\n\n{}", one.instructions, one.turn);
+        let joined = area(&|one| complexity(&whole(one)));
+        println!(
+            "task {task}, {language}: hard above easy in {own:.3}, by the turn alone {turn:.3}, as one text {joined:.3}"
+        );
+        assert!(own > least, "task {task}, {language}: {own}");
+        if task {
+            assert!(own > turn + 0.25, "{language}: {own} and {turn}");
+        } else {
+            assert!(own > turn - 0.02, "{language}: {own} and {turn}");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scores of the shipped weights, written down: a change of the features or of the weights shows
 //! here and is then a decision.
 
-use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
+use steelyard_router::{ScoreInput, Scorer, Scratch};
 
 /// Complexity, expected output tokens, prompt.
 const GOLDEN: [(f32, u32, &str); 10] = [
@@ -48,7 +48,7 @@ fn scores_are_as_written_down() {
     for (complexity, tokens, prompt) in GOLDEN {
         let input = ScoreInput {
             segments: &[prompt],
-            shape: Shape::default(),
+            ..ScoreInput::default()
         };
         let score = Scorer::shipped().score(&input, &mut scratch);
         let apart = (score.complexity - complexity).abs();
@@ -73,7 +73,7 @@ fn the_scratch_carries_nothing_over() {
         for (complexity, _, prompt) in GOLDEN {
             let input = ScoreInput {
                 segments: &[prompt],
-                shape: Shape::default(),
+                ..ScoreInput::default()
             };
             let score = Scorer::shipped().score(&input, &mut scratch);
             assert!(

@@ -69,6 +69,7 @@ fn decide(prompt: &str, candidates: &[Candidate<'_>], terms: &Terms, scratch: &m
             tools: 2,
             ..Shape::default()
         },
+        instructions: &["You are a careful editor of Acme. Translate the text into German."],
     };
     let score = scorer.score(&input, scratch);
     let demand = Demand {

@@ -1,17 +1,54 @@
 //! What must hold of the score and the chances for any text.
 
 use proptest::prelude::*;
-use steelyard_router::{OwnHead, Score, ScoreInput, Scorer, Scratch, Shape};
+use steelyard_router::{OwnHead, Score, ScoreInput, Scorer, Scratch};
 
 fn score(text: &str) -> Score {
     let input = ScoreInput {
         segments: &[text],
-        shape: Shape::default(),
+        ..ScoreInput::default()
+    };
+    Scorer::shipped().score(&input, &mut Scratch::new())
+}
+
+/// The score of a turn under system instructions.
+fn instructed(instructions: &[&str], turn: &str) -> Score {
+    let input = ScoreInput {
+        segments: &[turn],
+        instructions,
+        ..ScoreInput::default()
     };
     Scorer::shipped().score(&input, &mut Scratch::new())
 }
 
 proptest! {
+    #[test]
+    fn instructions_of_any_bytes_give_a_score_whatever_their_cuts_and_white_space(
+        words in prop::collection::vec(
+            "[a-zA-Z]{1,8}[,.:?]?|translate|Your task is to|You are|[翻译分类。？如果你是]{1,4}|\\PC{1,3}",
+            0..900,
+        ),
+        blanks in prop::collection::vec("[ \t]{1,3}|\n|[ \u{3000}]\n", 1..6),
+        more in prop::collection::vec("[ \r\t\u{200b}]{0,90}", 1..6),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+    ) {
+        let (mut plain, mut padded) = (String::new(), String::new());
+        for (at, word) in words.iter().enumerate() {
+            let (blank, more) = (&blanks[at % blanks.len()], &more[at % more.len()]);
+            plain.extend([word, blank.as_str()]);
+            padded.extend([word, more, blank.as_str(), more]);
+        }
+        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(padded.len() + 1)).collect();
+        at.retain(|cut| padded.is_char_boundary(*cut));
+        at.extend([0, padded.len()]);
+        at.sort_unstable();
+        let cut: Vec<&str> =
+            at.iter().zip(&at[1..]).filter_map(|(from, to)| padded.get(*from..*to)).collect();
+        let score = instructed(&[&plain], "Hello");
+        prop_assert!((0.0..=1.0).contains(&score.complexity));
+        prop_assert_eq!(instructed(&cut, "Hello"), score);
+    }
+
     #[test]
     fn any_bytes_and_any_head_give_a_chance(
         bytes in prop::collection::vec(any::<u8>(), 0..3_000),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
+use steelyard_router::{ScoreInput, Scorer, Scratch};
 
 use crate::routing_data;
 
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let segments = [example.text.as_str()];
             let input = ScoreInput {
                 segments: &segments,
-                shape: Shape::default(),
+                ..ScoreInput::default()
             };
             let started = now();
             let score = scorer.score(&input, &mut scratch);

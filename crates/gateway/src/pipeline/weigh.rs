@@ -90,9 +90,15 @@ fn score(request: &ChatRequest<'_>, special: &SpecialFields, scorer: &Scorer) ->
     let segments: SmallVec<[&str; 8]> = asked
         .map(|index| task(&request.messages, index).texts().collect())
         .unwrap_or_default();
+    let systems = request
+        .messages
+        .iter()
+        .filter(|message| is_instruction(message));
+    let instructions: SmallVec<[&str; 8]> = systems.flat_map(Message::texts).collect();
     let shape = shape(request, asked, special);
     let input = ScoreInput {
         segments: &segments,
+        instructions: &instructions,
         shape,
     };
     SCRATCH.with_borrow_mut(|scratch| scorer.score(&input, scratch))
@@ -101,6 +107,10 @@ fn score(request: &ChatRequest<'_>, special: &SpecialFields, scorer: &Scorer) ->
 /// Whether a user says something. What built-in tools of the Responses API gave is nothing here.
 fn is_user_turn(message: &Message<'_>) -> bool {
     message.role == Role::User && !message.content.is_empty()
+}
+
+fn is_instruction(message: &Message<'_>) -> bool {
+    matches!(message.role, Role::System | Role::Developer)
 }
 
 /// The turn that says what is to be done: the one asked last or, where that only refers to what came

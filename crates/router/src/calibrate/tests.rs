@@ -1,6 +1,6 @@
 use super::*;
 use crate::scorer::{Place, TOPICS};
-use crate::{OwnHead, ScoreInput, Scratch, Shape};
+use crate::{OwnHead, ScoreInput, Scratch};
 
 /// Outcomes of a model of a known capability, every share of them exact.
 fn outcomes(capability: f32, count: u16) -> Vec<(f32, f32)> {
@@ -38,7 +38,7 @@ fn judged(count: u64, chance: impl Fn(f32, f32) -> f32) -> Vec<Judged> {
     let prototype = Scorer::shipped().score(
         &ScoreInput {
             segments: &["Hello"],
-            shape: Shape::default(),
+            ..ScoreInput::default()
         },
         &mut Scratch::new(),
     );
@@ -88,7 +88,7 @@ fn answers_to_one_prompt_are_one_outcome() {
 fn scored(text: &str, outcome: f32) -> Judged {
     let input = ScoreInput {
         segments: &[text],
-        shape: Shape::default(),
+        ..ScoreInput::default()
     };
     let score = Scorer::shipped().score(&input, &mut Scratch::new());
     Judged::new(score, text.len(), outcome)

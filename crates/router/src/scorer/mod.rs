@@ -16,6 +16,7 @@ mod classes;
 mod counters;
 mod cues;
 mod ends;
+mod instructions;
 mod rows;
 mod scan;
 mod shape;
@@ -33,6 +34,7 @@ pub use shape::Shape;
 use counters::Count;
 pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
 use ends::Ends;
+use instructions::Beginning;
 use rows::{Accumulate, Row};
 pub(crate) use scan::BUCKETS;
 use scan::{Distinct, Scan, Sink};
@@ -55,6 +57,9 @@ pub(crate) const FEATURES_VERSION: u32 = 5;
 /// What the ends of a long text count beside the whole of it.
 const ENDS_SHARE: f32 = 0.5;
 
+/// What a task in the system instructions counts beside the user's turn.
+const TASK_SHARE: f32 = 0.6;
+
 /// Position of a head in the interleaved weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -72,11 +77,13 @@ const MAX_EXPECTED_OUTPUT_TOKENS: f32 = 32_768.0;
 
 /// What the scorer reads: text segments in order and the shape of the request. Borrowed, nothing
 /// is copied.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct ScoreInput<'a> {
     /// Text segments of the last user turn: what the model must do now. They are read as one
     /// text, joined without a separator, so the score does not depend on where a client cuts.
     pub segments: &'a [&'a str],
+    /// Text segments of the system instructions.
+    pub instructions: &'a [&'a str],
     /// Counts about the whole request.
     pub shape: Shape,
 }
@@ -108,13 +115,23 @@ pub struct Place {
 /// table of generation stamps is to read. 2 KiB of buckets that wait to be added up, and 4 KiB
 /// of words that wait for a bucket.
 #[derive(Debug, Clone)]
-pub struct Scratch(Box<Distinct>);
+pub struct Scratch(Box<Working>);
+
+#[derive(Debug, Clone)]
+struct Working {
+    distinct: Distinct,
+    /// Of the system instructions.
+    beginning: Beginning,
+}
 
 impl Scratch {
     /// Allocates the working memory once.
     #[must_use]
     pub fn new() -> Self {
-        Self(Box::new(Distinct::new()))
+        Self(Box::new(Working {
+            distinct: Distinct::new(),
+            beginning: Beginning::new(),
+        }))
     }
 }
 
@@ -131,6 +148,7 @@ pub struct Scorer {
     weights: Weights,
     rows: Vec<Row>,
     cues: &'static cues::CueTable,
+    instructions: &'static instructions::Words,
     /// Checksum of the file; 0 for weights that were never written.
     checksum: u64,
 }
@@ -164,7 +182,7 @@ impl Scorer {
             let segments = [test.text.as_str()];
             let input = ScoreInput {
                 segments: &segments,
-                shape: Shape::default(),
+                ..ScoreInput::default()
             };
             let score = scorer.score(&input, &mut scratch);
             let tokens_apart = score
@@ -187,6 +205,7 @@ impl Scorer {
             rows: words.iter().map(Row::of).collect(),
             weights,
             cues: cues::table(),
+            instructions: instructions::table(),
             checksum: 0,
         }
     }
@@ -195,7 +214,10 @@ impl Scorer {
     /// the head and the tail.
     #[must_use]
     pub fn score(&self, input: &ScoreInput<'_>, scratch: &mut Scratch) -> Score {
-        let heads = self.heads(input.segments, scratch);
+        let mut heads = self.heads(input.segments, scratch);
+        if !input.instructions.is_empty() {
+            self.blend_task(&mut heads, input.instructions, scratch);
+        }
         let prior = input.shape.difficulty_prior();
         let difficulty = heads[Head::Difficulty as usize] + prior;
         let log_tokens = heads[Head::OutputTokens as usize] + input.shape.output_prior();
@@ -216,20 +238,32 @@ impl Scorer {
 
     /// The raw value of every head for a text without a shape.
     pub(crate) fn heads(&self, segments: &[&str], scratch: &mut Scratch) -> [f32; HEADS] {
-        let (mut heads, bytes) = self.heads_of(segments, scratch);
+        let distinct = &mut scratch.0.distinct;
+        let (mut heads, bytes) = self.heads_of(segments, distinct);
         if bytes >= ends::LEAST_BYTES {
-            let (ends, _) = self.heads_of(&Ends::of(segments).segments(), scratch);
-            for (head, ends) in heads.iter_mut().zip(ends) {
-                *head += ENDS_SHARE * (ends - *head);
-            }
+            let (ends, _) = self.heads_of(&Ends::of(segments).segments(), distinct);
+            blend(&mut heads, &ends, ENDS_SHARE);
         }
         heads
     }
 
+    /// Lets system instructions count beside the text where they give the task.
+    fn blend_task(&self, heads: &mut [f32; HEADS], instructions: &[&str], scratch: &mut Scratch) {
+        let Working {
+            distinct,
+            beginning,
+        } = &mut *scratch.0;
+        beginning.read(instructions);
+        if instructions::give_task(beginning.text(), self.instructions) {
+            let (task, _) = self.heads_of(&[beginning.text()], distinct);
+            blend(heads, &task, TASK_SHARE);
+        }
+    }
+
     /// The raw value of every head for one reading, and the bytes that were read.
-    fn heads_of(&self, segments: &[&str], scratch: &mut Scratch) -> ([f32; HEADS], u32) {
+    fn heads_of(&self, segments: &[&str], distinct: &mut Distinct) -> ([f32; HEADS], u32) {
         let sink = Accumulate::new(&self.rows);
-        let scanned = scan_text(segments, &mut scratch.0, self.cues, sink);
+        let scanned = scan_text(segments, distinct, self.cues, sink);
         let mut levels = [0_i32; LANES];
         let mut named = [0.0_f32; NAMED_HEADS];
         let mut weigh = |index: usize, feature: f32| {
@@ -311,6 +345,13 @@ impl Scorer {
 /// What the shape's prior on the difficulty adds to the gain, per unit: a prior like it.
 const GAIN_PER_PRIOR: f32 = 0.03;
 
+/// Moves every head towards that of another reading, which counts `share`.
+fn blend(heads: &mut [f32; HEADS], other: &[f32; HEADS], share: f32) {
+    for (head, other) in heads.iter_mut().zip(other) {
+        *head += share * (other - *head);
+    }
+}
+
 /// What a text consists of, for training: the same passes as scoring, written down.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Extracted {
@@ -341,7 +382,7 @@ impl Extracted {
         let sink = Collect {
             buckets: Vec::new(),
         };
-        let scanned = scan_text(segments, &mut scratch.0, cues::table(), sink);
+        let scanned = scan_text(segments, &mut scratch.0.distinct, cues::table(), sink);
         let counters = scanned.counts.features(scanned.distinct);
         for (counter, more) in self.counters.iter_mut().zip(counters) {
             *counter += share * more;

@@ -261,7 +261,7 @@ fn compare(text: &str, cuts: &[usize]) {
     let sink = Collect {
         buckets: Vec::new(),
     };
-    let scan = scan_text(&segments, &mut scratch.0, cues::table(), sink);
+    let scan = scan_text(&segments, &mut scratch.0.distinct, cues::table(), sink);
     let reference = Reference::read(text);
     let mut buckets = scan.sink.buckets;
     buckets.sort_unstable();

@@ -21,7 +21,7 @@ pub(super) use hash::NUMBER;
 #[cfg(test)]
 pub(super) use hash::{CHARACTER, SEED, SPREAD};
 use hash::{WordHasher, cjk_hash, pair_hash};
-pub(super) use hash::{bucket_of, cue_hash};
+pub(super) use hash::{bucket_of, cjk_pairs, cue_hash, lower_hash};
 
 /// Receives each distinct bucket once.
 pub(super) trait Sink {

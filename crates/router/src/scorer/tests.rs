@@ -11,7 +11,7 @@ fn counts(text: &str) -> counters::Counts {
     let sink = Collect {
         buckets: Vec::new(),
     };
-    scan_text(&[text], &mut scratch.0, cues::table(), sink).counts
+    scan_text(&[text], &mut scratch.0.distinct, cues::table(), sink).counts
 }
 
 fn tokens(text: &str) -> usize {
@@ -23,7 +23,14 @@ fn score(segments: &[&str]) -> Score {
 }
 
 fn score_with(segments: &[&str], shape: Shape) -> Score {
-    Scorer::shipped().score(&ScoreInput { segments, shape }, &mut Scratch::new())
+    Scorer::shipped().score(
+        &ScoreInput {
+            segments,
+            shape,
+            ..ScoreInput::default()
+        },
+        &mut Scratch::new(),
+    )
 }
 
 #[test]
@@ -150,7 +157,7 @@ fn a_used_scratch_changes_nothing() {
         let segments = [*text];
         let input = ScoreInput {
             segments: &segments,
-            shape: Shape::default(),
+            ..ScoreInput::default()
         };
         assert_eq!(scorer.score(&input, &mut scratch), score(&[text]), "{text}");
     }

@@ -227,7 +227,7 @@ fn self_tests(weights: &Weights) -> Vec<SelfTest> {
             let segments = [*text];
             let input = crate::ScoreInput {
                 segments: &segments,
-                shape: crate::Shape::default(),
+                ..crate::ScoreInput::default()
             };
             let score = scorer.score(&input, &mut scratch);
             SelfTest {

@@ -1,7 +1,7 @@
 use super::dataset::split_format;
 use super::grade::area;
 use super::*;
-use crate::{ScoreInput, Scorer, Scratch, Shape};
+use crate::{ScoreInput, Scorer, Scratch};
 
 /// Questions about sums are easy and questions about knots hard; two models, one stronger.
 fn examples(source: &str) -> Vec<Example> {
@@ -70,7 +70,7 @@ fn outcomes_become_difficulty_and_ability() {
             .score(
                 &ScoreInput {
                     segments: &segments,
-                    shape: Shape::default(),
+                    ..ScoreInput::default()
                 },
                 &mut scratch,
             )
@@ -95,7 +95,7 @@ fn the_strong_model_gains_on_the_hard_ones() {
         let segments = [text];
         let input = ScoreInput {
             segments: &segments,
-            shape: Shape::default(),
+            ..ScoreInput::default()
         };
         let score = scorer.score(&input, &mut scratch);
         let chance = |model| scorer.model(model).expect("a head").success(&score);
@@ -201,7 +201,7 @@ fn expected_tokens<const N: usize>(trained: &Trained, texts: [&str; N]) -> [u32;
     texts.map(|text| {
         let input = ScoreInput {
             segments: &[text],
-            shape: Shape::default(),
+            ..ScoreInput::default()
         };
         scorer.score(&input, &mut scratch).expected_output_tokens
     })

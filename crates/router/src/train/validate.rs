@@ -3,7 +3,7 @@
 use super::dataset::Dataset;
 use super::fit::Fitted;
 use super::{Base, Settings, Split, TrainError, grade, own, scale};
-use crate::scorer::{Scorer, Scratch, Shape};
+use crate::scorer::{Scorer, Scratch};
 use crate::{Score, ScoreInput};
 
 /// Folds inside a fold, for the difficulty that the heads stand on.
@@ -46,7 +46,7 @@ pub fn validate(
             }
             let input = ScoreInput {
                 segments: &[text],
-                shape: Shape::default(),
+                ..ScoreInput::default()
             };
             let score = scorer.score(&input, &mut scratch);
             let success = scorer.models();

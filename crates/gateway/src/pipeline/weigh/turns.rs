@@ -48,15 +48,56 @@ fn going_on_is_scored_as_what_goes_on() {
 fn with_nothing_before_it_a_reference_is_scored_itself() {
     let alone = chat(&json!([user("continue")]));
     assert!(alone < 0.3, "{alone}");
-    let system = json!({ "role": "system", "content": HARD });
-    let instructed = chat(&json!([system, user("continue")]));
-    assert!(instructed < 0.5, "{instructed}");
+    let persona = json!({ "role": "system", "content": "You are a mathematician of few words." });
+    let instructed = chat(&json!([persona, user("continue")]));
+    assert!(instructed < 0.3, "{instructed}");
     let twice = chat(&json!([
         user("go on"),
         assistant("With what?"),
         user("continue")
     ]));
     assert!(twice < 0.3, "{twice}");
+}
+
+#[test]
+fn a_task_in_the_system_message_counts_in_every_dialect() {
+    let easy = "Translate the message into French and reply with the translation only.";
+    let persona = "You are a helpful assistant.";
+    let chat = |role: &str, system: &str| {
+        let messages = json!([{ "role": role, "content": system }, user(HARD)]);
+        chat(&messages)
+    };
+    let messages = |system: Value| {
+        let body = json!({ "model": "auto", "max_tokens": 900, "system": system, "messages": [user(HARD)] });
+        complexity(Dialect::AnthropicMessages, &body)
+    };
+    let responses = |system: &str| {
+        let body = json!({ "model": "auto", "instructions": system, "input": HARD });
+        complexity(Dialect::OpenAiResponses, &body)
+    };
+    let alone = complexity(
+        Dialect::OpenAiChat,
+        &json!({ "model": "auto", "messages": [user(HARD)] }),
+    );
+    let told = chat("system", easy);
+    assert!(told < alone - 0.2, "{told} {alone}");
+    let pieces =
+        json!([{ "type": "text", "text": &easy[..20] }, { "type": "text", "text": &easy[20..] }]);
+    for same in [
+        chat("developer", easy),
+        messages(json!(easy)),
+        messages(pieces),
+        responses(easy),
+    ] {
+        assert_eq!(same.to_bits(), told.to_bits());
+    }
+    for same in [
+        chat("system", persona),
+        messages(json!(persona)),
+        responses(persona),
+    ] {
+        assert!((same - alone).abs() < 0.05, "{same} {alone}");
+    }
 }
 
 #[test]

@@ -138,6 +138,32 @@ pub(in crate::scorer) fn cue_hash(cue: &str) -> u64 {
     }
 }
 
+/// The hash of a word in any case.
+pub(in crate::scorer) fn lower_hash(word: &str) -> u64 {
+    let mut hasher = WordHasher::new();
+    if word.is_ascii() {
+        word.bytes()
+            .for_each(|byte| hasher.push(byte.to_ascii_lowercase()));
+        return hasher.finish();
+    }
+    for letter in word.chars().flat_map(char::to_lowercase) {
+        let mut bytes = [0; 4];
+        let bytes = letter.encode_utf8(&mut bytes).bytes();
+        bytes.for_each(|byte| hasher.push(byte));
+    }
+    hasher.finish()
+}
+
+/// Hashes of the pairs of adjacent characters of scripts without spaces.
+pub(in crate::scorer) fn cjk_pairs(text: &str) -> impl Iterator<Item = u64> {
+    let mut before = None;
+    text.chars().filter_map(move |character| {
+        let this = is_cjk(character).then(|| cjk_hash(character));
+        let first = std::mem::replace(&mut before, this)?;
+        Some(pair_hash(first, this?))
+    })
+}
+
 #[inline]
 pub(super) fn cjk_hash(character: char) -> u64 {
     mix(CHARACTER, u64::from(u32::from(character)), 0)

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use steelyard_router::train::Example;
-use steelyard_router::{ScoreInput, Scorer, Scratch, Shape};
+use steelyard_router::{ScoreInput, Scorer, Scratch};
 
 use self::forecasts::report_calibration;
 use self::pair::report_pair;
@@ -117,7 +117,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .map(|example| {
             let input = ScoreInput {
                 segments: &[example.text.as_str()],
-                shape: Shape::default(),
+                ..ScoreInput::default()
             };
             let score = scorer.score(&input, &mut scratch);
             let known = example.outcomes.iter().filter_map(|outcome| {

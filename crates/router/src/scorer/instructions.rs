@@ -1,0 +1,328 @@
+//! Whether system instructions say what is to be done with the user's turn.
+//!
+//! Many applications give the task in their system message ("Translate the message into German.") and
+//! send bare data as the user's turn, which is then the subject of a task and no task itself. Most of
+//! what system messages hold gives none: who the model is, in which tone it answers, what it knows and
+//! must not say. Only a message that gives a task counts beside the turn.
+//!
+//! A sentence gives a task where
+//!
+//! - a verb of work begins it or a clause that may hold its verb: "You classify ...", "Your task is to
+//!   extract ...", "Given a contract, list ...", "Read the mail and summarise it";
+//! - the model is named after its work: "You are a translator", "You are an assistant that grades ...";
+//! - it asks a question: "Is the review positive?".
+//!
+//! A verb behind "help", "can" or "if" says what may be asked, not what is. The lists are closed; a
+//! message of which nothing is found counts by its size alone.
+//!
+//! Nothing is allocated. At most [`READ_BYTES`] of a message are read, and neither the length of white
+//! space nor the cuts between segments matter.
+
+mod clause;
+mod words;
+
+use super::blank;
+use super::classes::is_cjk;
+use super::scan::cjk_pairs;
+use clause::Clause;
+use words::Role;
+pub(super) use words::{Words, table};
+
+/// Bytes other than white space that are read of a system message.
+const READ_BYTES: usize = 1536;
+/// A byte of white space may stand before each of the others.
+const ROOM: usize = 2 * READ_BYTES;
+
+/// The beginning of a message, its runs of white space a line break or one space each.
+#[derive(Debug, Clone)]
+pub(super) struct Beginning {
+    bytes: [u8; ROOM],
+    length: usize,
+}
+
+impl Beginning {
+    pub(super) const fn new() -> Self {
+        Self {
+            bytes: [0; ROOM],
+            length: 0,
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        let bytes = self.bytes.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Reads the joined segments.
+    pub(super) fn read(&mut self, segments: &[&str]) {
+        self.length = 0;
+        let mut room = READ_BYTES;
+        // A run of white space, and whether a line ends in it.
+        let mut blanks = None;
+        for segment in segments {
+            let bytes = segment.as_bytes();
+            let mut at = 0;
+            while let Some(&first) = bytes.get(at) {
+                let rest = bytes.get(at..).unwrap_or_default();
+                if blanks.is_none()
+                    && let Some(chunk) = rest.first_chunk::<CHUNK>()
+                    && room >= CHUNK
+                    && let Some(visible) = visible_if_plain(chunk)
+                {
+                    self.append(chunk);
+                    room -= visible;
+                    at += CHUNK;
+                    continue;
+                }
+                let length = if is_visible_ascii(first) {
+                    1
+                } else {
+                    let blank = blank::leading(rest);
+                    if blank > 0 {
+                        let run = rest.get(..blank).unwrap_or_default();
+                        blanks = Some(blanks == Some(true) || run.contains(&b'\n'));
+                        at += blank;
+                        continue;
+                    }
+                    character_length(first)
+                };
+                if length > room {
+                    return;
+                }
+                if let Some(line_ended) = blanks.take()
+                    && self.length > 0
+                {
+                    self.append(&[if line_ended { b'\n' } else { b' ' }]);
+                }
+                self.append(rest.get(..length).unwrap_or_default());
+                room -= length;
+                at += length;
+            }
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, more: &[u8]) {
+        let end = self.length + more.len();
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room.copy_from_slice(more);
+            self.length = end;
+        }
+    }
+}
+
+/// Bytes that are copied at once.
+const CHUNK: usize = 16;
+
+/// Bytes other than white space, if the chunk is copied as it is: printed ASCII that begins and ends in
+/// a word, its words one space apart. Without branches, so that all bytes are looked at together.
+fn visible_if_plain(chunk: &[u8; CHUNK]) -> Option<usize> {
+    let is_space = |byte: u8| u8::from(byte == b' ');
+    let mut other = is_space(chunk[0]) | is_space(chunk[CHUNK - 1]);
+    let mut spaces = 0;
+    for byte in chunk {
+        other |= u8::from(*byte < b' ') | u8::from(*byte > b'~');
+        spaces += is_space(*byte);
+    }
+    for at in 1..CHUNK {
+        other |= is_space(chunk[at - 1]) & is_space(chunk[at]);
+    }
+    (other == 0).then_some(CHUNK - usize::from(spaces))
+}
+
+fn is_visible_ascii(byte: u8) -> bool {
+    (b'!'..=b'~').contains(&byte)
+}
+
+/// Bytes of the character that starts with this one, which is not ASCII.
+fn character_length(first: u8) -> usize {
+    match first {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0x80.. => 2,
+        _ => 1,
+    }
+}
+
+/// Whether a text gives a task.
+pub(super) fn give_task(text: &str, words: &Words) -> bool {
+    sentences(text).any(|sentence| gives_task(sentence, words))
+}
+
+/// Sentences and lines of a text.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (sentence, after) = rest.split_at(sentence_end(rest.as_bytes()));
+        rest = after;
+        Some(sentence.trim_ascii())
+    })
+}
+
+/// Bytes of the first sentence with what ends it.
+fn sentence_end(text: &[u8]) -> usize {
+    let mut before = b' ';
+    for (at, byte) in text.iter().enumerate() {
+        let ends = match byte {
+            b'\n' => true,
+            b' ' => matches!(before, b'.' | b'!' | b'?' | b';'),
+            // The last bytes of 。！；？
+            0x82 | 0x81 | 0x9b | 0x9f => {
+                let character = text.get(at.saturating_sub(2)..=at).unwrap_or_default();
+                let ends = ["。", "！", "；", "？"];
+                ends.iter().any(|end| end.as_bytes() == character)
+            }
+            _ => false,
+        };
+        if ends {
+            return at + 1;
+        }
+        before = *byte;
+    }
+    text.len()
+}
+
+fn gives_task(sentence: &str, table: &Words) -> bool {
+    if sentence.ends_with(['?', '？']) {
+        return true;
+    }
+    if !sentence.is_ascii() && sentence.chars().any(is_cjk) {
+        return gives_task_unspaced(sentence, table);
+    }
+    let mut clause = Clause::default();
+    let mut ahead = words(sentence).map(|(comma, word)| (comma, table.of_word(word)));
+    let mut next = ahead.next();
+    while let Some((comma, word)) = next {
+        next = ahead.next();
+        let roles = next.map(|(_, roles)| roles).unwrap_or_default();
+        if let Some(found) = clause.read(comma, word, roles) {
+            return found;
+        }
+    }
+    false
+}
+
+/// The same in scripts without spaces: a word of work before which nothing says that it is only offered.
+fn gives_task_unspaced(sentence: &str, table: &Words) -> bool {
+    let mut roles = cjk_pairs(sentence).filter_map(|pair| table.of_hash(pair));
+    roles.next().is_some_and(|first| first.has(Role::Work))
+}
+
+/// Words of a sentence but numbers, each with whether a comma or colon stands before it.
+fn words(sentence: &str) -> impl Iterator<Item = (bool, &str)> {
+    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '\'';
+    let mut rest = sentence;
+    let all = std::iter::from_fn(move || {
+        let (between, word) = rest.split_at(rest.find(is_letter)?);
+        let end = word.find(|letter| !is_letter(letter));
+        let (word, after) = word.split_at(end.unwrap_or(word.len()));
+        rest = after;
+        Some((between.contains([',', ':']), word))
+    });
+    all.filter(|(_, word)| !word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gives(text: &str) -> bool {
+        let mut beginning = Beginning::new();
+        beginning.read(&[text]);
+        give_task(beginning.text(), table())
+    }
+
+    #[test]
+    fn tasks_are_found() {
+        for text in [
+            "Translate the user's message into German.",
+            "You translate product texts.",
+            "You will carefully classify each ticket as billing or technical.",
+            "Your task is to extract the invoice number.",
+            "YOUR JOB: summarise.",
+            "Your task: reply with a JSON array of the names.",
+            "Given a contract, list every deadline.",
+            "For each message, decide whether it is spam.",
+            "Read the mail and rate its tone.",
+            "You are a senior translator.",
+            "You are an assistant that grades essays.",
+            "Act as a seasoned lawyer and, for every clause, find the risks.",
+            "Is the review below positive?",
+            "You are Ava of Acme. Be kind.\n\n## Task\n1. Identify the language.",
+            "Übersetze den Text ins Englische.",
+            "Переведи текст на английский.",
+            "将用户的消息翻译成英文。",
+            "你是一名编辑。请校对下面的文字。",
+            "你的任务是判断评论的情感。",
+            "文章を要約してください。",
+        ] {
+            assert!(gives(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn most_of_a_system_message_is_no_task() {
+        for text in [
+            "",
+            "You are a helpful assistant.",
+            "You are Ava, the support agent of Acme. Be friendly, brief and honest.",
+            "You help developers write and debug code.",
+            "You can translate texts if the user asks.",
+            "Answer in the language of the question.",
+            "Your task is to help customers with their orders.",
+            "Your role is to support the team.",
+            "Always check your answer. Explain your reasoning. Write in a friendly tone.",
+            "Never list competitors. Do not summarise the rules.",
+            "Our shop is open from 9 to 18. Returns are free within 30 days.",
+            "Today's date is 2026-11-26.",
+            "Use Markdown. Keep answers under 100 words.",
+            "When asked about prices, list them in euros.",
+            "If the customer is angry, suggest a call.",
+            "你是一个乐于助人的助手。",
+            "你可以帮助用户翻译和总结。",
+            "如果用户询问价格，请列出价目表。",
+            "回答要简短，语气友好。",
+        ] {
+            assert!(!gives(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_beginning_is_bounded_and_whole() {
+        let mut beginning = Beginning::new();
+        for unit in ["x", "word ", "字", "é", "🎉", "a\u{3000}\n", "Long words. "] {
+            beginning.read(&[&unit.repeat(3_000)]);
+            let text = beginning.text();
+            let visible = text.bytes().filter(|byte| !b" \n".contains(byte)).count();
+            assert!(
+                (READ_BYTES - 3..=READ_BYTES).contains(&visible),
+                "{unit}: {visible}"
+            );
+        }
+        beginning.read(&["  Two  words\t", "\r\n ", "\u{a0}and", " more  "]);
+        assert_eq!(beginning.text(), "Two words\nand more");
+    }
+
+    #[test]
+    fn sentences_end_where_they_seem_to() {
+        let text = "One. Two e.g. this! 三。四？五！\nSix; seven 8.5 nine?";
+        let all: Vec<&str> = sentences(text).collect();
+        assert_eq!(
+            all,
+            [
+                "One.",
+                "Two e.g.",
+                "this!",
+                "三。",
+                "四？",
+                "五！",
+                "",
+                "Six;",
+                "seven 8.5 nine?"
+            ]
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! Where the verb of a sentence may stand.
+
+use super::words::{Role, Roles};
+
+/// What was read of a sentence.
+#[derive(Debug, Default)]
+pub(super) struct Clause {
+    /// A word was read that may not stand before the verb.
+    begun: bool,
+    /// It begins with circumstances ("Given a text, ...").
+    circumstance: bool,
+    /// It begins with what is done before the work ("Read the text and ...").
+    takes: bool,
+    /// "You are", "act as": the name of a work may follow, or "that" with its verb.
+    named: bool,
+    /// "Your task is": any verb but one of service is work.
+    task: bool,
+    /// A verb may follow.
+    open: bool,
+}
+
+impl Clause {
+    /// Reads a word, of which the one after it is known; says whether the sentence gives a task once
+    /// that is clear.
+    pub(super) fn read(&mut self, after_comma: bool, word: Roles, next: Roles) -> Option<bool> {
+        if word.has(Role::Offered) {
+            return Some(false);
+        }
+        if self.named && word.has(Role::Name) {
+            return Some(true);
+        }
+        let of_clause = after_comma && (self.circumstance || self.takes || self.named);
+        if word.has(Role::Work) && (!self.begun || self.open || of_clause) {
+            return Some(!next.has(Role::Manner));
+        }
+        if !self.begun && word.has(Role::Form) {
+            return Some(self.task && next.has(Role::Exact));
+        }
+        self.named |= word.has(Role::Are);
+        if !self.begun && word.has(Role::Filler) {
+            self.task |= word.has(Role::Task);
+            return None;
+        }
+        if !self.begun {
+            if self.task && !word.has(Role::Service) {
+                return Some(true);
+            }
+            self.circumstance = word.has(Role::Circumstance);
+            self.takes = word.has(Role::Takes);
+            self.begun = true;
+        }
+        self.open = (self.takes && word.has(Role::And)) || (self.named && word.has(Role::That));
+        let may_follow = self.circumstance || self.takes || self.named;
+        (!may_follow).then_some(false)
+    }
+}
