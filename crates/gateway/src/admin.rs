@@ -92,6 +92,7 @@ async fn status(State(gateway): State<Arc<Gateway>>) -> Response {
                 "capability": (f64::from(model.capability) * 1e4).round() / 1e4,
                 "capability_basis": model.capability_basis.as_str(),
                 "judged_by": judged_by(model),
+                "output_factor": model.output_factor.as_f64(),
                 "price": model.price_name,
                 "unusable": deployment.unusable,
             })

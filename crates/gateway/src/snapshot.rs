@@ -276,6 +276,7 @@ impl Snapshot {
             id: model.0,
             capability: facts.capability,
             head: self.deployment(model).head.as_ref(),
+            output_factor: facts.output_factor,
             max_complexity: None,
             context_window: facts.context_window,
             max_output_tokens: facts.target.max_output_tokens,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use steelyard_types::{PriceQuery, PriceTable, Rates, Target, UnixMillis};
+use steelyard_types::{OutputFactor, PriceQuery, PriceTable, Rates, Target, UnixMillis};
 
 use crate::{Head, ProviderId};
 
@@ -19,6 +19,8 @@ pub struct Model {
     pub capability_basis: CapabilityBasis,
     /// What its chance of success is judged by besides.
     pub head: Option<Head>,
+    /// How many times as long its answers are as expected of a request.
+    pub output_factor: OutputFactor,
     /// Most tokens of prompt and answer together.
     pub context_window: u64,
     /// What it costs.

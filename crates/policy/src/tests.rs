@@ -1,6 +1,7 @@
 mod damage;
 mod heads;
 mod mistakes;
+mod output_factor;
 mod shipped;
 mod vectors;
 

@@ -1,13 +1,16 @@
 //! The ladder: which models are tried for a request, in which order, and why.
 
+mod cost;
+
 use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 use steelyard_types::{
-    Feature, FeatureSet, NanoUsd, PriceQuery, PriceTable, ServiceTier, UnixMillis, Usage,
+    Feature, FeatureSet, NanoUsd, OutputFactor, PriceTable, ServiceTier, UnixMillis,
 };
 
 use crate::{OwnHead, Place, Scorer};
+use cost::{expected_cost, expected_output_tokens};
 
 /// Candidates of one route that are planned without allocating; more go to the heap.
 const INLINE_CANDIDATES: usize = 16;
@@ -21,6 +24,8 @@ pub struct Candidate<'a> {
     pub capability: f32,
     /// What is known of it besides, which its chance of success is then judged by.
     pub head: Option<&'a OwnHead>,
+    /// How many times as long its answers are as expected of a request.
+    pub output_factor: OutputFactor,
     /// Most complexity for which it is adequate, where the route says so.
     pub max_complexity: Option<f32>,
     /// Most tokens of prompt and answer together.
@@ -46,7 +51,7 @@ pub struct Demand {
     pub place: Place,
     /// Tokens of the prompt, estimated.
     pub prompt_tokens: u64,
-    /// Tokens that an answer will probably have.
+    /// Tokens that an answer of a model with the output factor 1 will probably have.
     pub expected_output_tokens: u64,
     /// Tokens that the client allows an answer, where it says so.
     pub max_output_tokens: Option<u64>,
@@ -181,6 +186,8 @@ pub struct Considered {
     pub capability: f32,
     /// Probability that its answer is good enough.
     pub success: f32,
+    /// Output tokens expected of each of its answers, within the client's and its own limit.
+    pub expected_output_tokens: u64,
     /// Expected cost of this request with it, where it could be priced.
     pub expected_cost: Option<NanoUsd>,
     /// The judgement.
@@ -329,7 +336,8 @@ fn consider(
     let within = candidate
         .max_complexity
         .is_none_or(|most| complexity <= most);
-    let expected_cost = expected_cost(candidate, demand);
+    let expected_output_tokens = expected_output_tokens(candidate, demand);
+    let expected_cost = expected_cost(candidate, demand, expected_output_tokens);
     let verdict = match exclusion(candidate, demand, terms, expected_cost) {
         Some(exclusion) => Verdict::Excluded(exclusion),
         None if within && success >= terms.threshold => Verdict::Adequate,
@@ -339,36 +347,10 @@ fn consider(
         id: candidate.id,
         capability: candidate.capability,
         success,
+        expected_output_tokens,
         expected_cost,
         verdict,
     }
-}
-
-/// What this request will probably cost with this candidate: all prompt tokens fresh and once, and
-/// for every answer as many output tokens as are expected within the client's and the model's limit,
-/// which bound each answer by itself.
-fn expected_cost(candidate: &Candidate<'_>, demand: &Demand) -> Option<NanoUsd> {
-    let Some(price) = candidate.price else {
-        return Some(NanoUsd(0));
-    };
-    let limit = demand
-        .max_output_tokens
-        .unwrap_or(u64::MAX)
-        .min(candidate.max_output_tokens);
-    let usage = Usage {
-        input_fresh: demand.prompt_tokens,
-        output: demand
-            .expected_output_tokens
-            .min(limit)
-            .saturating_mul(demand.answers),
-        ..Usage::default()
-    };
-    let query = PriceQuery {
-        at: demand.at,
-        service: candidate.service.unwrap_or(demand.service),
-        prompt_tokens: demand.prompt_tokens,
-    };
-    Some(price.rates(&query)?.cost(&usage).amount)
 }
 
 fn exclusion(

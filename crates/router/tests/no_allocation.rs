@@ -7,7 +7,8 @@ use steelyard_router::{
 };
 use steelyard_types::price::PriceRow;
 use steelyard_types::{
-    Feature, FeatureSet, NanoUsd, PricePerMtok, PriceTable, Rates, ServiceTier, UnixMillis,
+    Feature, FeatureSet, NanoUsd, OutputFactor, PricePerMtok, PriceTable, Rates, ServiceTier,
+    UnixMillis,
 };
 
 /// Prompts of every script and length that the scorer reads in another way.
@@ -47,6 +48,7 @@ fn candidates<'a>(heads: &'a [OwnHead], tables: &'a [PriceTable]) -> Vec<Candida
             id,
             capability: 0.3 + f32::from(id) / 10.0,
             head: heads.get(usize::from(id) / 3).filter(|_| id % 3 == 0),
+            output_factor: OutputFactor::new(0.5 + f64::from(id % 4)).expect("within bounds"),
             max_complexity: (id % 5 == 0).then_some(0.5),
             context_window: 100_000,
             max_output_tokens: 10_000,

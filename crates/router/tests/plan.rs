@@ -5,9 +5,10 @@ use steelyard_router::{
     Candidate, Demand, Exclusion, OwnHead, Place, Plan, Reason, Scorer, Terms, Verdict,
     WhenNoneAdequate, plan,
 };
-use steelyard_types::price::PriceRow;
+use steelyard_types::price::{PriceQuery, PriceRow};
 use steelyard_types::{
-    Feature, FeatureSet, NanoUsd, PricePerMtok, PriceTable, Rates, ServiceTier, UnixMillis,
+    Feature, FeatureSet, NanoUsd, OutputFactor, PricePerMtok, PriceTable, Rates, ServiceTier,
+    UnixMillis, Usage,
 };
 
 /// A table with one rate for input and output, in nano-dollars per million tokens.
@@ -33,6 +34,7 @@ fn candidate(id: u16, capability: f32, price: &PriceTable) -> Candidate<'_> {
         id,
         capability,
         head: None,
+        output_factor: OutputFactor::ONE,
         max_complexity: None,
         context_window: 100_000,
         max_output_tokens: 10_000,
@@ -204,6 +206,94 @@ fn several_answers_change_which_model_is_cheapest() {
     assert_eq!(planned(&candidates, &three, &TERMS).ladder[0], 1);
 }
 
+fn factor(number: f64) -> OutputFactor {
+    OutputFactor::new(number).expect("within bounds")
+}
+
+#[test]
+fn a_verbose_cheap_model_loses_to_a_terse_dearer_one() {
+    let (cheap, dear) = (table(1_000_000), table(2_000_000));
+    let planned_with = |of_cheap: f64, of_dear: f64, terms: &Terms| {
+        let candidates = [
+            Candidate {
+                output_factor: factor(of_cheap),
+                ..candidate(0, 0.9, &cheap)
+            },
+            Candidate {
+                output_factor: factor(of_dear),
+                ..candidate(1, 0.9, &dear)
+            },
+        ];
+        planned(&candidates, &demand(0.1), terms)
+    };
+    assert_eq!(planned_with(1.0, 1.0, &TERMS).ladder.as_slice(), [0, 1]);
+    // 1,000 + 4,000 tokens at one nano-dollar against 1,000 + 500 at two.
+    let plan = planned_with(4.0, 0.5, &TERMS);
+    assert_eq!(plan.ladder.as_slice(), [1, 0]);
+    let costs: Vec<_> = plan
+        .considered
+        .iter()
+        .map(|one| one.expected_cost)
+        .collect();
+    assert_eq!(costs, [Some(NanoUsd(5_000)), Some(NanoUsd(3_000))]);
+    let tokens = plan.considered.iter().map(|one| one.expected_output_tokens);
+    assert_eq!(tokens.collect::<Vec<_>>(), [4_000, 500]);
+    // The most that a request may cost is held against the same number.
+    let thrifty = Terms {
+        max_cost: Some(NanoUsd(4_999)),
+        ..TERMS
+    };
+    let plan = planned_with(4.0, 0.5, &thrifty);
+    assert_eq!(
+        plan.considered[0].verdict,
+        Verdict::Excluded(Exclusion::MaxCost)
+    );
+}
+
+#[test]
+fn a_factor_ends_at_the_limits_and_leaves_at_least_a_token() {
+    let price = table(1_000_000);
+    let tokens = |number: f64, demand: &Demand| {
+        let one = Candidate {
+            output_factor: factor(number),
+            ..candidate(0, 0.9, &price)
+        };
+        planned(&[one], demand, &TERMS).considered[0].expected_output_tokens
+    };
+    let plain = demand(0.1);
+    assert_eq!(tokens(2.5, &plain), 2_500);
+    assert_eq!(tokens(20.0, &plain), 10_000, "the model's limit");
+    let limited = Demand {
+        max_output_tokens: Some(1_500),
+        ..plain
+    };
+    assert_eq!(tokens(2.5, &limited), 1_500, "the client's limit");
+    assert_eq!(tokens(0.5, &limited), 500);
+    let short = Demand {
+        expected_output_tokens: 1,
+        ..plain
+    };
+    assert_eq!(tokens(0.05, &short), 1);
+    let nothing = Demand {
+        expected_output_tokens: 0,
+        ..plain
+    };
+    assert_eq!(tokens(20.0, &nothing), 0, "vectors have no tokens");
+    let endless = Demand {
+        expected_output_tokens: u64::MAX,
+        ..plain
+    };
+    assert_eq!(tokens(20.0, &endless), 10_000);
+    // What the scorer cut at the client's limit may have been any longer.
+    let cut = Demand {
+        expected_output_tokens: 300,
+        max_output_tokens: Some(300),
+        ..plain
+    };
+    assert_eq!(tokens(0.5, &cut), 300);
+    assert_eq!(tokens(3.0, &cut), 300);
+}
+
 #[test]
 fn every_exclusion_is_named() {
     let price = table(1_000_000);
@@ -282,7 +372,14 @@ fn features(bits: u16) -> FeatureSet {
         .collect()
 }
 
-type Drawn = (f32, u64, u64, u16, Option<u64>, bool);
+type Drawn = (f32, u64, u64, u16, Option<u64>, bool, OutputFactor);
+
+fn drawn_factor() -> impl Strategy<Value = OutputFactor> {
+    prop_oneof![
+        Just(OutputFactor::ONE),
+        (0.05_f64..20.0).prop_map(|factor| OutputFactor::new(factor).expect("within bounds")),
+    ]
+}
 
 fn drawn_candidate() -> impl Strategy<Value = Drawn> {
     let price = prop::option::of(0_u64..50_000_000_000);
@@ -293,6 +390,7 @@ fn drawn_candidate() -> impl Strategy<Value = Drawn> {
         any::<u16>(),
         price,
         any::<bool>(),
+        drawn_factor(),
     )
 }
 
@@ -316,6 +414,7 @@ proptest! {
                 id: u16::try_from(index).expect("a few"),
                 capability: one.0,
                 head: None,
+                output_factor: one.6,
                 max_complexity: None,
                 context_window: one.1,
                 max_output_tokens: one.2,
@@ -335,6 +434,25 @@ proptest! {
         let plan = planned(&candidates, &demand, &terms);
 
         prop_assert_eq!(plan.considered.len(), candidates.len());
+        for (considered, candidate) in plan.considered.iter().zip(&candidates) {
+            let tokens = considered.expected_output_tokens;
+            prop_assert!(tokens <= candidate.max_output_tokens);
+            prop_assert!(max_output_tokens.is_none_or(|most| tokens <= most));
+            if candidate.output_factor == OutputFactor::ONE {
+                let limit = max_output_tokens.unwrap_or(u64::MAX).min(candidate.max_output_tokens);
+                prop_assert_eq!(tokens, expected_output_tokens.min(limit), "1 changes nothing");
+            }
+            let usage = Usage {
+                input_fresh: prompt_tokens, output: tokens.saturating_mul(answers), ..Usage::default()
+            };
+            let query = PriceQuery {
+                at: demand.at, service: demand.service, prompt_tokens,
+            };
+            let cost = candidate.price.map_or(NanoUsd(0), |price| {
+                price.rates(&query).expect("priced").cost(&usage).amount
+            });
+            prop_assert_eq!(considered.expected_cost, Some(cost));
+        }
         let mut seen = std::collections::HashSet::new();
         let mut last_cost = None;
         let mut weaker_began = false;

@@ -12,6 +12,7 @@ mod event;
 mod feature;
 mod finish;
 mod model;
+mod output_factor;
 mod time;
 mod usage;
 mod wire;
@@ -35,6 +36,7 @@ pub use model::{
     ToolCallIds, UnknownFields, WireProfile,
 };
 pub use money::{AmountError, NanoUsd, PricePerMtok};
+pub use output_factor::OutputFactor;
 pub use price::{
     Cost, DailyWindow, PriceQuery, PriceRow, PriceTable, PriceTableError, Rates, ReasoningBilling,
     ReasoningRate, ServiceTier, Weekdays,

@@ -186,6 +186,7 @@ fn dominates(better: &Model, model: &Model) -> bool {
     let able = better.head.is_none()
         && model.head.is_none()
         && better.capability >= model.capability
+        && better.output_factor <= model.output_factor
         && better.context_window >= model.context_window
         && better.target.max_output_tokens >= model.target.max_output_tokens
         && model

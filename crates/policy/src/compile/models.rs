@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
 use steelyard_types::{
-    Delivery, Feature, FeatureSet, ModelFacts, ReasoningStyle, StructuredOutput, Target,
-    UnixMillis, WireFormat,
+    Delivery, Feature, FeatureSet, ModelFacts, OutputFactor, ReasoningStyle, StructuredOutput,
+    Target, UnixMillis, WireFormat,
 };
 
 use super::{Names, heads};
-use crate::decode::{Fields, Report, boolean, choice, fraction, integer, list, suggest, text};
+use crate::decode::{
+    Fields, Report, boolean, choice, fraction, integer, list, number, suggest, text,
+};
 use crate::prices::{PriceBook, PriceEntry};
 use crate::yaml::{Entry, Node};
 use crate::{CapabilityBasis, Head, Model, Price, Provider, ProviderId, ScorerFacts};
@@ -74,6 +76,7 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
     let capability_basis = fields
         .optional("capability_basis")
         .and_then(|node| choice(node, &BASES, report));
+    let output_factor = decode_output_factor(&mut fields, makes_vectors, report);
     let context_window = fields
         .required("context_window", report)
         .and_then(|node| integer(node, 1..=MAX_TOKENS, report));
@@ -115,6 +118,7 @@ fn decode_model(entry: &Entry, context: &Context<'_>, report: &mut Report<'_>) -
             _ => CapabilityBasis::Declared,
         }),
         head,
+        output_factor,
         context_window: context_window.unwrap_or(1),
         price: price.price,
         price_name: price.name,
@@ -135,6 +139,26 @@ fn needed<'n>(
     } else {
         fields.optional(name)
     }
+}
+
+/// How long the answers are. Vectors have no tokens that could be more or fewer.
+fn decode_output_factor(
+    fields: &mut Fields<'_>,
+    makes_vectors: bool,
+    report: &mut Report<'_>,
+) -> OutputFactor {
+    let Some(node) = fields.optional("output_factor") else {
+        return OutputFactor::ONE;
+    };
+    if makes_vectors {
+        report.error(
+            node.span,
+            "a model that makes embeddings has no output tokens, so no `output_factor`",
+        );
+    }
+    number(node, OutputFactor::LEAST..=OutputFactor::MOST, report)
+        .and_then(|factor| OutputFactor::new(f64::from(factor)))
+        .unwrap_or_default()
 }
 
 /// What clients can get of a model. One that hands over its answers in one way only is asked in that

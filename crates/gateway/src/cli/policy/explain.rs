@@ -6,7 +6,7 @@ use serde_json::json;
 use steelyard_policy::{CapabilityBasis, ModelId, Policy, Selection, Threshold};
 use steelyard_provider_adapter::client_dialect;
 use steelyard_router::{Considered, Exclusion, Plan, Scorer, Verdict};
-use steelyard_types::{Dialect, Feature};
+use steelyard_types::{Dialect, Feature, OutputFactor};
 
 use super::super::dialect::{DialectName, dialect_of};
 use super::super::say;
@@ -153,9 +153,23 @@ fn table(snapshot: &Snapshot, plan: &Plan, most: usize) -> Vec<String> {
     let considered = || plan.considered.iter();
     let names = width(&mut considered().map(|one| name_of(one).len()), 24);
     let bases = width(&mut considered().map(|one| judged(one).len()), 10);
+    // What a candidate is expected to write, where that is not the same for all.
+    let factor = |one: &Considered| snapshot.policy.model(ModelId(one.id)).output_factor;
+    let differ = considered().any(|one| factor(one) != OutputFactor::ONE);
+    let tokens = |text: String| match differ {
+        true => format!(" {text:>8}"),
+        false => String::new(),
+    };
     let head = format!(
-        "\n{:<names$} {:>10} {:>8} {:>8} {:>14}  {:<bases$}  {}",
-        "candidate", "capability", "chance", "gain", "expected $", "judged by", "verdict"
+        "\n{:<names$} {:>10} {:>8} {:>8}{} {:>14}  {:<bases$}  {}",
+        "candidate",
+        "capability",
+        "chance",
+        "gain",
+        tokens("tokens".to_owned()),
+        "expected $",
+        "judged by",
+        "verdict"
     );
     // What a candidate's chance is above that of the cheapest which could serve.
     let usable = considered().filter(|one| !matches!(one.verdict, Verdict::Excluded(_)));
@@ -177,11 +191,12 @@ fn table(snapshot: &Snapshot, plan: &Plan, most: usize) -> Vec<String> {
             Verdict::Excluded(exclusion) => excluded(exclusion),
         };
         format!(
-            "{:<names$} {:>10.3} {:>8.3} {:>+8.3} {cost:>14}  {:<bases$}  {verdict}{place}",
+            "{:<names$} {:>10.3} {:>8.3} {:>+8.3}{} {cost:>14}  {:<bases$}  {verdict}{place}",
             name_of(one),
             one.capability,
             one.success,
             cheapest.map_or(0.0, |cheapest| one.success - cheapest),
+            tokens(one.expected_output_tokens.to_string()),
             judged(one),
         )
     };

@@ -188,7 +188,10 @@ fn decided(
         let mut calls = Vec::with_capacity(candidates.len());
         for (model, candidate) in candidates.iter().enumerate() {
             let outcome = outcome(example, &candidate.recorded).context("an outcome is gone")?;
-            let expected = demand.expected_output_tokens;
+            let judged = plan.judgement(candidate.id.0);
+            let expected = judged.map_or(demand.expected_output_tokens, |judged| {
+                judged.expected_output_tokens
+            });
             let length = outcome.output_tokens.map(f64::from);
             let length = length.or_else(|| lengths.get(&candidate.id).copied());
             let output = length.map_or(expected, whole);
@@ -197,7 +200,7 @@ fn decided(
                 cost,
                 score: f64::from(outcome.score),
             });
-            if let Some(judged) = plan.judgement(candidate.id.0) {
+            if let Some(judged) = judged {
                 forecasts.push(Answer {
                     prompt: rows.len(),
                     model,
