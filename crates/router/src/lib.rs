@@ -12,7 +12,7 @@ mod tokens;
 pub mod train;
 mod weights;
 
-pub use calibrate::{Calibrated, HeldOut, Judged, Losses, Placement, Trial};
+pub use calibrate::{Calibrated, HeldOut, Judged, Length, LengthRatio, Losses, Placement, Trial};
 pub use head::OwnHead;
 pub use plan::{
     Candidate, Considered, Demand, Exclusion, Plan, Reason, Terms, Verdict, WhenNoneAdequate, plan,

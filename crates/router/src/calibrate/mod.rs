@@ -1,6 +1,7 @@
 //! A model's place on the complexity scale and its own head, from outcomes of its own.
 
 mod head;
+mod length;
 mod logistic;
 mod noise;
 mod trial;
@@ -9,6 +10,7 @@ mod trial;
 mod tests;
 
 pub use head::Calibrated;
+pub use length::{Length, LengthRatio};
 pub use trial::{HeldOut, Losses, Trial};
 
 use std::collections::HashMap;
@@ -33,6 +35,8 @@ pub struct Judged {
     pub prompt: u64,
     /// How good the answer was, in [0, 1].
     pub outcome: f32,
+    /// How long the answer was, where that is known.
+    pub length: Option<Length>,
 }
 
 impl Judged {
@@ -48,6 +52,21 @@ impl Judged {
             score,
             bytes,
             outcome,
+            length: None,
+        }
+    }
+
+    /// The same outcome of an answer of so many output tokens, all that is billed as output: thoughts
+    /// too.
+    #[must_use]
+    pub fn with_output_tokens(self, tokens: f32) -> Self {
+        let length = Length {
+            expected: f64::from(self.score.expected_output_tokens),
+            recorded: f64::from(tokens),
+        };
+        Self {
+            length: Some(length),
+            ..self
         }
     }
 
@@ -84,6 +103,7 @@ struct Alike {
     outcomes: f64,
     bytes: u64,
     count: u32,
+    lengths: Vec<Length>,
 }
 
 impl Alike {
@@ -93,6 +113,7 @@ impl Alike {
             outcomes: 0.0,
             bytes: 0,
             count: 0,
+            lengths: Vec::new(),
         };
         alike.add(&first);
         alike
@@ -102,14 +123,17 @@ impl Alike {
         self.outcomes += f64::from(judged.outcome);
         self.bytes = self.bytes.saturating_add(judged.bytes as u64);
         self.count = self.count.saturating_add(1);
+        self.lengths.extend(judged.length);
     }
 
-    /// Their mean; of the bytes too, since texts that are alike may differ in length.
+    /// Their mean; of the bytes and of the answers' lengths too, since texts that are alike may differ
+    /// in length.
     fn mean(self) -> Judged {
         let bytes = self.bytes / u64::from(self.count.max(1));
         Judged {
             outcome: head::to_f32(self.outcomes / f64::from(self.count.max(1))),
             bytes: usize::try_from(bytes).unwrap_or(self.first.bytes),
+            length: Length::mean(&self.lengths),
             ..self.first
         }
     }

@@ -14,7 +14,7 @@ use steelyard_router::train::{Example, Outcome};
 const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// Tokens of one answer that can be meant.
-const MOST_TOKENS: std::ops::RangeInclusive<f32> = 0.0..=1e7;
+pub(super) const MOST_TOKENS: std::ops::RangeInclusive<f32> = 0.0..=1e7;
 
 /// Opens a file; `-` is standard input, a name that ends in `.gz` is unpacked.
 pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {

@@ -1,6 +1,7 @@
 //! `steelyard router calibrate`: places models by their outcomes, and corrects the places.
 
 mod curve;
+mod lengths;
 mod outcomes;
 
 use std::collections::BTreeSet;
@@ -10,7 +11,9 @@ use std::process::ExitCode;
 use anyhow::ensure;
 use steelyard_policy::{CapabilityBasis, Head, Model, Policy};
 use steelyard_router::eval::{PairPoint, bootstrap, grade_pair};
-use steelyard_router::{Calibrated, HeldOut, Judged, Losses, OwnHead, Placement, Scorer, Trial};
+use steelyard_router::{
+    Calibrated, HeldOut, Judged, LengthRatio, Losses, OwnHead, Placement, Scorer, Trial,
+};
 
 use super::super::say;
 use super::data::{Weights, tell};
@@ -78,10 +81,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let judged: Vec<Vec<Judged>> = models.iter().map(|(_, of)| of.judged.clone()).collect();
     let calibrated = scorer.calibrate(&judged);
     let trials = scorer.try_heads(&judged);
+    let lengths: Vec<Option<LengthRatio>> = judged.iter().map(|own| LengthRatio::of(own)).collect();
     say(&format!(
         "# Placed by {}. Review, then put the lines of every model in place of its own `capability`,\n\
-         # `capability_basis` and `head` under `models` in {}; all else in it stays.",
+         # `capability_basis` and `head`{} under `models` in {}; all else in it stays.",
         scorer.version(),
+        lengths::in_place_of(&lengths),
         args.config.display()
     ));
     if models.iter().any(|(_, of)| is_fewer(of)) {
@@ -100,9 +105,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "# From so few prompts noise may pass for a finding, and does most harm: judge some more.",
         );
     }
+    lengths::say_unmeasured(&policy, &models, &lengths);
     say("models:");
     for (index, (known, of)) in models.iter().enumerate() {
-        say_model(scorer, known, of, &calibrated, (index, &trials[index]));
+        let found = Found {
+            place: &calibrated.models[index].0,
+            head: calibrated.helps().then_some(&calibrated.models[index].1),
+            trial: &trials[index],
+            length: lengths[index].as_ref(),
+        };
+        say_model(scorer, known, of, &found);
     }
     say_pair(&models, &trials);
     Ok(ExitCode::SUCCESS)
@@ -135,15 +147,18 @@ fn counted(of: &Of) -> String {
     format!("{outcomes} outcomes of {prompts} prompts that the scorer tells apart")
 }
 
+/// What was found of one model.
+struct Found<'a> {
+    place: &'a Placement,
+    /// Its own head, where heads are printed.
+    head: Option<&'a OwnHead>,
+    trial: &'a Trial,
+    length: Option<&'a LengthRatio>,
+}
+
 /// Prints the lines of one model.
-fn say_model(
-    scorer: &Scorer,
-    known: &Model,
-    of: &Of,
-    calibrated: &Calibrated,
-    (index, trial): (usize, &Trial),
-) {
-    let (place, head) = &calibrated.models[index];
+fn say_model(scorer: &Scorer, known: &Model, of: &Of, found: &Found<'_>) {
+    let (place, trial) = (found.place, found.trial);
     // Without a capability of its own, that of the model whose outcomes it has.
     let before = match (&known.head, known.capability_basis) {
         (Some(Head::OutcomesOf(name)), CapabilityBasis::Recorded) => scorer
@@ -163,19 +178,22 @@ fn say_model(
         doubts(width, place, mean),
     ));
     say(&held_out(trial));
-    if trial.interval.low > 0.0 && !calibrated.helps() {
+    if trial.interval.low > 0.0 && found.head.is_none() {
         say(unprinted(mean));
     }
     say(&format!(
         "    capability: {:.2}\n    capability_basis: calibrated",
         place.capability
     ));
-    match (&known.head, calibrated.helps()) {
+    if let Some(length) = found.length {
+        say(&lengths::lines(length, known.output_factor));
+    }
+    match (&known.head, found.head.is_some()) {
         (Some(Head::OutcomesOf(_)), true) => say("    # in place of `outcomes_of`, which must go"),
         (Some(Head::Fitted(_)), false) => say("    # without the `head` that it has now"),
         _ => {}
     }
-    if calibrated.helps() {
+    if let Some(head) = found.head {
         say(&yaml(scorer, head));
     }
 }

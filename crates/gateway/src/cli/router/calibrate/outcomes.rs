@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use steelyard_router::{Judged, Scorer};
 
-use super::super::data::{lines, open, tell};
+use super::super::data::{MOST_TOKENS, lines, open, tell};
 use super::super::prompt::{self, Fields, Prompt};
 use crate::pipeline::score_request;
 
@@ -18,6 +18,7 @@ const MOST_TOLD: u64 = 20;
 #[derive(Deserialize)]
 struct Outcome {
     score: f32,
+    output_tokens: Option<f32>,
 }
 
 /// What a model made of its prompts.
@@ -90,13 +91,23 @@ fn judged(line: &str, scorer: &Scorer) -> anyhow::Result<Vec<(String, Judged)>> 
     let model: Option<String> = take(&mut fields, "model")?;
     let score: Option<f32> = take(&mut fields, "score")?;
     let outcomes: Option<BTreeMap<String, Outcome>> = take(&mut fields, "outcomes")?;
+    let output_tokens: Option<f32> = take(&mut fields, "output_tokens")?;
     let outcomes = outcomes.unwrap_or_default();
-    let outcomes: Vec<(String, f32)> = match (model, score) {
-        (Some(model), Some(score)) => vec![(model, score)],
-        (None, None) if !outcomes.is_empty() => outcomes
-            .into_iter()
-            .map(|(model, outcome)| (model, outcome.score))
-            .collect(),
+    let outcomes: Vec<(String, Outcome)> = match (model, score) {
+        (Some(model), Some(score)) => {
+            let outcome = Outcome {
+                score,
+                output_tokens,
+            };
+            vec![(model, outcome)]
+        }
+        (None, None) if !outcomes.is_empty() => {
+            ensure!(
+                output_tokens.is_none(),
+                "`output_tokens` beside `outcomes`: each of them has its own"
+            );
+            outcomes.into_iter().collect()
+        }
         _ => bail!("neither `model` and `score` nor `outcomes`"),
     };
     fields.remove("id");
@@ -105,14 +116,29 @@ fn judged(line: &str, scorer: &Scorer) -> anyhow::Result<Vec<(String, Judged)>> 
     let score = score_request(&request, scorer);
     let texts = request.messages.iter().flat_map(|message| message.texts());
     let bytes = texts.map(str::len).sum();
+    // What is expected without the limit is not known then, nor how long the answer would have been.
+    let limit = request.max_output_tokens;
+    let is_cut = limit.is_some_and(|most| u64::from(score.expected_output_tokens) >= most);
     outcomes
         .into_iter()
         .map(|(model, outcome)| {
             ensure!(
-                (0.0..=1.0).contains(&outcome),
+                (0.0..=1.0).contains(&outcome.score),
                 "`score` is not between 0 and 1"
             );
-            Ok((model, Judged::new(score, bytes, outcome)))
+            let judged = Judged::new(score, bytes, outcome.score);
+            let Some(tokens) = outcome.output_tokens else {
+                return Ok((model, judged));
+            };
+            ensure!(
+                MOST_TOKENS.contains(&tokens),
+                "`output_tokens` is not a number from 0 to 10,000,000"
+            );
+            let judged = match is_cut {
+                true => judged,
+                false => judged.with_output_tokens(tokens),
+            };
+            Ok((model, judged))
         })
         .collect()
 }
@@ -142,11 +168,49 @@ mod tests {
                 r#"{"prompt":"Hi","model":"a","score":2}"#,
                 "between 0 and 1",
             ),
+            (
+                r#"{"prompt":"Hi","model":"a","score":1,"output_tokens":-1}"#,
+                "`output_tokens` is not a number from 0",
+            ),
+            (
+                r#"{"prompt":"Hi","model":"a","score":1,"output_tokens":"9"}"#,
+                "`output_tokens`",
+            ),
+            (
+                r#"{"prompt":"Hi","outcomes":{"a":{"score":1,"output_tokens":1e9}}}"#,
+                "`output_tokens` is not a number from 0",
+            ),
+            (
+                r#"{"prompt":"Hi","output_tokens":9,"outcomes":{"a":{"score":1}}}"#,
+                "each of them has its own",
+            ),
             ("{", "EOF"),
         ] {
             let error = format!("{:#}", read(line).expect_err(line));
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn lengths_of_answers_are_read_where_no_limit_cuts_what_is_expected() {
+        let recorded = |fields: &str| {
+            let line = format!(r#"{{"model":"a","score":1,"output_tokens":90,{fields}}}"#);
+            let length = read(&line).expect(fields)[0].1.length;
+            length.map(|length| length.recorded)
+        };
+        assert_eq!(recorded(r#""prompt":"Hi""#), Some(90.0));
+        let limited = |most: u32| {
+            recorded(&format!(
+                r#""messages":[{{"role":"user","content":"Hi"}}],"max_tokens":{most}"#
+            ))
+        };
+        assert_eq!(limited(100_000), Some(90.0));
+        assert_eq!(limited(1), None);
+        let both = r#"{"prompt":"Hi","outcomes":{"a":{"score":1,"output_tokens":7.5},
+            "b":{"score":1,"output_tokens":null},"c":{"score":1}}}"#;
+        let lengths = read(both).expect("three outcomes").into_iter();
+        let lengths = lengths.map(|(_, judged)| judged.length.map(|length| length.recorded));
+        assert_eq!(lengths.collect::<Vec<_>>(), [Some(7.5), None, None]);
     }
 
     #[test]
