@@ -18,6 +18,7 @@ mod keys;
 mod lossy;
 mod messages;
 mod metering;
+mod output_factor;
 mod own_heads;
 mod reload;
 mod responses;

@@ -87,8 +87,8 @@ pub(super) fn candidates(
                 *span,
                 format!("the candidate `{}` is never the first choice", model.name),
                 format!(
-                    "`{}` is cheaper at every rate, as strong, and can do all that it can; it \
-                     serves only when that fails",
+                    "`{}` is cheaper at every rate, writes no more, is as strong, and can do all that \
+                     it can; it serves only when that fails",
                     better.name
                 ),
             );

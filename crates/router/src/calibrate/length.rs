@@ -6,9 +6,6 @@ use crate::eval::{Interval, bootstrap};
 
 use super::Judged;
 
-/// Fewer prompts say nothing that is worth a factor.
-const LEAST_PROMPTS: usize = 20;
-
 /// Draws of the prompts, and their seed.
 const DRAWS: (u32, u64) = (400, 1);
 
@@ -48,6 +45,9 @@ pub struct LengthRatio {
 }
 
 impl LengthRatio {
+    /// Fewer prompts say nothing that is worth a factor.
+    pub const LEAST_PROMPTS: usize = 20;
+
     /// Measures it; `None` where no answer has a length or nothing was expected.
     #[must_use]
     pub fn of(outcomes: &[Judged]) -> Option<Self> {
@@ -64,7 +64,7 @@ impl LengthRatio {
     /// Whether there are prompts enough to tell anything.
     #[must_use]
     pub fn is_enough(&self) -> bool {
-        self.prompts >= LEAST_PROMPTS
+        self.prompts >= Self::LEAST_PROMPTS
     }
 
     /// Whether the answers are certainly longer or shorter than expected.

@@ -9,13 +9,13 @@ use steelyard_types::{Feature, OutputFactor};
 use super::super::super::say;
 use super::outcomes::Of;
 
-/// Goes on in what the printed lines stand in place of.
-pub(super) fn in_place_of(lengths: &[Option<LengthRatio>]) -> &'static str {
-    let mut lengths = lengths.iter().flatten();
-    if lengths.any(LengthRatio::is_enough) {
-        ", and of `output_factor` where its answers were measured,"
-    } else {
-        ""
+/// Tells that lines without a factor are a finding, too.
+pub(super) fn say_replaced(lengths: &[Option<LengthRatio>]) {
+    if lengths.iter().flatten().any(LengthRatio::is_enough) {
+        say(&format!(
+            "# Where the output tokens of {} prompts or more are known, its own `output_factor` goes too.",
+            LengthRatio::LEAST_PROMPTS
+        ));
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) fn in_place_of(lengths: &[Option<LengthRatio>]) -> &'static str {
 pub(super) fn lines(length: &LengthRatio, before: OutputFactor) -> String {
     let (prompts, ratio) = (length.prompts, length.ratio);
     let measured =
-        format!("    # output tokens of {prompts} prompts: {ratio:.2} times the expected");
+        format!("    # output tokens of {prompts} prompts: {ratio:.2} times as many as expected");
     if !length.is_enough() {
         return format!("{measured}; too few for an `output_factor`");
     }
@@ -119,48 +119,40 @@ mod tests {
             (
                 length(60, 1.832, 1.6, 2.1),
                 OutputFactor::ONE,
-                "    # output tokens of 60 prompts: 1.83 times the expected (95 %: 1.60 to 2.10); was 1\n    \
+                "    # output tokens of 60 prompts: 1.83 times as many as expected (95 %: 1.60 to 2.10); was 1\n    \
                  output_factor: 1.83",
             ),
             (
                 length(20, 0.5, 0.4, 0.999),
                 two,
-                "    # output tokens of 20 prompts: 0.50 times the expected (95 %: 0.40 to 1.00); was 2\n    \
+                "    # output tokens of 20 prompts: 0.50 times as many as expected (95 %: 0.40 to 1.00); was 2\n    \
                  output_factor: 0.5",
             ),
             (
                 length(60, 1.1, 0.9, 1.3),
                 OutputFactor::ONE,
-                "    # output tokens of 60 prompts: 1.10 times the expected (95 %: 0.90 to 1.30); was 1\n    \
+                "    # output tokens of 60 prompts: 1.10 times as many as expected (95 %: 0.90 to 1.30); was 1\n    \
                  # not told from 1, so no `output_factor`",
             ),
             (
                 length(60, 1.1, 0.9, 1.3),
                 two,
-                "    # output tokens of 60 prompts: 1.10 times the expected (95 %: 0.90 to 1.30); was 2\n    \
+                "    # output tokens of 60 prompts: 1.10 times as many as expected (95 %: 0.90 to 1.30); was 2\n    \
                  # not told from 1: without the `output_factor` that it has now",
             ),
             (
                 length(19, 3.0, 2.5, 3.5),
                 OutputFactor::ONE,
-                "    # output tokens of 19 prompts: 3.00 times the expected; too few for an `output_factor`",
+                "    # output tokens of 19 prompts: 3.00 times as many as expected; too few for an `output_factor`",
             ),
             (
                 length(60, 33.0, 30.0, 36.0),
                 OutputFactor::ONE,
-                "    # output tokens of 60 prompts: 33.00 times the expected (95 %: 30.00 to 36.00); was 1\n    \
+                "    # output tokens of 60 prompts: 33.00 times as many as expected (95 %: 30.00 to 36.00); was 1\n    \
                  # a policy takes an `output_factor` from 0.05 to 20",
             ),
         ] {
             assert_eq!(lines(&measured, before), printed);
         }
-    }
-
-    #[test]
-    fn the_head_of_the_lines_names_what_is_replaced() {
-        let few = Some(length(19, 3.0, 2.5, 3.5));
-        let enough = Some(length(20, 1.0, 0.9, 1.1));
-        assert_eq!(in_place_of(&[None, few]), "");
-        assert!(in_place_of(&[few, enough]).contains("`output_factor`"));
     }
 }

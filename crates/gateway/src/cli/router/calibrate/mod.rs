@@ -84,11 +84,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let lengths: Vec<Option<LengthRatio>> = judged.iter().map(|own| LengthRatio::of(own)).collect();
     say(&format!(
         "# Placed by {}. Review, then put the lines of every model in place of its own `capability`,\n\
-         # `capability_basis` and `head`{} under `models` in {}; all else in it stays.",
+         # `capability_basis` and `head` under `models` in {}; all else in it stays.",
         scorer.version(),
-        lengths::in_place_of(&lengths),
         args.config.display()
     ));
+    lengths::say_replaced(&lengths);
     if models.iter().any(|(_, of)| is_fewer(of)) {
         ALIKE.iter().for_each(|line| say(&format!("# {line}")));
     }
