@@ -128,11 +128,11 @@ async fn measured_lengths_change_the_decision() {
         assert_eq!(calibrated.code, Some(0), "{}", calibrated.stderr);
         calibrated.stdout
     };
-    let unmeasured = "measures their `output_tokens`: terse.";
+    let unmeasured = "expects: terse. Record their `output_tokens` too.";
     let alone = calibrated(&of_verbose).await;
     assert!(alone.contains(unmeasured), "{alone}");
     let both = calibrated(&(of_verbose + &of_terse)).await;
-    assert!(!both.contains("measures their"), "{both}");
+    assert!(!both.contains("Record their"), "{both}");
     assert!(both.contains("`output_factor` goes too"), "{both}");
     let pasted = ["verbose", "terse"].map(|model| lines_of(&both, model));
     for (pasted, words, factor) in [

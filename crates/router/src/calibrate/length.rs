@@ -73,11 +73,16 @@ impl LengthRatio {
         self.is_enough() && (self.interval.low > 1.0 || self.interval.high < 1.0)
     }
 
-    /// The factor for a policy, to the hundredth: where the model differs, and a policy takes it.
+    /// The factor for a policy, to the hundredth, where the model differs: within what a policy takes,
+    /// whose end is nearer to the truth than no factor.
     #[must_use]
     pub fn factor(&self) -> Option<OutputFactor> {
-        let hundredths = (100.0 * self.ratio).round() / 100.0;
-        OutputFactor::new(hundredths).filter(|_| self.differs())
+        let bounds = (
+            f64::from(OutputFactor::LEAST),
+            f64::from(OutputFactor::MOST),
+        );
+        let within = self.ratio.clamp(bounds.0, bounds.1);
+        OutputFactor::new((100.0 * within).round() / 100.0).filter(|_| self.differs())
     }
 }
 
@@ -151,11 +156,14 @@ mod tests {
             noise.is_enough() && !noise.differs() && noise.factor().is_none(),
             "{noise:?}"
         );
-        // Shorter than expected differs too, but nothing at all is no factor that a policy takes.
+        // Shorter than expected differs too; what is out of bounds ends at them.
         let half = LengthRatio::of(&answers((0..30).map(|_| (100, 50.0)))).expect("lengths");
         assert_eq!(half.factor(), OutputFactor::new(0.5));
         let silent = LengthRatio::of(&answers((0..30).map(|_| (100, 0.0)))).expect("lengths");
-        assert!(silent.differs() && silent.factor().is_none(), "{silent:?}");
+        assert_eq!(silent.factor(), OutputFactor::new(0.05), "{silent:?}");
+        let endless = answers((0..30).map(|_| (100, 9_000.0)));
+        let endless = LengthRatio::of(&endless).expect("lengths");
+        assert_eq!(endless.factor(), OutputFactor::new(20.0), "{endless:?}");
     }
 
     #[test]

@@ -30,18 +30,18 @@ pub(super) fn lines(length: &LengthRatio, before: OutputFactor) -> String {
     let (low, high) = (length.interval.low, length.interval.high);
     let measured = format!("{measured} (95 %: {low:.2} to {high:.2}); was {before}");
     if let Some(factor) = length.factor() {
-        return format!("{measured}\n    output_factor: {factor}");
+        let bounds = f64::from(OutputFactor::LEAST)..=f64::from(OutputFactor::MOST);
+        let doubt = match bounds.contains(&ratio) {
+            true => "",
+            false => {
+                "\n    # more or less than a policy takes: are these tokens of single answers?"
+            }
+        };
+        return format!("{measured}{doubt}\n    output_factor: {factor}");
     }
-    let why = if length.differs() {
-        format!(
-            "a policy takes an `output_factor` from {} to {}",
-            OutputFactor::LEAST,
-            OutputFactor::MOST
-        )
-    } else if before == OutputFactor::ONE {
-        "not told from 1, so no `output_factor`".to_owned()
-    } else {
-        "not told from 1: without the `output_factor` that it has now".to_owned()
+    let why = match before {
+        OutputFactor::ONE => "not told from 1, so no `output_factor`",
+        _ => "not told from 1: without the `output_factor` that it has now",
     };
     format!("{measured}\n    # {why}")
 }
@@ -68,8 +68,8 @@ pub(super) fn say_unmeasured(
     if !others.is_empty() {
         let others: Vec<&str> = others.into_iter().collect();
         say(&format!(
-            "# A factor is against what the scorer expects, which candidates of the same routes are taken to\n\
-             # write as long as nobody measures their `output_tokens`: {}.",
+            "# Candidates beside these that were not measured, so are taken to write as much as the scorer\n\
+             # expects: {}. Record their `output_tokens` too.",
             others.join(", ")
         ));
     }
@@ -149,7 +149,8 @@ mod tests {
                 length(60, 33.0, 30.0, 36.0),
                 OutputFactor::ONE,
                 "    # output tokens of 60 prompts: 33.00 times as many as expected (95 %: 30.00 to 36.00); was 1\n    \
-                 # a policy takes an `output_factor` from 0.05 to 20",
+                 # more or less than a policy takes: are these tokens of single answers?\n    \
+                 output_factor: 20",
             ),
         ] {
             assert_eq!(lines(&measured, before), printed);
