@@ -284,14 +284,17 @@ fn a_factor_ends_at_the_limits_and_leaves_at_least_a_token() {
         ..plain
     };
     assert_eq!(tokens(20.0, &endless), 10_000);
-    // What the scorer cut at the client's limit may have been any longer.
-    let cut = Demand {
-        expected_output_tokens: 300,
-        max_output_tokens: Some(300),
+    let short = Demand {
+        expected_output_tokens: 1_000,
+        max_output_tokens: Some(600),
         ..plain
     };
-    assert_eq!(tokens(0.5, &cut), 300);
-    assert_eq!(tokens(3.0, &cut), 300);
+    assert_eq!(
+        tokens(0.5, &short),
+        500,
+        "a terse answer ends before the limit"
+    );
+    assert_eq!(tokens(1.0, &short), 600);
 }
 
 #[test]

@@ -131,9 +131,6 @@ fn shape(request: &ChatRequest<'_>, asked: Option<usize>, special: &SpecialField
         tools: saturate(request.tools.len()),
         has_schema: special.schema,
         reasoning: request.reasoning.map(ReasoningControl::asked_effort),
-        max_output_tokens: request
-            .max_output_tokens
-            .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
         ..Shape::default()
     };
     for (index, message) in request.messages.iter().enumerate() {

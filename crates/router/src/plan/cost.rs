@@ -7,16 +7,8 @@ use super::{Candidate, Demand};
 /// Output tokens of an answer of this candidate: what is expected of the request times the candidate's
 /// factor, within the client's and the candidate's limit.
 pub(super) fn expected_output_tokens(candidate: &Candidate<'_>, demand: &Demand) -> u64 {
-    let expected = demand.expected_output_tokens;
-    let own = candidate.output_factor.of(expected);
+    let own = candidate.output_factor.of(demand.expected_output_tokens);
     let limit = demand.max_output_tokens.unwrap_or(u64::MAX);
-    // An expectation that is the client's limit was cut there by the scorer. How much longer it was
-    // is not known, so a terse model may reach the limit just as well.
-    let own = if expected == limit {
-        own.max(expected)
-    } else {
-        own
-    };
     own.min(limit).min(candidate.max_output_tokens)
 }
 

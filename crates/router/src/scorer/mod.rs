@@ -95,7 +95,8 @@ pub struct Score {
     pub complexity: f32,
     /// What a strong tier is expected to score more than a weak one, in [-1, 1]; always finite.
     pub gain: f32,
-    /// Expected output tokens, at least 1, at most the request's own limit.
+    /// Expected output tokens, at least 1, as if the request set no limit: how long a terse model's
+    /// answer is may be told from what a limit would have cut.
     pub expected_output_tokens: u32,
     /// Where the request lies for the heads of single models.
     pub place: Place,
@@ -231,7 +232,7 @@ impl Scorer {
             } else {
                 0.0
             },
-            expected_output_tokens: output_tokens(log_tokens, input.shape.max_output_tokens),
+            expected_output_tokens: output_tokens(log_tokens),
             place: Place { difficulty, topics },
         }
     }
@@ -440,12 +441,11 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     clippy::cast_sign_loss,
     reason = "clamped to [1, 32768] before the cast"
 )]
-fn output_tokens(log_tokens: f32, limit: Option<u32>) -> u32 {
-    let tokens = log_tokens
+fn output_tokens(log_tokens: f32) -> u32 {
+    log_tokens
         .exp()
         .clamp(1.0, MAX_EXPECTED_OUTPUT_TOKENS)
-        .round() as u32;
-    tokens.min(limit.unwrap_or(u32::MAX).max(1))
+        .round() as u32
 }
 
 /// Writes the buckets down.

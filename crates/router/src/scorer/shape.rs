@@ -24,8 +24,6 @@ pub struct Shape {
     pub has_schema: bool,
     /// Images in the request.
     pub images: u32,
-    /// The request's own limit of output tokens.
-    pub max_output_tokens: Option<u32>,
     /// How hard the caller asked the model to think; `None` where nothing was asked.
     pub reasoning: Option<Effort>,
 }

@@ -227,22 +227,6 @@ fn more_asked_thinking_is_harder_and_longer() {
 }
 
 #[test]
-fn the_callers_limit_bounds_the_expected_output() {
-    let text = ["Write a detailed report about the history of Rome."];
-    let limited = Shape {
-        max_output_tokens: Some(7),
-        ..Shape::default()
-    };
-    assert_eq!(score_with(&text, limited).expected_output_tokens, 7);
-    let none = Shape {
-        max_output_tokens: Some(0),
-        ..Shape::default()
-    };
-    assert_eq!(score_with(&text, none).expected_output_tokens, 1);
-    assert!(score(&text).expected_output_tokens > 7);
-}
-
-#[test]
 fn success_is_even_where_capability_meets_complexity() {
     let scorer = Scorer::shipped();
     assert!((scorer.success_probability(0.4, 0.4) - 0.5).abs() < 1e-6);
@@ -331,16 +315,15 @@ proptest! {
         numbers in prop::array::uniform6(any::<u32>()),
         has_schema in any::<bool>(),
         effort in prop::option::of(prop::sample::select(&Effort::ALL[..])),
-        limit in any::<Option<u32>>(),
     ) {
         let [turns, system_bytes, history_bytes, tools, tool_results, images] = numbers;
         let shape = Shape {
             turns, system_bytes, history_bytes, tools, tool_results, images,
-            has_schema, reasoning: effort, max_output_tokens: limit,
+            has_schema, reasoning: effort,
         };
         let score = score_with(&[&text], shape);
         prop_assert!((0.0..=1.0).contains(&score.complexity));
-        prop_assert!(score.expected_output_tokens <= limit.unwrap_or(u32::MAX).max(1));
+        prop_assert!(score.expected_output_tokens >= 1);
     }
 
     #[test]

@@ -70,7 +70,9 @@ pub(in crate::cli) fn explain(
         "complexity {:.4}, about {} prompt tokens, {} answer tokens expected{}",
         demand.complexity,
         demand.prompt_tokens,
-        demand.expected_output_tokens,
+        demand
+            .expected_output_tokens
+            .min(demand.max_output_tokens.unwrap_or(u64::MAX).max(1)),
         match demand.answers {
             1 => String::new(),
             answers => format!(" in each of {answers} answers"),

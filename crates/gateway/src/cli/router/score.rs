@@ -164,7 +164,7 @@ struct Answer<'a> {
     id: Option<&'a RawValue>,
     score: f64,
     gain: f64,
-    expected_output_tokens: u32,
+    expected_output_tokens: u64,
     success: Map<String, Value>,
 }
 
@@ -172,12 +172,14 @@ fn answer(line: &str, scorer: &Scorer, models: &[(&str, Asked<'_>)]) -> anyhow::
     let mut fields = prompt::fields(line)?;
     let id = fields.remove("id");
     let prompt = Prompt::of(fields)?;
-    let score = score_request(&prompt.request()?, scorer);
+    let request = prompt.request()?;
+    let score = score_request(&request, scorer);
+    let limit = request.max_output_tokens.unwrap_or(u64::MAX).max(1);
     Ok(serde_json::to_string(&Answer {
         id: id.as_deref(),
         score: f64::from(score.complexity),
         gain: f64::from(score.gain),
-        expected_output_tokens: score.expected_output_tokens,
+        expected_output_tokens: u64::from(score.expected_output_tokens).min(limit),
         success: chances(&score, scorer, models),
     })?)
 }

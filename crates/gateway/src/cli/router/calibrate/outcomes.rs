@@ -116,9 +116,10 @@ fn judged(line: &str, scorer: &Scorer) -> anyhow::Result<Vec<(String, Judged)>> 
     let score = score_request(&request, scorer);
     let texts = request.messages.iter().flat_map(|message| message.texts());
     let bytes = texts.map(str::len).sum();
-    // What is expected without the limit is not known then, nor how long the answer would have been.
-    let limit = request.max_output_tokens;
-    let is_cut = limit.is_some_and(|most| u64::from(score.expected_output_tokens) >= most);
+    // How long an answer would have been without the limit is not known where either reaches it.
+    let limit = request.max_output_tokens.map(|most| most as f64);
+    let expected = f64::from(score.expected_output_tokens);
+    let is_cut = |tokens: f32| limit.is_some_and(|most| expected.max(f64::from(tokens)) >= most);
     outcomes
         .into_iter()
         .map(|(model, outcome)| {
@@ -134,7 +135,7 @@ fn judged(line: &str, scorer: &Scorer) -> anyhow::Result<Vec<(String, Judged)>> 
                 MOST_TOKENS.contains(&tokens),
                 "`output_tokens` is not a number from 0 to 10,000,000"
             );
-            let judged = match is_cut {
+            let judged = match is_cut(tokens) {
                 true => judged,
                 false => judged.with_output_tokens(tokens),
             };
