@@ -3,19 +3,17 @@
 #[cfg(test)]
 mod dressed;
 mod reference;
+mod scoring;
 #[cfg(test)]
 mod turns;
 
-use std::cell::RefCell;
-
-use smallvec::SmallVec;
-use steelyard_router::{Demand, Place, Score, ScoreInput, Scorer, Scratch, Shape, estimate_tokens};
+use steelyard_router::{Demand, Place, Scorer, estimate_tokens};
 use steelyard_types::{
     ChatRequest, Embedding, EmbeddingInputs, Feature, FeatureSet, Message, OutputFormat, Part,
-    ReasoningControl, Role, ServiceTier, Source, UnixMillis,
+    ServiceTier, Source, UnixMillis,
 };
 
-use reference::is_reference;
+pub(crate) use scoring::score_request;
 
 /// Tokens that chat templates add to every message.
 const TOKENS_PER_MESSAGE: u64 = 4;
@@ -33,18 +31,12 @@ const TOKENS_OF_A_PAGE: u64 = 2_000;
 /// Base64 of a page, a CHOICE: PDF files of text have 30 to 100 kilobytes a page.
 const BYTES_OF_A_PAGE: usize = 80_000;
 
-thread_local! {
-    /// The scorer's table, reused by every request of a thread.
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
-}
-
 /// Scores a request and says what it demands of a model.
 pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) -> Demand {
     if let Some(embedding) = &request.embedding {
         return demand_of_vectors(embedding, at);
     }
-    let special = special_fields(request);
-    let score = score(request, &special, scorer);
+    let score = score_request(request, scorer);
     Demand {
         complexity: score.complexity,
         place: score.place,
@@ -53,9 +45,9 @@ pub(crate) fn weigh(request: &ChatRequest<'_>, at: UnixMillis, scorer: &Scorer) 
         max_output_tokens: request.max_output_tokens,
         // None at all is refused by whoever is asked; it has a price like one.
         answers: request.n.unwrap_or(1).max(1),
-        features: demanded_features(request, &special),
+        features: demanded_features(request),
         at,
-        service: special.service,
+        service: service_tier(request),
     }
 }
 
@@ -76,87 +68,6 @@ fn demand_of_vectors(embedding: &Embedding<'_>, at: UnixMillis) -> Demand {
         at,
         service: ServiceTier::Standard,
     }
-}
-
-/// Scores a request that is not routed.
-pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score {
-    score(request, &special_fields(request), scorer)
-}
-
-/// Scores what the model must do now, the last user turn, and the shape of everything.
-fn score(request: &ChatRequest<'_>, special: &SpecialFields, scorer: &Scorer) -> Score {
-    let last_user = request.messages.iter().rposition(is_user_turn);
-    let asked = last_user.or_else(|| request.messages.len().checked_sub(1));
-    let segments: SmallVec<[&str; 8]> = asked
-        .map(|index| task(&request.messages, index).texts().collect())
-        .unwrap_or_default();
-    let systems = request
-        .messages
-        .iter()
-        .filter(|message| is_instruction(message));
-    let instructions: SmallVec<[&str; 8]> = systems.flat_map(Message::texts).collect();
-    let shape = shape(request, asked, special);
-    let input = ScoreInput {
-        segments: &segments,
-        instructions: &instructions,
-        shape,
-    };
-    SCRATCH.with_borrow_mut(|scratch| scorer.score(&input, scratch))
-}
-
-/// Whether a user says something. What built-in tools of the Responses API gave is nothing here.
-fn is_user_turn(message: &Message<'_>) -> bool {
-    message.role == Role::User && !message.content.is_empty()
-}
-
-fn is_instruction(message: &Message<'_>) -> bool {
-    matches!(message.role, Role::System | Role::Developer)
-}
-
-/// The turn that says what is to be done: the one asked last or, where that only refers to what came
-/// before ("continue"), the latest user turn that does not.
-fn task<'m, 'a>(messages: &'m [Message<'a>], asked: usize) -> &'m Message<'a> {
-    let last = &messages[asked];
-    if last.role != Role::User || !is_reference(last) {
-        return last;
-    }
-    let mut before = messages[..asked].iter().rev();
-    let task = before.find(|message| is_user_turn(message) && !is_reference(message));
-    task.unwrap_or(last)
-}
-
-fn shape(request: &ChatRequest<'_>, asked: Option<usize>, special: &SpecialFields) -> Shape {
-    let mut shape = Shape {
-        turns: saturate(request.messages.len()),
-        tools: saturate(request.tools.len()),
-        has_schema: special.schema,
-        reasoning: request.reasoning.map(ReasoningControl::asked_effort),
-        ..Shape::default()
-    };
-    for (index, message) in request.messages.iter().enumerate() {
-        let bytes = saturate(message.texts().map(str::len).sum());
-        match message.role {
-            Role::System | Role::Developer => {
-                shape.system_bytes = shape.system_bytes.saturating_add(bytes);
-            }
-            _ if Some(index) == asked => {}
-            _ => shape.history_bytes = shape.history_bytes.saturating_add(bytes),
-        }
-        if message.role == Role::Tool {
-            shape.tool_results = shape.tool_results.saturating_add(1);
-        }
-        shape.images = shape.images.saturating_add(saturate(images(message)));
-    }
-    shape
-}
-
-fn images(message: &Message<'_>) -> usize {
-    let is_image = |part: &&Part<'_>| match part {
-        Part::Image(_) => true,
-        Part::Other { kind, .. } => matches!(kind.as_ref(), "image_url" | "image"),
-        _ => false,
-    };
-    message.content.iter().filter(is_image).count()
 }
 
 /// Tokens of the whole prompt, estimated.
@@ -216,7 +127,7 @@ fn document_tokens(bytes: usize) -> u64 {
         .saturating_mul(TOKENS_OF_A_PAGE)
 }
 
-fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> FeatureSet {
+fn demanded_features(request: &ChatRequest<'_>) -> FeatureSet {
     let mut features = FeatureSet::EMPTY;
     let calls = |message: &Message<'_>| !message.tool_calls.is_empty();
     if !request.tools.is_empty() || request.messages.iter().any(calls) {
@@ -225,7 +136,7 @@ fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> Feat
     if request.stream {
         features.insert(Feature::Streaming);
     }
-    if special.schema {
+    if matches!(request.format, OutputFormat::JsonSchema(_)) {
         features.insert(Feature::JsonSchema);
     }
     for part in request.messages.iter().flat_map(|message| &message.content) {
@@ -244,28 +155,11 @@ fn demanded_features(request: &ChatRequest<'_>, special: &SpecialFields) -> Feat
     features
 }
 
-/// What matters to routing beside the conversation.
-#[derive(Default)]
-struct SpecialFields {
-    schema: bool,
-    service: ServiceTier,
-}
-
-fn special_fields(request: &ChatRequest<'_>) -> SpecialFields {
-    // A tier that nobody has prices for (`auto`, `default`) is priced as the ordinary one.
-    let tier = |name: &str| ServiceTier::parse(name).unwrap_or_default();
-    SpecialFields {
-        schema: matches!(request.format, OutputFormat::JsonSchema(_)),
-        service: request
-            .service_tier
-            .as_deref()
-            .map(tier)
-            .unwrap_or_default(),
-    }
-}
-
-fn saturate(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+/// The tier by which the request is priced: one that nobody has prices for (`auto`, `default`) is priced
+/// as the ordinary one.
+fn service_tier(request: &ChatRequest<'_>) -> ServiceTier {
+    let named = request.service_tier.as_deref();
+    named.and_then(ServiceTier::parse).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -422,8 +316,8 @@ mod tests {
         let demand = weigh(&request, UnixMillis(0), Scorer::shipped());
         let expected = [Feature::JsonSchema, Feature::Vision, Feature::Pdf];
         assert_eq!(demand.features, expected.into_iter().collect());
-        let shape = shape(&request, None, &special_fields(&request));
+        let shape = scoring::shape(&request, None);
         assert_eq!(shape.reasoning, Some(steelyard_types::Effort::Medium));
-        assert_eq!(images(&request.messages[0]), 1);
+        assert_eq!(scoring::images(&request.messages[0]), 1);
     }
 }

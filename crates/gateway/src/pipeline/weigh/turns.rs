@@ -172,7 +172,7 @@ fn the_shape_is_that_of_the_whole_request() {
     let request = client_dialect(Dialect::OpenAiChat)
         .parse(body.as_bytes())
         .expect("a request");
-    let shape = shape(&request, Some(2), &special_fields(&request));
+    let shape = scoring::shape(&request, Some(2));
     assert_eq!(shape.turns, 3);
     assert_eq!(
         usize::try_from(shape.history_bytes),
