@@ -71,6 +71,7 @@ fn decide(prompt: &str, candidates: &[Candidate<'_>], terms: &Terms, scratch: &m
             tools: 2,
             ..Shape::default()
         },
+        before: &["Now write it down in detail."],
         instructions: &["You are a careful editor of Acme. Translate the text into German."],
     };
     let score = scorer.score(&input, scratch);

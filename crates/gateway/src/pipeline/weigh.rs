@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod dressed;
+mod follow_up;
 mod reference;
 mod scoring;
 #[cfg(test)]

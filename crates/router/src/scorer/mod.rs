@@ -57,6 +57,9 @@ pub(crate) const FEATURES_VERSION: u32 = 5;
 /// What the ends of a long text count beside the whole of it.
 const ENDS_SHARE: f32 = 0.5;
 
+/// What the turn before counts beside one that goes on about it.
+const BEFORE_SHARE: f32 = 0.5;
+
 /// What a task in the system instructions counts beside the user's turn.
 const TASK_SHARE: f32 = 0.6;
 
@@ -82,7 +85,10 @@ pub struct ScoreInput<'a> {
     /// Text segments of the last user turn: what the model must do now. They are read as one
     /// text, joined without a separator, so the score does not depend on where a client cuts.
     pub segments: &'a [&'a str],
-    /// Text segments of the system instructions.
+    /// Text segments of the turn that the last one goes on about ("that is wrong, fix it"), which
+    /// counts as much; empty where the last turn stands for itself.
+    pub before: &'a [&'a str],
+    /// Text segments of the system instructions, which count where they give a task.
     pub instructions: &'a [&'a str],
     /// Counts about the whole request.
     pub shape: Shape,
@@ -216,11 +222,15 @@ impl Scorer {
     #[must_use]
     pub fn score(&self, input: &ScoreInput<'_>, scratch: &mut Scratch) -> Score {
         let mut heads = self.heads(input.segments, scratch);
+        if !input.before.is_empty() {
+            let before = self.heads(input.before, scratch);
+            blend(&mut heads, &before, BEFORE_SHARE);
+        }
         if !input.instructions.is_empty() {
             self.blend_task(&mut heads, input.instructions, scratch);
         }
         let prior = input.shape.difficulty_prior();
-        let difficulty = heads[Head::Difficulty as usize] + prior;
+        let difficulty = input.shape.seen(heads[Head::Difficulty as usize]) + prior;
         let log_tokens = heads[Head::OutputTokens as usize] + input.shape.output_prior();
         let gain = heads[Head::Gain as usize] + GAIN_PER_PRIOR * prior;
         let mut topics = [0.0; TOPICS];

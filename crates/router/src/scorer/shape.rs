@@ -24,6 +24,9 @@ pub struct Shape {
     pub has_schema: bool,
     /// Images in the request.
     pub images: u32,
+    /// Whether the last user turn is an image with few words or none: what it shows says what is to be
+    /// done.
+    pub shows: bool,
     /// How hard the caller asked the model to think; `None` where nothing was asked.
     pub reasoning: Option<Effort>,
 }
@@ -47,8 +50,20 @@ const PER_RESULT_DOUBLING: f32 = 0.06;
 const SCHEMA: f32 = 0.15;
 /// Reading an image is part of the work: once.
 const ANY_IMAGES: f32 = 0.25;
+/// What an image shows may be anything: of an easy look of the few words beside it half is left.
+const LEFT_BESIDE_AN_IMAGE: f32 = 0.5;
 
 impl Shape {
+    /// The difficulty of the text, as far as it tells what is to be done. 0 is that of a usual benchmark
+    /// question.
+    pub(super) fn seen(&self, difficulty: f32) -> f32 {
+        if self.shows && difficulty < 0.0 {
+            LEFT_BESIDE_AN_IMAGE * difficulty
+        } else {
+            difficulty
+        }
+    }
+
     /// What the shape adds to the difficulty logit: at least 0, at most about 3.
     pub(super) fn difficulty_prior(&self) -> f32 {
         let mut prior = PER_TURN_DOUBLING * doublings(self.turns, 1).min(TURN_DOUBLINGS)

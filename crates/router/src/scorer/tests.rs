@@ -314,12 +314,13 @@ proptest! {
         text in "(\\PC|[ \\n\\t]){0,400}",
         numbers in prop::array::uniform6(any::<u32>()),
         has_schema in any::<bool>(),
+        shows in any::<bool>(),
         effort in prop::option::of(prop::sample::select(&Effort::ALL[..])),
     ) {
         let [turns, system_bytes, history_bytes, tools, tool_results, images] = numbers;
         let shape = Shape {
             turns, system_bytes, history_bytes, tools, tool_results, images,
-            has_schema, reasoning: effort,
+            has_schema, shows, reasoning: effort,
         };
         let score = score_with(&[&text], shape);
         prop_assert!((0.0..=1.0).contains(&score.complexity));

@@ -23,7 +23,7 @@ pub(super) const MAX_BYTES: usize = 40;
 
 /// A text folded: in lower case, without punctuation, words one space apart. Lower case is at most half
 /// as long again, and a space stands for at least a byte, so that it never goes to the heap.
-type Folded = SmallVec<[u8; 128]>;
+pub(super) type Folded = SmallVec<[u8; 128]>;
 
 /// What may stand in front of a reference, or behind it, and changes nothing.
 const COURTESIES: &[&str] = &[
@@ -282,12 +282,13 @@ const REFERENCES: &[&str] = &[
 /// anything else beside text says something.
 pub(super) fn is_reference(turn: &Message<'_>) -> bool {
     let is_text = |part: &Part<'_>| matches!(part, Part::Text(_));
-    turn.content.iter().all(is_text) && folded(turn.texts()).is_some_and(|text| refers(&text))
+    turn.content.iter().all(is_text)
+        && folded(turn.texts(), MAX_BYTES).is_some_and(|text| refers(&text))
 }
 
-/// Folds the pieces of a text. `None` for one that is longer than [`MAX_BYTES`], which is found out
-/// with those read, white space aside; nothing is allocated.
-fn folded<'a>(pieces: impl Iterator<Item = &'a str>) -> Option<Folded> {
+/// Folds the pieces of a text. `None` for one that is longer than `most` bytes, which is found out with
+/// those read, white space aside; nothing is allocated up to 80.
+pub(super) fn folded<'a>(pieces: impl Iterator<Item = &'a str>, most: usize) -> Option<Folded> {
     let mut folded = Folded::new();
     // Bytes from the first character to the last that are not white space, and of the space since.
     let (mut bytes, mut blank) = (0_usize, 0_usize);
@@ -303,7 +304,7 @@ fn folded<'a>(pieces: impl Iterator<Item = &'a str>) -> Option<Folded> {
         bytes = bytes
             .saturating_add(between)
             .saturating_add(character.len_utf8());
-        if bytes > MAX_BYTES {
+        if bytes > most {
             return None;
         }
         blank = 0;

@@ -6,29 +6,41 @@ use smallvec::SmallVec;
 use steelyard_router::{Score, ScoreInput, Scorer, Scratch, Shape};
 use steelyard_types::{ChatRequest, Message, OutputFormat, Part, ReasoningControl, Role};
 
-use super::reference::is_reference;
+use super::follow_up::is_follow_up;
+use super::reference::{folded, is_reference};
+
+/// Pieces of a text.
+type Texts<'m> = SmallVec<[&'m str; 8]>;
 
 thread_local! {
     /// The scorer's table, reused by every request of a thread.
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
 }
 
-/// Scores what the model must do now, the last user turn, and the shape of everything.
+/// Visible bytes of text beside an image that leave it open what is to be done, a CHOICE: "What does this
+/// say?" is as short as "Solve this".
+const FEW_BYTES: usize = 40;
+
+/// Scores what the model must do now, and the shape of everything.
 pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score {
     let last_user = request.messages.iter().rposition(is_user_turn);
     let asked = last_user.or_else(|| request.messages.len().checked_sub(1));
-    let segments: SmallVec<[&str; 8]> = asked
-        .map(|index| task(&request.messages, index).texts().collect())
-        .unwrap_or_default();
+    let task = asked.map(|index| Task::of(&request.messages, index));
+    let segments = texts(task.as_ref().map(|task| task.turn));
+    let before = texts(task.and_then(|task| task.before));
     let systems = request.messages.iter().filter(|one| is_instruction(one));
-    let instructions: SmallVec<[&str; 8]> = systems.flat_map(Message::texts).collect();
-    let shape = shape(request, asked);
+    let instructions: Texts<'_> = systems.flat_map(Message::texts).collect();
     let input = ScoreInput {
         segments: &segments,
+        before: &before,
         instructions: &instructions,
-        shape,
+        shape: shape(request, asked),
     };
     SCRATCH.with_borrow_mut(|scratch| scorer.score(&input, scratch))
+}
+
+fn texts<'m>(message: Option<&'m Message<'_>>) -> Texts<'m> {
+    message.into_iter().flat_map(Message::texts).collect()
 }
 
 /// Whether a user says something. What built-in tools of the Responses API gave is nothing here.
@@ -40,16 +52,33 @@ fn is_instruction(message: &Message<'_>) -> bool {
     matches!(message.role, Role::System | Role::Developer)
 }
 
-/// The turn that says what is to be done: the one asked last or, where that only refers to what came
-/// before ("continue"), the latest user turn that does not.
-fn task<'m, 'a>(messages: &'m [Message<'a>], asked: usize) -> &'m Message<'a> {
-    let last = &messages[asked];
-    if last.role != Role::User || !is_reference(last) {
-        return last;
+/// The turns that say what is to be done.
+struct Task<'m, 'a> {
+    turn: &'m Message<'a>,
+    /// What the turn goes on about.
+    before: Option<&'m Message<'a>>,
+}
+
+impl<'m, 'a> Task<'m, 'a> {
+    /// The turn asked last or, where that only refers to what came before ("continue"), the latest one
+    /// that does not; where that goes on about a task ("that is wrong"), this task as well.
+    fn of(messages: &'m [Message<'a>], asked: usize) -> Self {
+        let last = &messages[asked];
+        let mut turns = messages[..asked]
+            .iter()
+            .rev()
+            .filter(|one| is_user_turn(one));
+        let mut turn = last;
+        if last.role == Role::User && is_reference(last) {
+            turn = turns.find(|one| !is_reference(one)).unwrap_or(last);
+        }
+        let stands = |one: &&Message<'_>| !is_reference(one) && !is_follow_up(one);
+        // Most requests have no turn before, and this one need not be read for it.
+        let before = turns
+            .find(stands)
+            .filter(|_| turn.role == Role::User && is_follow_up(turn));
+        Self { turn, before }
     }
-    let mut before = messages[..asked].iter().rev();
-    let task = before.find(|message| is_user_turn(message) && !is_reference(message));
-    task.unwrap_or(last)
 }
 
 pub(super) fn shape(request: &ChatRequest<'_>, asked: Option<usize>) -> Shape {
@@ -72,9 +101,15 @@ pub(super) fn shape(request: &ChatRequest<'_>, asked: Option<usize>) -> Shape {
         if message.role == Role::Tool {
             shape.tool_results = shape.tool_results.saturating_add(1);
         }
-        shape.images = shape.images.saturating_add(saturate(images(message)));
+        let images = images(message);
+        shape.images = shape.images.saturating_add(saturate(images));
+        shape.shows |= Some(index) == asked && images > 0 && has_few_words(message);
     }
     shape
+}
+
+fn has_few_words(message: &Message<'_>) -> bool {
+    folded(message.texts(), FEW_BYTES).is_some()
 }
 
 pub(super) fn images(message: &Message<'_>) -> usize {

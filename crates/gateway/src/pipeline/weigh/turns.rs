@@ -133,6 +133,80 @@ fn several_references_lead_to_the_task_before_them_all() {
 }
 
 #[test]
+fn a_turn_that_goes_on_is_scored_with_what_it_goes_on_about() {
+    let begun = assistant("First, write the product over all primes.");
+    let after = |task: &str, last: &str| chat(&json!([user(task), begun, user(last)]));
+    for last in [
+        "That is wrong, fix it.",
+        "why?",
+        "and for n = 2?",
+        "yes",
+        "这不对，重新算",
+    ] {
+        let (easy, hard) = (after("Hello there!", last), after(HARD, last));
+        assert!(hard > easy + 0.2, "{last}: {easy} {hard}");
+        assert!(hard < after(HARD, "continue"), "{last}: {hard}");
+        // With nothing before it there is nothing to go on about.
+        let alone = chat(&json!([user(last)]));
+        assert!(alone < hard - 0.1, "{last}: {alone} {hard}");
+    }
+    for last in ["Thanks, that is all.", "What is the capital of Italy?"] {
+        let (easy, hard) = (after("Hello there!", last), after(HARD, last));
+        assert!((hard - easy).abs() < 0.02, "{last}: {easy} {hard}");
+    }
+    // Several lead to the task before them all, references too.
+    let chain = chat(&json!([
+        user(HARD),
+        begun,
+        user("why?"),
+        begun,
+        user("continue"),
+        begun,
+        user("fix it")
+    ]));
+    assert!((chain - after(HARD, "fix it")).abs() < 0.05, "{chain}");
+    let chain = chat(&json!([
+        user(HARD),
+        begun,
+        user("fix it"),
+        begun,
+        user("continue")
+    ]));
+    assert!((chain - after(HARD, "fix it")).abs() < 0.05, "{chain}");
+}
+
+#[test]
+fn a_picture_with_few_words_is_no_easy_task() {
+    let picture =
+        json!({ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } });
+    let turn = |text: &str| {
+        let text = json!({ "type": "text", "text": text });
+        json!({ "role": "user", "content": [picture, text] })
+    };
+    let words = "Describe in a short sentence what you see in this nice photograph of my cat.";
+    let (bare, few, told) = (
+        chat(&json!([{ "role": "user", "content": [picture] }])),
+        chat(&json!([turn("Solve this")])),
+        chat(&json!([turn(words)])),
+    );
+    assert!(bare > 0.2 && bare < 0.6, "{bare}");
+    assert!(few > chat(&json!([user("Solve this")])) + 0.1, "{few}");
+    assert!(told < few, "{told} {few}");
+    // After a task it is about the task.
+    let begun = assistant("Please show me the figure.");
+    let shown = |last: Value| chat(&json!([user(HARD), begun, last]));
+    assert!(shown(json!({ "role": "user", "content": [picture] })) > bare + 0.2);
+    assert!(shown(turn("continue")) > bare + 0.2);
+    // One that was shown before says nothing of the last turn.
+    let earlier = chat(&json!([
+        turn("What is this?"),
+        assistant("A cat."),
+        user("Thanks!")
+    ]));
+    assert!(earlier < 0.1, "{earlier}");
+}
+
+#[test]
 fn turns_of_tools_between_are_no_tasks() {
     let tools = json!([{ "name": "run", "input_schema": { "type": "object" } }]);
     let request = |last: &str| {

@@ -46,7 +46,7 @@ fn the_lists_are_folded_and_name_nothing_twice() {
         let mut seen = HashSet::new();
         for text in list {
             assert!(seen.insert(*text), "{text} is there twice");
-            let folded = folded(std::iter::once(*text)).expect("it is short");
+            let folded = folded(std::iter::once(*text), MAX_BYTES).expect("it is short");
             assert_eq!(folded.as_slice(), text.as_bytes(), "{text}");
         }
     }
@@ -152,7 +152,7 @@ fn a_turn_with_more_than_text_is_none() {
 fn a_long_text_is_not_read_to_its_end() {
     let read = std::cell::Cell::new(0);
     let pieces = std::iter::repeat_n("continue", 1_000_000).inspect(|_| read.set(read.get() + 1));
-    assert!(folded(pieces).is_none());
+    assert!(folded(pieces, MAX_BYTES).is_none());
     assert_eq!(read.get(), MAX_BYTES / "continue".len() + 1);
 }
 
@@ -177,8 +177,8 @@ proptest! {
     }
 
     #[test]
-    fn folding_stays_off_the_heap(text in "\\PC{0,60}") {
-        if let Some(folded) = folded(std::iter::once(text.as_str())) {
+    fn folding_stays_off_the_heap(text in "\\PC{0,90}") {
+        if let Some(folded) = folded(std::iter::once(text.as_str()), 80) {
             prop_assert!(!folded.spilled(), "{}", text);
         }
     }
