@@ -173,6 +173,11 @@ async fn an_explanation_names_what_would_be_lost() {
     let expected = "not carried to anthropic-cheap: logit_bias, prompt_cache_key";
     assert!(explained.stdout.contains(expected), "{}", explained.stdout);
     assert!(!explained.stdout.contains("not carried to openai-cheap"));
+    let refused = with_long_name("dashscope-cheap").to_string();
+    stage.folder.write("request.json", &refused);
+    let explained = run(&arguments, &keys).await;
+    let expected = "cannot be carried to dashscope-cheap: tools[0].name";
+    assert!(explained.stdout.contains(expected), "{}", explained.stdout);
 }
 
 /// A request in Anthropic's dialect with a tool of a name that only some take.

@@ -14,8 +14,8 @@ use crate::snapshot::{Deployment, Snapshot};
 pub(crate) struct Decision {
     pub(crate) plan: Plan,
     pub(crate) reason: Reason,
-    /// Fields that candidates cannot carry, which is why those are ruled out.
-    pub(crate) refusals: SmallVec<[Refusal; 2]>,
+    /// Candidates that are ruled out because of a field that they cannot carry.
+    pub(crate) refusals: SmallVec<[(ModelId, Refusal); 2]>,
     /// What is lost on the way to candidates that can be tried all the same.
     pub(crate) losses: SmallVec<[(ModelId, Losses); 2]>,
 }
@@ -67,7 +67,7 @@ pub(crate) fn decide(
                 }
                 Err(refusal) => refusal,
             };
-            refusals.push(placed(request, refusal));
+            refusals.push((model, placed(request, refusal)));
             Some(Exclusion::CannotCarry)
         });
         Candidate {

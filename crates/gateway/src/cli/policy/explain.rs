@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::json;
 use steelyard_policy::{CapabilityBasis, ModelId, Policy, Selection, Threshold};
-use steelyard_provider_adapter::client_dialect;
+use steelyard_provider_adapter::{Refusal, client_dialect};
 use steelyard_router::{Considered, Exclusion, Plan, Scorer, Verdict};
 use steelyard_types::{Dialect, Feature, OutputFactor};
 
@@ -93,8 +93,9 @@ pub(in crate::cli) fn explain(
             losses.fields().join(", ")
         ));
     }
-    for refusal in &decision.refusals {
-        say(&format!("cannot carry: {refusal}"));
+    let name_of = |model| &*snapshot.deployment(model).name;
+    for line in cannot_carry(&decision.refusals, name_of) {
+        say(&line);
     }
     say(&conclusion(snapshot, &decision));
     Ok(ExitCode::SUCCESS)
@@ -130,6 +131,25 @@ fn makes_vectors(policy: &Policy, name: &str) -> bool {
             .find(|model| &*model.name == name)
             .is_some_and(|model| model.target.features.contains(Feature::Embeddings)),
     }
+}
+
+/// Which candidates cannot carry what, one line for each reason.
+fn cannot_carry<'s>(
+    refusals: &[(ModelId, Refusal)],
+    name_of: impl Fn(ModelId) -> &'s str,
+) -> Vec<String> {
+    let mut reasons: Vec<(&Refusal, Vec<&str>)> = Vec::new();
+    for (model, refusal) in refusals {
+        let name = name_of(*model);
+        match reasons.iter_mut().find(|(known, _)| *known == refusal) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((refusal, vec![name])),
+        }
+    }
+    let line = |(refusal, names): (&Refusal, Vec<&str>)| {
+        format!("cannot be carried to {}: {refusal}", names.join(", "))
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 /// Why a candidate is ruled out, in the table's words.
@@ -248,5 +268,24 @@ mod tests {
         let vision = Exclusion::Feature(Feature::Vision);
         assert_eq!(excluded(vision), "excluded: feature vision");
         assert_eq!(excluded(Exclusion::NoKey), "excluded: no_key");
+    }
+
+    #[test]
+    fn candidates_are_named_with_what_they_cannot_carry() {
+        let refusal = |field: &str| Refusal {
+            field: field.to_owned(),
+            reason: "has no words there".to_owned(),
+        };
+        let refusals = [(0, "n"), (2, "seed"), (1, "n")];
+        let refusals = refusals.map(|(model, field)| (ModelId(model), refusal(field)));
+        let names = ["small", "large", "other"];
+        assert_eq!(
+            cannot_carry(&refusals, |model| names[model.index()]),
+            [
+                "cannot be carried to small, large: n has no words there",
+                "cannot be carried to other: seed has no words there"
+            ]
+        );
+        assert!(cannot_carry(&[], |_| "none").is_empty());
     }
 }

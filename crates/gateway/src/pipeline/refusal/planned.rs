@@ -34,7 +34,7 @@ impl Asked<'_> {
 pub(crate) fn of_plan(
     exchange: &Exchange,
     plan: &Plan,
-    refusals: &[Refusal],
+    refusals: &[(ModelId, Refusal)],
     limit_field: &'static str,
 ) -> Refused {
     let excluded: SmallVec<[Exclusion; 8]> = plan
@@ -46,7 +46,7 @@ pub(crate) fn of_plan(
         })
         .collect();
     // What the client can change comes first.
-    if let Some(refusal) = refusals.first() {
+    if let Some((_, refusal)) = refusals.first() {
         let refused = Refused::new(ErrorKind::Unsupported, refusal.to_string());
         return refused
             .with_param(refusal.field.clone())
