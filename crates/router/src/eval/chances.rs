@@ -18,7 +18,8 @@ pub struct Answer {
 pub struct ChanceGrade<T> {
     /// Mean distance of forecast and outcome over ten equally filled groups of forecasts.
     pub calibration_error: T,
-    /// Chance that an answer with a score of at least 0.5 had the larger forecast.
+    /// Chance that an answer with a score of at least 0.5 had the larger forecast; not a number
+    /// without two kinds of answers.
     pub auc: T,
     /// Mean square of the distance of forecast and score.
     pub brier: T,
@@ -130,7 +131,7 @@ impl Chances {
         let auc = if ups > 0.0 && downs > 0.0 {
             won / (ups * downs)
         } else {
-            0.5
+            f64::NAN
         };
         ChanceGrade {
             calibration_error: groups.finish() / total as f64,
@@ -309,6 +310,8 @@ mod tests {
             .collect();
         let error = Chances::new(all, 2).intervals(100).calibration_error;
         assert_eq!((error.low, error.high), (0.0, 0.5), "one prompt twice");
+        let alike = answers(20, |index| (f64::from(index) / 20.0, 0.5));
+        assert!(alike.grade().auc.is_nan() && alike.intervals(20).auc.low.is_nan());
         let none = Chances::new(Vec::new(), 3);
         assert!(none.is_empty() && none.grade().brier.is_nan());
         assert!(none.intervals(20).brier.low.is_nan());

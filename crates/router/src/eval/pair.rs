@@ -29,7 +29,7 @@ pub struct PairGrade {
     /// Share of strong calls that gains four fifths of the difference; without one not a number.
     pub cpt80: f64,
     /// Chance that a prompt on which only the strong model succeeds ranks above one on which it
-    /// does not do better.
+    /// does not do better. Not a number where all prompts are of one kind.
     pub auc: f64,
     /// Mean score above random order with the share 0, 0.1, ... 1 of strong calls.
     pub above_random: [f64; SHARES],
@@ -90,7 +90,8 @@ fn calls_for(captured: &[f64], wanted: f64) -> f64 {
     1.0
 }
 
-/// Chance that a positive has the larger value; ties count half; 0.5 where one side is empty.
+/// Chance that a positive has the larger value; ties count half; not a number where one
+/// side is empty.
 #[must_use]
 pub fn auc(points: impl Iterator<Item = (f64, bool)>) -> f64 {
     let mut points: Vec<(f64, bool)> = points.collect();
@@ -98,7 +99,7 @@ pub fn auc(points: impl Iterator<Item = (f64, bool)>) -> f64 {
     let positives = points.iter().filter(|(_, positive)| *positive).count() as f64;
     let negatives = points.len() as f64 - positives;
     if positives < 1.0 || negatives < 1.0 {
-        return 0.5;
+        return f64::NAN;
     }
     let (mut won, mut below) = (0.0, 0.0);
     for tied in points.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
@@ -161,5 +162,7 @@ mod tests {
             assert!(grade.cpt50.is_nan() && grade.cpt80.is_nan(), "{grade:?}");
         }
         assert!(grade_pair(&[]).apgr.is_nan());
+        let all = [(0.1, true), (0.2, true)];
+        assert!(auc(all.into_iter()).is_nan(), "nothing to tell apart");
     }
 }

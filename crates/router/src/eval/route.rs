@@ -43,17 +43,21 @@ pub struct RouteGrade {
 }
 
 impl RouteGrade {
-    /// Share of the best single candidate's cost that is saved.
+    /// Share of the best single candidate's cost that is saved; not a number where it has none.
     #[must_use]
     pub fn saved(&self) -> f64 {
-        1.0 - self.route.cost / self.singles[self.best].cost.max(1e-12)
+        1.0 - share_of(self.route.cost, self.singles[self.best].cost)
     }
 
-    /// The route's score as a share of the best single candidate's.
+    /// The route's score as a share of the best single candidate's; not a number where that is 0.
     #[must_use]
     pub fn quality(&self) -> f64 {
-        self.route.score / self.singles[self.best].score.max(1e-12)
+        share_of(self.route.score, self.singles[self.best].score)
     }
+}
+
+fn share_of(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { f64::NAN }
 }
 
 /// Grades a route; `None` without prompts or candidates.
@@ -205,6 +209,22 @@ mod tests {
         let oracle = oracle(&rows.iter().collect::<Vec<_>>());
         assert!((score_of(&oracle, 5.5) - 1.0).abs() < 1e-9, "{oracle:?}");
         assert_eq!(mixing(&grade.singles).len(), 2);
+    }
+
+    #[test]
+    fn there_is_no_share_of_nothing() {
+        let mut rows = rows(|_| Some(0));
+        for row in &mut rows {
+            row.calls[0].score = 0.0;
+            row.calls[1] = Call {
+                cost: 0.0,
+                score: 0.0,
+            };
+        }
+        let grade = grade(&rows);
+        assert_eq!(grade.best, 1, "the cheaper of two alike");
+        assert!(grade.saved().is_nan() && grade.quality().is_nan());
+        assert!(grade.mixing.abs() < 1e-9, "{grade:?}");
     }
 
     #[test]
