@@ -13,10 +13,17 @@ async fn an_evaluation_says_what_it_cannot_grade() {
         let prompt = format!("Explain the number {index} to a child.");
         format!("{}\n", json!({ "prompt": prompt, "outcomes": outcomes }))
     };
-    let alone = json!({ "prompt": "Hi", "outcomes": { "alone": { "score": 1 } } });
+    let alone = |index: u32| {
+        let prompt = format!("Hi, {index}!");
+        format!(
+            "{}\n",
+            json!({ "prompt": prompt, "model": "alone", "score": 1 })
+        )
+    };
+    let alone: String = (0..10).map(alone).collect();
     let data: String = (0..20).map(line).collect();
     let data = folder.write("data.jsonl", &data).display().to_string();
-    let single = folder.write("single.jsonl", &format!("{alone}\n"));
+    let single = folder.write("single.jsonl", &alone);
     let single = single.display().to_string();
     let evaluated = async |more: &[&str]| {
         let arguments = ["router", "eval", "--data", &data, &single];
@@ -37,6 +44,7 @@ async fn an_evaluation_says_what_it_cannot_grade() {
         "APGR",
         "data: better -> alike, 20 prompts\n  no gap between the models",
         "worse -> alone: no prompts in common",
+        "no pool of 3 models: the weights do not know worse and 2 others",
     ] {
         assert!(found.stdout.contains(words), "{words}: {}", found.stdout);
     }
@@ -63,10 +71,10 @@ async fn an_evaluation_says_what_it_cannot_grade() {
         assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
     }
     let wrong = r#"{"prompt":"Hi","outcomes":{"a":{"score":7}}}"#;
-    folder.write("single.jsonl", &format!("{alone}\n{wrong}\n"));
+    folder.write("single.jsonl", &format!("{alone}{wrong}\n"));
     let refused = evaluated(&[]).await;
     assert_eq!(refused.code, Some(1), "{}", refused.stdout);
-    let words = "single.jsonl, line 2: the score of a is not between 0 and 1";
+    let words = "single.jsonl, line 11: the score of a is not between 0 and 1";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
 }
 
@@ -141,6 +149,84 @@ async fn an_evaluation_has_intervals_and_baselines_in_eighty_columns() {
     );
 }
 
+/// Twelve prompts with outcomes of three models that the weights know.
+fn twelve(score: impl Fn(u32, u32) -> f32) -> Vec<String> {
+    let line = |index: u32| {
+        let names = ["llama-2-7b-hf", "gemma-7b", "gemini-1.5-pro-002"];
+        let outcomes = names.into_iter().zip(0..);
+        let outcomes = outcomes.map(|(name, model)| {
+            let outcome = json!({ "score": score(index, model), "output_tokens": 50 });
+            (name.to_owned(), outcome)
+        });
+        let outcomes: serde_json::Map<String, Value> = outcomes.collect();
+        let prompt = format!("Name {} cities.", "x".repeat(index as usize));
+        format!("{}\n", json!({ "prompt": prompt, "outcomes": outcomes }))
+    };
+    (0..12).map(line).collect()
+}
+
+#[tokio::test]
+async fn an_evaluation_of_too_little_says_what_is_missing() {
+    let folder = Scratch::new();
+    let lines = twelve(|index, model| f32::from(u8::from(index % 3 <= model)));
+    let few = folder.write("few.jsonl", &lines[..9].concat());
+    let few = few.display().to_string();
+    let plot = folder.path("none.svg");
+    let drawn = plot.display().to_string();
+    let pair = "gemma-7b,gemini-1.5-pro-002";
+    let arguments = [
+        "router", "eval", "--data", &few, "--pair", pair, "--plot", &drawn,
+    ];
+    let found = run(&arguments, &[]).await;
+    assert_eq!(found.code, Some(0), "{}", found.stderr);
+    assert!(
+        found
+            .stdout
+            .contains("few: 9 prompts, too few to grade: 10 are needed"),
+        "{}",
+        found.stdout
+    );
+    for words in ["AUC   95", "no prompts in common", "chances  "] {
+        assert!(!found.stdout.contains(words), "{words}: {}", found.stdout);
+    }
+    assert!(found.stdout.contains("no curve to draw") && !plot.exists());
+    // The same nine three times are still nine.
+    let again = folder.write("again.jsonl", &lines[..9].concat().repeat(2));
+    let again = again.display().to_string();
+    let arguments = ["router", "eval", "--data", &few, &few, &again];
+    let found = run(&arguments, &[]).await;
+    for words in ["few: 9 prompts, too few", "again: 9 prompts, too few"] {
+        assert!(found.stdout.contains(words), "{words}: {}", found.stdout);
+    }
+    for words in [
+        "few.jsonl is given again: it is read once",
+        "counted once: 9 prompts repeated within a source",
+        "counted in each: 9 prompts with the same outcomes in several sources",
+    ] {
+        assert!(found.stderr.contains(words), "{words}: {}", found.stderr);
+    }
+}
+
+#[tokio::test]
+async fn outcomes_that_are_all_alike_are_graded_in_words() {
+    let folder = Scratch::new();
+    for score in [0.0, 0.5, 1.0] {
+        let data = folder.write("data.jsonl", &twelve(|_, _| score).concat());
+        let data = data.display().to_string();
+        let found = run(&["router", "eval", "--data", &data], &[]).await;
+        assert_eq!(found.code, Some(0), "{}", found.stderr);
+        let means = format!("mean scores are {score:.3} and {score:.3}");
+        for words in [
+            means.as_str(),
+            "no pool of 3 models: all score the same on every prompt",
+            "AUC                 none                none",
+        ] {
+            assert!(found.stdout.contains(words), "{words}: {}", found.stdout);
+        }
+        assert!(!found.stdout.contains("NaN"), "{}", found.stdout);
+    }
+}
+
 #[tokio::test]
 async fn all_bad_lines_of_the_data_are_told() {
     let folder = Scratch::new();
@@ -153,11 +239,11 @@ async fn all_bad_lines_of_the_data_are_told() {
     let refused = run(&["router", "eval", "--data", &root], &[]).await;
     assert_eq!(refused.code, Some(1), "{}", refused.stdout);
     for words in [
-        "one.jsonl, line 1: no prompt",
-        "one.jsonl, line 3: no prompt",
+        "one.jsonl, line 1: no `prompt`",
+        "one.jsonl, line 3: not a JSON object",
         "other.jsonl, line 1: ",
         "other.jsonl, line 18: ",
-        "32 lines of the data cannot be read, 12 of them not shown",
+        "32 lines of the data cannot be read, 12 of them not shown; a line is {\"prompt\"",
     ] {
         assert!(
             refused.stderr.contains(words),
@@ -200,9 +286,13 @@ async fn the_example_of_a_routes_evaluation_works_as_printed() {
         .map(|(_, model)| (model.to_owned(), json!({ "score": 1 })))
         .collect();
     assert_eq!(outcomes.len(), 4, "each candidate has outcomes of its own");
-    let line = json!({ "prompt": "Hi", "outcomes": outcomes }).to_string();
-    let made = folder.write("data.jsonl", &line).display().to_string();
-    let mut places = vec![(made, "1 prompts")];
+    // Twice the same are one.
+    let lines: String = (0..20)
+        .map(|index| json!({ "prompt": format!("Hi, {}!", index / 2), "outcomes": outcomes }))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let made = folder.write("data.jsonl", &lines).display().to_string();
+    let mut places = vec![(made, "10 prompts")];
     let data = after(&example, "--data");
     let recorded = example[data]
         .strip_prefix("../shared/")

@@ -1,51 +1,69 @@
 //! Reads JSON lines, gzipped or not, and the scorer's weights.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use flate2::read::GzDecoder;
-use serde_json::Value;
+use flate2::bufread::MultiGzDecoder;
 use steelyard_router::Scorer;
-use steelyard_router::train::{Example, Outcome};
 
 /// Most bytes of one line.
 const MAX_LINE_BYTES: u64 = 16 << 20;
 
-/// Tokens of one answer that can be meant.
-pub(super) const MOST_TOKENS: std::ops::RangeInclusive<f32> = 0.0..=1e7;
+/// How gzip begins (RFC 1952, section 2.3.1), and no line of JSON.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Opens a file; `-` is standard input, a name that ends in `.gz` is unpacked.
-pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+/// A file that is open, with its name for errors.
+pub(super) struct Input {
+    name: String,
+    reader: Box<dyn BufRead>,
+}
+
+/// Opens a file; `-` is standard input. What is gzipped, by its first bytes, is unpacked to the end
+/// of its last member.
+pub(super) fn open(path: &Path) -> anyhow::Result<Input> {
     if path.as_os_str() == "-" {
-        return Ok(Box::new(BufReader::new(std::io::stdin())));
+        return unpacked("standard input".to_owned(), std::io::stdin());
     }
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        Ok(Box::new(BufReader::new(GzDecoder::new(file))))
+    let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
+    unpacked(name, file)
+}
+
+fn unpacked(name: String, source: impl Read + 'static) -> anyhow::Result<Input> {
+    let mut packed = BufReader::new(source);
+    let first = packed.fill_buf();
+    let first = first.with_context(|| format!("cannot read {name}"))?;
+    let reader: Box<dyn BufRead> = if first.starts_with(&GZIP) {
+        Box::new(BufReader::new(MultiGzDecoder::new(packed)))
     } else {
-        Ok(Box::new(BufReader::new(file)))
-    }
+        Box::new(packed)
+    };
+    Ok(Input { name, reader })
 }
 
 /// Lines with their numbers, without the empty ones. A line past the bound is an error of its own.
 pub(super) fn lines(
-    mut input: Box<dyn BufRead>,
+    input: Input,
     mut each: impl FnMut(u64, Result<&str, &'static str>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let Input { name, mut reader } = input;
+    let cannot = || format!("cannot read {name}");
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read = input
+        let read = reader
             .by_ref()
             .take(MAX_LINE_BYTES)
-            .read_until(b'\n', &mut line)?;
+            .read_until(b'\n', &mut line)
+            .with_context(cannot)?;
         if read == 0 {
             break;
         }
         if read as u64 == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
-            skip_line(&mut input)?;
+            skip_line(&mut reader).with_context(cannot)?;
             each(number, Err("the line is longer than 16 MiB"))?;
             continue;
         }
@@ -83,7 +101,8 @@ fn skip_line(input: &mut dyn BufRead) -> std::io::Result<()> {
 }
 
 /// The files of recorded outcomes, in their order; a folder stands for its `*.jsonl.gz` and
-/// `*.jsonl` in the order of their names.
+/// `*.jsonl` in the order of their names. A file that is given again, under whatever path, is told
+/// and left out.
 pub(super) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
@@ -108,100 +127,28 @@ pub(super) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         );
         files.extend(inside);
     }
+    let mut seen = HashSet::new();
+    files.retain(|path| {
+        // What cannot be found is an error of its own when it is opened.
+        let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        let is_new = seen.insert(file);
+        if !is_new {
+            tell(&format!(
+                "{} is given again: it is read once",
+                path.display()
+            ));
+        }
+        is_new
+    });
     Ok(files)
 }
 
-/// Recorded outcomes of several files. Lines that cannot be read are all told before that is an
-/// error, up to a bound.
-pub(super) fn examples(files: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
-    const MOST_TOLD: u64 = 20;
-    let mut examples = Vec::new();
-    let mut bad = 0_u64;
-    for path in files {
-        let source = source_name(path);
-        lines(open(path)?, |number, line| {
-            let read = line
-                .map_err(anyhow::Error::msg)
-                .and_then(|line| example(line, &source));
-            match read {
-                Ok(read) => examples.push(read),
-                Err(error) => {
-                    bad += 1;
-                    if bad <= MOST_TOLD {
-                        tell(&format!("{}, line {number}: {error:#}", path.display()));
-                    }
-                }
-            }
-            Ok(())
-        })
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    }
-    if bad > 0 {
-        let more = match bad.saturating_sub(MOST_TOLD) {
-            0 => String::new(),
-            more => format!(", {more} of them not shown"),
-        };
-        bail!("{bad} lines of the data cannot be read{more}");
-    }
-    ensure!(!examples.is_empty(), "there is no prompt in the data");
-    Ok(examples)
-}
-
-/// `mmlu-pro.dev.jsonl.gz` is the source `mmlu-pro`.
-fn source_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().to_owned()
-}
-
-fn example(line: &str, source: &str) -> anyhow::Result<Example> {
-    let value: Value = serde_json::from_str(line)?;
-    let text = value
-        .get("prompt")
-        .and_then(Value::as_str)
-        .context("no prompt")?;
-    let task = value.get("task").and_then(Value::as_str).unwrap_or(source);
-    let outcomes = value
-        .get("outcomes")
-        .and_then(Value::as_object)
-        .context("no outcomes")?;
-    let outcomes = outcomes
-        .iter()
-        .map(|(model, outcome)| {
-            let score = number(outcome, "score").with_context(|| format!("no score of {model}"))?;
-            ensure!(
-                (0.0..=1.0).contains(&score),
-                "the score of {model} is not between 0 and 1"
-            );
-            let output_tokens = number(outcome, "output_tokens");
-            let given = outcome
-                .get("output_tokens")
-                .is_some_and(|given| !given.is_null());
-            ensure!(
-                output_tokens.map_or(!given, |tokens| MOST_TOKENS.contains(&tokens)),
-                "the output tokens of {model} are not a number from 0 to 10,000,000"
-            );
-            Ok(Outcome {
-                model: model.clone(),
-                score,
-                output_tokens,
-            })
-        })
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Example {
-        source: source.to_owned(),
-        task: task.to_owned(),
-        text: text.to_owned(),
-        outcomes,
-    })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "scores and lengths need no more digits"
-)]
-fn number(value: &Value, key: &str) -> Option<f32> {
-    let number = value.get(key).and_then(Value::as_f64)? as f32;
-    number.is_finite().then_some(number)
+/// Why a line is no JSON; the line's own number is told beside it.
+pub(super) fn not_json(error: &serde_json::Error) -> anyhow::Error {
+    let told = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let told = told.strip_suffix(&place).unwrap_or(&told);
+    anyhow::anyhow!("not a JSON object: {told}, column {}", error.column())
 }
 
 /// The weights of a file, or those that ship.
@@ -249,6 +196,14 @@ pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
         .map(|(_, near)| near)
 }
 
+/// `1 prompt`, `2 prompts`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
 /// Tells how it goes on standard error, so that the tables on standard output stay clean.
 #[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
 pub(super) fn tell(line: &str) {
@@ -264,13 +219,11 @@ mod tests {
         let long = "x".repeat(usize::try_from(MAX_LINE_BYTES).unwrap() + 10);
         let text = format!("\u{feff}one\n\n{long}\nfour");
         let mut seen = Vec::new();
-        lines(
-            Box::new(std::io::Cursor::new(text.into_bytes())),
-            |number, line| {
-                seen.push((number, line.map(str::to_owned)));
-                Ok(())
-            },
-        )
+        let input = unpacked("text".to_owned(), std::io::Cursor::new(text)).unwrap();
+        lines(input, |number, line| {
+            seen.push((number, line.map(str::to_owned)));
+            Ok(())
+        })
         .unwrap();
         let too_long = Err("the line is longer than 16 MiB");
         assert_eq!(
@@ -284,22 +237,51 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_outcome_is_read() {
-        let line = r#"{"prompt":"Hi","task":"t","outcomes":{"m":{"score":0.5,"output_tokens":7}}}"#;
-        let read = example(line, "source").unwrap();
-        assert_eq!((read.text.as_str(), read.outcomes.len()), ("Hi", 1));
-        assert_eq!(read.outcomes[0].output_tokens, Some(7.0));
-        for (outcome, why) in [
-            ("{}", "no score of m"),
-            (r#"{"score":1.5}"#, "score of m is not between 0 and 1"),
-            (r#"{"score":-1}"#, "score of m is not between 0 and 1"),
-            (r#"{"score":1,"output_tokens":-5}"#, "output tokens of m"),
-            (r#"{"score":1,"output_tokens":"x"}"#, "output tokens of m"),
-            (r#"{"score":1,"output_tokens":1e30}"#, "output tokens of m"),
-        ] {
-            let line = format!(r#"{{"prompt":"Hi","outcomes":{{"m":{outcome}}}}}"#);
-            let error = example(&line, "source").unwrap_err();
-            assert!(format!("{error:#}").contains(why), "{error:#}");
-        }
+    fn what_is_gzipped_is_unpacked_to_its_end() {
+        let packed = |text: &str| {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+            std::io::Write::write_all(&mut writer, text.as_bytes()).unwrap();
+            writer.finish().unwrap()
+        };
+        let read = |bytes: Vec<u8>| {
+            let input = unpacked("it".to_owned(), std::io::Cursor::new(bytes)).unwrap();
+            let mut seen = Vec::new();
+            let done = lines(input, |_, line| {
+                seen.push(line.unwrap().to_owned());
+                Ok(())
+            });
+            done.map(|()| seen)
+        };
+        // As `cat one.gz two.gz` writes them.
+        let two = [packed("one\n"), packed("two\r\n")].concat();
+        assert_eq!(read(two).unwrap(), ["one", "two"]);
+        assert_eq!(read(b"plain".to_vec()).unwrap(), ["plain"]);
+        assert!(read(Vec::new()).unwrap().is_empty());
+        let mut cut = packed("one\n");
+        cut.truncate(cut.len() - 9);
+        let error = read(cut).unwrap_err().to_string();
+        assert_eq!(error, "cannot read it");
+    }
+
+    #[test]
+    fn a_file_is_read_once_under_whatever_path() {
+        let name = format!("steelyard-twice-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(folder.join("inside")).unwrap();
+        let file = folder.join("a.jsonl");
+        std::fs::write(&file, "{}").unwrap();
+        std::os::unix::fs::symlink(&file, folder.join("b.jsonl")).unwrap();
+        let around = folder.join("inside/../a.jsonl");
+        let missing = folder.join("missing.jsonl");
+        let given = [file.clone(), around, folder.clone(), missing.clone()];
+        let found = files(&given);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found.unwrap(), [file, missing]);
+    }
+
+    #[test]
+    fn one_is_told_in_the_singular() {
+        let told = [0, 1, 2].map(|count| counted(count, "line"));
+        assert_eq!(told, ["0 lines", "1 line", "2 lines"]);
     }
 }

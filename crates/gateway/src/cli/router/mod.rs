@@ -7,6 +7,8 @@ mod eval;
 mod output;
 mod plot;
 mod prompt;
+mod recorded;
+mod repeats;
 mod score;
 mod train;
 
@@ -36,6 +38,11 @@ scored, and then no file is written.")]
     Score(score::Args),
     /// Grade a scorer, or a whole route, against recorded outcomes, with baselines and intervals
     #[command(after_help = "\
+A line of the data is {\"prompt\", \"outcomes\": {MODEL: {\"score\", \"output_tokens\"}}} with scores from
+0 (bad) to 1 (good), or {\"prompt\", \"model\", \"score\", \"output_tokens\"} with that of one model. The
+tokens may be left out. A file is a source, by the start of its name up to the first dot. Lines of
+one prompt in one source count as one prompt, with the mean of every model's outcomes.
+
 Examples:
   steelyard router eval --data outcomes.jsonl.gz --plot curves.svg
   steelyard router eval --data ../shared/data/routing/llmrouter.dev.jsonl.gz \\

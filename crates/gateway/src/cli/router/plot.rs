@@ -1,5 +1,6 @@
 //! Curves as an SVG picture.
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 use steelyard_router::eval::CurvePoint;
@@ -102,7 +103,15 @@ impl Scale {
     fn new(values: impl Iterator<Item = f64> + Clone, start: f64, end: f64) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min);
         let high = values.fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+        let (low, high) = match low.partial_cmp(&high) {
+            Some(Ordering::Less) => (low, high),
+            // Values that are all the same lie in the middle.
+            Some(Ordering::Equal) => {
+                let around = (low.abs() / 10.0).max(1e-3);
+                (low - around, high + around)
+            }
+            _ => (0.0, 1.0),
+        };
         Self {
             low,
             high: high.max(low + 1e-9),
@@ -331,6 +340,9 @@ mod tests {
             texts(3.0, 1_040.0, Axis::Number),
             ["200", "400", "600", "800", "1000"]
         );
+        // Values that are all the same stand between a few round ones.
+        assert!(texts(0.5, 0.5, Axis::Number).contains(&"0.50".to_owned()));
+        assert!(texts(0.0, 0.0, Axis::Number).contains(&"0.0000".to_owned()));
         for (low, high) in [(0.5, 0.5), (0.0, 1e-7), (1e12, 2e12)] {
             assert!(texts(low, high, Axis::Number).len() <= 20);
         }

@@ -12,6 +12,7 @@ use steelyard_provider_adapter::{client_dialect, messages};
 use steelyard_types::{ChatRequest, Dialect, Message, Role};
 
 use super::super::dialect::dialect_of;
+use super::data::not_json;
 
 /// The fields of a line, their values as they are written: a number stays the same number.
 pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
@@ -21,7 +22,7 @@ const ASKED: [&str; 3] = ["prompt", "messages", "input"];
 
 /// Reads the fields of a line.
 pub(super) fn fields(line: &str) -> anyhow::Result<Fields> {
-    serde_json::from_str(line).context("not a JSON object")
+    serde_json::from_str(line).map_err(|error| not_json(&error))
 }
 
 /// A request out of the fields of a line.

@@ -79,6 +79,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(error) if sink.is_gone(&error) => return Ok(ExitCode::SUCCESS),
         done => done?,
     }
+    if scored == 0 && bad == 0 {
+        tell("there was no line to score");
+    }
     if bad > 0 {
         tell(&format!("{scored} lines scored, {bad} skipped"));
     }

@@ -8,9 +8,10 @@ use steelyard_router::{MAX_WEIGHTS_BYTES, Scorer};
 
 use super::super::say;
 use super::anchors::anchors;
-use super::data::{examples, files, tell};
+use super::data::{files, tell};
 use super::eval::{self, Forecast};
 use super::output;
+use super::recorded::examples;
 
 /// From fewer prompts with outcomes come no weights worth having.
 const LEAST_PROMPTS: usize = 200;

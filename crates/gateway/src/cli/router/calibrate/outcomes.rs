@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use steelyard_router::{Judged, Scorer};
 
-use super::super::data::{MOST_TOKENS, lines, open, tell};
+use super::super::data::{lines, open, tell};
 use super::super::prompt::{self, Fields, Prompt};
+use super::super::recorded::MOST_TOKENS;
 use crate::pipeline::score_request;
 
 /// Most lines that cannot be read and are told one by one.

@@ -6,12 +6,30 @@ use steelyard_router::eval::{Answer, Chances, Medians};
 use steelyard_router::train::Example;
 
 use super::super::super::say;
-use super::{Forecast, cells};
+use super::super::data::counted;
+use super::{Forecast, LEAST_PROMPTS, cells};
 
 /// Prints how far the forecasts of all answers are from what came.
 pub(super) fn report_calibration(rows: &[(&Example, &Forecast)], samples: u32) {
-    say_chances(Chances::new(answers(rows), rows.len()), samples);
+    let answers = answers(rows);
+    if answers.is_empty() {
+        say("  no chances to grade: the weights know none of these models");
+    } else if let Some(few) = too_few(answers.iter().map(|answer| answer.prompt)) {
+        say(&format!("  chances: {few}"));
+    } else {
+        say_chances(Chances::new(answers, rows.len()), samples);
+    }
     say_tokens(rows, samples);
+}
+
+/// Says so where these positions, ascending, are of too few prompts.
+fn too_few(prompts: impl Iterator<Item = usize>) -> Option<String> {
+    let mut prompts: Vec<usize> = prompts.collect();
+    prompts.dedup();
+    (prompts.len() < LEAST_PROMPTS).then(|| {
+        let prompts = counted(prompts.len(), "prompt");
+        format!("known of {prompts}, {LEAST_PROMPTS} are needed")
+    })
 }
 
 /// The answers of all models that have a forecast.
@@ -90,6 +108,10 @@ fn say_tokens(rows: &[(&Example, &Forecast)], samples: u32) {
     if known.is_empty() {
         return;
     }
+    if let Some(few) = too_few(known.iter().map(|(prompt, ..)| *prompt)) {
+        say(&format!("  output tokens: {few}"));
+        return;
+    }
     let lengths = known.iter().map(|(prompt, _, tokens)| (*prompt, *tokens));
     let median = Medians::new(lengths.collect(), rows.len()).median();
     let errors = |guess: &dyn Fn(f64) -> f64| {
@@ -105,4 +127,19 @@ fn say_tokens(rows: &[(&Example, &Forecast)], samples: u32) {
         &errors(&|expected| expected),
         &errors(&|_| median),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_few_prompts_are_not_graded() {
+        // Many models answered each.
+        let answers = |prompts: usize| (0..prompts).flat_map(|prompt| [prompt; 5]);
+        assert_eq!(too_few(answers(10)), None);
+        let told = too_few(answers(9)).expect("too few");
+        assert_eq!(told, "known of 9 prompts, 10 are needed");
+        assert!(too_few(answers(1)).is_some_and(|told| told.contains("1 prompt,")));
+    }
 }

@@ -16,13 +16,18 @@ use steelyard_router::train::Example;
 use steelyard_router::{ScoreInput, Scorer, Scratch};
 
 use self::forecasts::report_calibration;
-use self::pair::report_pair;
+use self::pair::{in_common, report_pair};
 use self::pool::report_pool;
 use self::prices::price_of;
 use super::super::say;
-use super::data::{Weights, examples, files, nearest};
+use super::data::{Weights, counted, files, nearest};
 use super::output;
 use super::plot::{Diagram, svg};
+use super::recorded::examples;
+
+/// Of fewer prompts nothing is told: their intervals mean nothing. The measures of pairs take ten
+/// steps of the share of strong calls.
+const LEAST_PROMPTS: usize = 10;
 
 /// Options of `router eval`.
 #[derive(Debug, clap::Args)]
@@ -180,7 +185,8 @@ fn recorded_name(option: &str, name: &str, known: &BTreeSet<&str>) -> anyhow::Re
 }
 
 fn say_weights(scorer: &Scorer, recorded: &[Example]) {
-    say(&format!("{}, {} prompts", scorer.version(), recorded.len()));
+    let prompts = counted(recorded.len(), "prompt");
+    say(&format!("{}, {prompts}", scorer.version()));
     say("Prompts that the weights were fitted on grade too well: see docs/scorer.md.");
 }
 
@@ -219,7 +225,12 @@ fn grade_route(
 
 /// Writes the picture, if one is wanted.
 fn draw(path: Option<&Path>, diagrams: &[Diagram]) -> anyhow::Result<()> {
-    if let Some(path) = path {
+    if let (Some(path), []) = (path, diagrams) {
+        say(&format!(
+            "\nthere is no curve to draw: {} is not written",
+            path.display()
+        ));
+    } else if let Some(path) = path {
         output::write(path, svg(diagrams).as_bytes())?;
         say(&format!("\nwrote {}", path.display()));
     }
@@ -254,6 +265,15 @@ pub(super) fn report(
     let mut diagrams = Vec::new();
     let mut reported = HashSet::new();
     for (source, rows) in &sources {
+        if rows.len() < LEAST_PROMPTS {
+            let prompts = counted(rows.len(), "prompt");
+            say(&format!(
+                "\n{source}: {prompts}, too few to grade: {LEAST_PROMPTS} are needed"
+            ));
+            let of = |pair: &&(String, String)| !in_common(rows, (&pair.0, &pair.1)).is_empty();
+            reported.extend(options.pairs.iter().filter(of).cloned());
+            continue;
+        }
         let models = models_of(rows);
         for pair in pairs_of(source, &models, &options.pairs) {
             let names = (pair.0.as_str(), pair.1.as_str());
@@ -278,12 +298,15 @@ pub(super) fn report(
 fn notes(samples: u32) -> String {
     format!(
         "\n\
-Intervals: 95 % of {samples} bootstrap draws of the prompts. Pools: area is 0
-for random mixing and 1 for the oracle; saved is the share of the best single
-model's cost at 98 or 95 % of its score, \"none\" where that score is not
-reached. Length alone is in pools, for every model, a least squares line on
-ln(1 + bytes) that was fitted on these very prompts, as are the models' mean
-scores and the median of the tokens: that favours these baselines."
+Intervals: 95 % of {samples} bootstrap draws of the prompts. AUC is \"none\" where all
+outcomes are of one kind; a score of at least 0.5 is a success. Pools: area is
+0 for random mixing and 1 for the oracle, \"none\" where the best single model
+is the cheapest too; saved is the share of the best single model's cost at 98
+or 95 % of its score, \"none\" where that score is not reached; nothing saved by
+mixing has no multiple. Length alone is in pools, for every model, a least
+squares line on ln(1 + bytes) that was fitted on these very prompts, as are
+the models' mean scores and the median of the tokens: that favours these
+baselines."
     )
 }
 

@@ -5,11 +5,7 @@ use steelyard_router::train::Example;
 
 use super::super::super::say;
 use super::super::plot::{Axis, Curve, Diagram, Drawn};
-use super::Forecast;
-use super::cells;
-
-/// The measures take ten steps of the share of strong calls.
-const LEAST_PROMPTS: usize = 10;
+use super::{Forecast, LEAST_PROMPTS, cells};
 
 fn score_of(example: &Example, model: &str) -> Option<f64> {
     let mut outcomes = example.outcomes.iter();
@@ -56,6 +52,16 @@ fn orders<'a>(weak: &'a str, strong: &'a str) -> [Order<'a>; 4] {
     ]
 }
 
+/// The scores of both models wherever both have one.
+pub(super) fn in_common(
+    rows: &[(&Example, &Forecast)],
+    (weak, strong): (&str, &str),
+) -> Vec<(f64, f64)> {
+    rows.iter()
+        .filter_map(|(example, _)| Some((score_of(example, weak)?, score_of(example, strong)?)))
+        .collect()
+}
+
 /// Prints the table of a pair; false where no prompt has outcomes of both, and nothing is printed.
 pub(super) fn report_pair(
     source: &str,
@@ -64,10 +70,7 @@ pub(super) fn report_pair(
     samples: u32,
     diagrams: &mut Vec<Diagram>,
 ) -> bool {
-    let both: Vec<(f64, f64)> = rows
-        .iter()
-        .filter_map(|(example, _)| Some((score_of(example, weak)?, score_of(example, strong)?)))
-        .collect();
+    let both = in_common(rows, (weak, strong));
     if both.is_empty() {
         return false;
     }
@@ -226,9 +229,14 @@ fn ungradable(both: &[(f64, f64)]) -> Option<String> {
             "too few prompts in common, {LEAST_PROMPTS} are needed"
         ));
     }
-    let gap = both.iter().map(|(weak, strong)| strong - weak).sum::<f64>() / both.len() as f64;
-    (gap <= 1e-9).then(|| {
-        format!("no gap between the models: the second is better by {gap:.3}, so there is no share of it")
+    let count = both.len() as f64;
+    let weak = both.iter().map(|(weak, _)| weak).sum::<f64>() / count;
+    let strong = both.iter().map(|(_, strong)| strong).sum::<f64>() / count;
+    (strong - weak <= 1e-9).then(|| {
+        format!(
+            "no gap between the models: mean scores are {weak:.3} and {strong:.3}, and the second \
+             must be the better one"
+        )
     })
 }
 

@@ -8,9 +8,10 @@ use steelyard_router::eval::{
 use steelyard_router::train::Example;
 
 use super::super::super::say;
+use super::super::data::counted;
 use super::super::plot::{Axis, Curve, Diagram, Drawn};
 use super::prices::usual_price;
-use super::{Forecast, Options, cells};
+use super::{Forecast, LEAST_PROMPTS, Options, cells};
 
 /// Answer tokens where the data has none.
 const USUAL_TOKENS: f64 = 200.0;
@@ -25,22 +26,15 @@ pub(super) fn report_pool(
     options: &Options,
     diagrams: &mut Vec<Diagram>,
 ) {
-    let models: Vec<Priced<'_>> = models
-        .iter()
-        .map(|(model, _)| {
-            let price = options.prices.get(model).copied();
-            Priced {
-                model,
-                price: price.unwrap_or_else(|| usual_price(model)),
-                tokens: mean_tokens(rows, model),
-                by_length: by_length(rows, model),
-            }
-        })
-        .collect();
+    let models = priced(rows, models, options);
     let pool: Vec<PoolRow> = rows
         .iter()
         .filter_map(|row| pool_row(row, &models))
         .collect();
+    if let Some(why) = ungradable(rows, &models, &pool) {
+        say(&format!("  no pool of {} models: {why}", models.len()));
+        return;
+    }
     let Some(choices) = Pool::new(&pool) else {
         return;
     };
@@ -64,6 +58,56 @@ pub(super) fn report_pool(
         up: ("mean score", Axis::Number),
         curves: curves(&grade, &intervals),
     });
+}
+
+fn priced<'a>(
+    rows: &[(&Example, &Forecast)],
+    models: &'a [(String, f64)],
+    options: &Options,
+) -> Vec<Priced<'a>> {
+    let models = models.iter().map(|(model, _)| {
+        let price = options.prices.get(model).copied();
+        Priced {
+            model,
+            price: price.unwrap_or_else(|| usual_price(model)),
+            tokens: mean_tokens(rows, model),
+            by_length: by_length(rows, model),
+        }
+    });
+    models.collect()
+}
+
+/// Why nothing can be said of the pool.
+fn ungradable(
+    rows: &[(&Example, &Forecast)],
+    models: &[Priced<'_>],
+    pool: &[PoolRow],
+) -> Option<String> {
+    let is_unknown = |priced: &&Priced<'_>| {
+        let mut forecasts = rows.iter().map(|(_, forecast)| forecast);
+        !forecasts.any(|forecast| forecast.success.contains_key(priced.model))
+    };
+    let mut unknown = models.iter().filter(is_unknown);
+    if let Some(first) = unknown.next() {
+        let more = match unknown.count() {
+            0 => String::new(),
+            more => format!(" and {}", counted(more, "other")),
+        };
+        return Some(format!("the weights do not know {}{more}", first.model));
+    }
+    if pool.len() < LEAST_PROMPTS {
+        let prompts = counted(pool.len(), "prompt");
+        return Some(format!(
+            "{prompts} with outcomes of all, {LEAST_PROMPTS} are needed"
+        ));
+    }
+    let is_alike = |row: &PoolRow| {
+        let mut pairs = row.windows(2);
+        pairs.all(|pair| (pair[0].score - pair[1].score).abs() < 1e-9)
+    };
+    pool.iter()
+        .all(is_alike)
+        .then(|| "all score the same on every prompt, so there is nothing to choose".to_owned())
 }
 
 /// What is told of a pool: in each of five lines that of the scorer, of length and of mixing.
@@ -109,7 +153,7 @@ fn say_table(grade: &PoolGrade, intervals: &[Interval; MEASURES]) {
             let (value, interval) = (values[3 * index + column], intervals[3 * index + column]);
             match (index, column) {
                 (0, 2) => "0".to_owned(),
-                (2 | 4, 2) => "1".to_owned(),
+                (2 | 4, 2) if value.is_finite() => "1".to_owned(),
                 (0, _) => cells::number(value, interval, 3),
                 (1 | 3, _) => cells::share(value, interval, 1),
                 (_, _) => cells::number(value, interval, 2),
@@ -214,4 +258,80 @@ fn pool_row((example, forecast): &(&Example, &Forecast), models: &[Priced<'_>]) 
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use steelyard_router::train::Outcome;
+
+    use super::*;
+
+    fn prompts(count: usize, score: impl Fn(usize, &str) -> f32) -> Vec<Example> {
+        let outcome = |index: usize, model: &str| Outcome {
+            model: model.to_owned(),
+            score: score(index, model),
+            output_tokens: None,
+        };
+        let example = |index: usize| Example {
+            source: "source".to_owned(),
+            task: "task".to_owned(),
+            text: "x".repeat(index),
+            outcomes: ["a", "b", "c"].map(|model| outcome(index, model)).to_vec(),
+        };
+        (0..count).map(example).collect()
+    }
+
+    /// Why a pool of three models is not graded, where the weights know these.
+    fn why(examples: &[Example], known: &[&str]) -> Option<String> {
+        let forecast = Forecast {
+            gain: 0.0,
+            complexity: 0.5,
+            expected_output_tokens: 10,
+            success: known.iter().map(|name| ((*name).to_owned(), 0.5)).collect(),
+        };
+        let rows: Vec<(&Example, &Forecast)> =
+            examples.iter().map(|one| (one, &forecast)).collect();
+        let models = ["a", "b", "c"].map(|name| (name.to_owned(), 0.5));
+        let models = priced(&rows, &models, &Options::default());
+        let pool: Vec<PoolRow> = rows
+            .iter()
+            .filter_map(|row| pool_row(row, &models))
+            .collect();
+        ungradable(&rows, &models, &pool)
+    }
+
+    #[test]
+    fn a_pool_that_is_not_graded_says_why() {
+        let mixed = |index: usize, model: &str| f32::from(u8::from(model == "a" || index == 0));
+        let all = ["a", "b", "c"];
+        assert_eq!(why(&prompts(10, mixed), &all), None);
+        let told = |examples: &[Example], known: &[&str]| why(examples, known).expect("a reason");
+        assert_eq!(
+            told(&prompts(9, mixed), &all),
+            "9 prompts with outcomes of all, 10 are needed"
+        );
+        let mut lacking = prompts(11, mixed);
+        for (index, lacks) in [(3, 0), (4, 1), (5, 2)] {
+            lacking[index].outcomes.remove(lacks);
+        }
+        assert!(told(&lacking, &all).starts_with("8 prompts with outcomes of all"));
+        assert_eq!(
+            told(&prompts(10, mixed), &["b"]),
+            "the weights do not know a and 1 other"
+        );
+        assert_eq!(
+            told(&prompts(10, mixed), &["a", "c"]),
+            "the weights do not know b"
+        );
+        for score in [0.0, 1.0] {
+            let alike = told(&prompts(10, |_, _| score), &all);
+            assert!(alike.starts_with("all score the same"), "{alike}");
+        }
+        // Hard and easy prompts, on which nobody is better than others.
+        let hard = told(
+            &prompts(10, |index, _| f32::from(u8::from(index > 4))),
+            &all,
+        );
+        assert!(hard.starts_with("all score the same"), "{hard}");
+    }
 }

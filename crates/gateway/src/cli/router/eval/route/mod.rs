@@ -15,6 +15,7 @@ use steelyard_router::train::{Example, Outcome};
 use steelyard_types::{ChatRequest, NanoUsd, PriceQuery, Usage};
 
 use super::super::data::nearest;
+use super::LEAST_PROMPTS;
 use crate::load::load_policy_for;
 use crate::offline::{AssumedKeys, Offline};
 use crate::pipeline::{decide, weigh};
@@ -86,8 +87,11 @@ pub(super) fn run(
         })
         .collect::<anyhow::Result<_>>()?;
     ensure!(
-        !prompts.is_empty(),
-        "no prompt of the data has outcomes of every candidate"
+        prompts.len() >= LEAST_PROMPTS,
+        "prompts with outcomes of every candidate of {}: {} of {}, {LEAST_PROMPTS} are needed",
+        asked.route,
+        prompts.len(),
+        recorded.len()
     );
     let graded = report::Graded {
         route: asked.route,

@@ -8,6 +8,7 @@ use steelyard_router::eval::{
 
 use super::super::super::super::say;
 use super::super::super::plot::{Axis, Curve, Diagram, Drawn};
+use super::super::cells::{bracketed, signed};
 use super::super::forecasts::say_chances;
 use super::{Candidate, Decided};
 
@@ -116,38 +117,29 @@ impl Graded<'_> {
                 grade_route(drawn).map_or([f64::NAN; 6], |grade| measures(&grade))
             });
         say(&format!(
-            "  the route: score {:.3} {}, $ {:.4} per 1,000 {}",
+            "  the route: score {:.3}{}, $ {:.4} per 1,000{}",
             grade.route.score,
-            between(score, 1.0, 3),
+            bracketed(score, 1.0, 3),
             REQUESTS * grade.route.cost,
-            between(cost, REQUESTS, 4),
-        ));
-        let saved = if is_free(grade) {
-            "which costs nothing".to_owned()
-        } else {
-            format!(
-                "{:.1} % of its cost saved {}",
-                100.0 * grade.saved(),
-                between(saved, 100.0, 1)
-            )
-        };
-        say(&format!(
-            "  {:.1} % of the best single's score {}, {saved}",
-            100.0 * grade.quality(),
-            between(quality, 100.0, 1),
+            bracketed(cost, REQUESTS, 4),
         ));
         say(&format!(
-            "  above random mixing at the same cost ({:.3}): {:+.3} {}",
+            "  {}, {}",
+            kept(grade, quality),
+            spared(grade, saved)
+        ));
+        say(&format!(
+            "  above random mixing at the same cost ({:.3}): {}{}",
             grade.mixing,
-            grade.route.score - grade.mixing,
-            between(above, 1.0, 3),
+            signed(grade.route.score - grade.mixing, 3),
+            bracketed(above, 1.0, 3),
         ));
         say(&format!(
-            "  length alone, same shares: score {:.3}, $ {:.4}; above random mixing {:+.3} {}",
+            "  length alone, same shares: score {:.3}, $ {:.4}; above random mixing {}{}",
             grade.by_length.score,
             REQUESTS * grade.by_length.cost,
-            grade.by_length.score - grade.mixing_by_length,
-            between(above_by_length, 1.0, 3),
+            signed(grade.by_length.score - grade.mixing_by_length, 3),
+            bracketed(above_by_length, 1.0, 3),
         ));
         say(&format!(
             "  the oracle at the same cost: score {:.3}",
@@ -171,26 +163,48 @@ impl Graded<'_> {
             sweep.name, "score", "$ / 1,000", "of the best", "saved", "above mixing"
         ));
         for (value, grade) in graded.iter().step_by(2) {
-            let saved = if is_free(grade) {
-                "-".to_owned()
-            } else {
-                format!("{:.1} %", 100.0 * grade.saved())
-            };
+            let [quality, saved] = [grade.quality(), grade.saved()].map(|share| {
+                if share.is_nan() {
+                    "-".to_owned()
+                } else {
+                    format!("{:.1} %", 100.0 * share)
+                }
+            });
             say(&format!(
-                "  {value:>9.2} {:>7.3} {:>14.4} {:>10.1} % {saved:>9} {:>+14.3}",
+                "  {value:>9.2} {:>7.3} {:>14.4} {quality:>12} {saved:>9} {:>14}",
                 grade.route.score,
                 REQUESTS * grade.route.cost,
-                100.0 * grade.quality(),
-                grade.route.score - grade.mixing,
+                signed(grade.route.score - grade.mixing, 3),
             ));
         }
         Some(graded.into_iter().map(|(_, grade)| grade.route).collect())
     }
 }
 
-/// Whether the best single candidate has no cost that could be saved.
-fn is_free(grade: &RouteGrade) -> bool {
-    grade.singles[grade.best].cost <= 0.0
+/// How much of the best single candidate's score the route keeps, in words.
+fn kept(grade: &RouteGrade, interval: Interval) -> String {
+    let quality = grade.quality();
+    if quality.is_nan() {
+        return "no candidate scores above 0".to_owned();
+    }
+    format!(
+        "{:.1} % of the best single's score{}",
+        100.0 * quality,
+        bracketed(interval, 100.0, 1)
+    )
+}
+
+/// How much of its cost the route saves, in words.
+fn spared(grade: &RouteGrade, interval: Interval) -> String {
+    let saved = grade.saved();
+    if saved.is_nan() {
+        return "the best single costs nothing".to_owned();
+    }
+    format!(
+        "{:.1} % of the best single's cost saved{}",
+        100.0 * saved,
+        bracketed(interval, 100.0, 1)
+    )
 }
 
 /// What has an interval: score, cost, saving, quality, and the scores above mixing.
@@ -203,12 +217,4 @@ fn measures(grade: &RouteGrade) -> [f64; 6] {
         grade.route.score - grade.mixing,
         grade.by_length.score - grade.mixing_by_length,
     ]
-}
-
-fn between(interval: Interval, unit: f64, digits: usize) -> String {
-    format!(
-        "(95 %: {:.digits$} .. {:.digits$})",
-        unit * interval.low,
-        unit * interval.high
-    )
 }

@@ -154,7 +154,16 @@ fn a_whole_report_is_drawn() {
         names,
         samples: 20,
     };
-    let diagram = run(&asked("all-small", &names), &recorded(), Scorer::shipped()).expect("graded");
+    // Twelve prompts with all outcomes, beside three without.
+    let all: Vec<Example> = (0..3)
+        .flat_map(|round| {
+            recorded().into_iter().map(move |one| Example {
+                text: format!("{}{}", one.text, "!".repeat(round)),
+                ..one
+            })
+        })
+        .collect();
+    let diagram = run(&asked("all-small", &names), &all, Scorer::shipped()).expect("graded");
     let names_of: Vec<&str> = diagram
         .curves
         .iter()
@@ -181,6 +190,11 @@ fn a_whole_report_is_drawn() {
             "banded",
             &[("smal".to_owned(), "tiny".to_owned())],
             "no model of the policy",
+        ),
+        (
+            "banded",
+            &names,
+            "prompts with outcomes of every candidate of banded: 4 of 5, 10 are needed",
         ),
     ] {
         let error = run(&asked(route, names), &recorded(), Scorer::shipped());
