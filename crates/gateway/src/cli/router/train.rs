@@ -32,7 +32,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
     /// Name of the weights, for logs and reports
-    #[arg(long, default_value = "scorer-5")]
+    #[arg(long, default_value = "scorer-5", value_parser = name_of)]
     name: String,
     /// Seed of the order in which examples are visited
     #[arg(long, default_value_t = Settings::default().seed)]
@@ -56,6 +56,26 @@ enum By {
     Question,
     Task,
     Source,
+}
+
+/// Most characters of a name.
+const LONGEST_NAME: usize = 64;
+
+/// A name that stands well in a line of a log.
+fn name_of(text: &str) -> Result<String, String> {
+    let letters = text.chars().count();
+    if text.trim().is_empty() {
+        return Err("a name has a letter at least".to_owned());
+    }
+    if letters > LONGEST_NAME {
+        return Err(format!(
+            "a name has at most {LONGEST_NAME} characters, this one has {letters}"
+        ));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("a name has no line breaks or other control characters".to_owned());
+    }
+    Ok(text.trim().to_owned())
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -141,9 +161,14 @@ fn enough(recorded: &[Example], left_out: &[String]) -> anyhow::Result<()> {
         !left_out && !example.outcomes.is_empty()
     });
     let (mut prompts, mut models) = (0_usize, BTreeSet::new());
+    let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
     for example in fitted {
         prompts += 1;
-        models.extend(example.outcomes.iter().map(|one| one.model.as_str()));
+        for outcome in &example.outcomes {
+            models.insert(outcome.model.as_str());
+            least = least.min(outcome.score);
+            most = most.max(outcome.score);
+        }
     }
     ensure!(
         prompts >= LEAST_PROMPTS && models.len() >= LEAST_MODELS,
@@ -151,6 +176,10 @@ fn enough(recorded: &[Example], left_out: &[String]) -> anyhow::Result<()> {
          prompts and {LEAST_MODELS} models are needed (sources never fitted: {})",
         models.len(),
         left_out.join(", ")
+    );
+    ensure!(
+        least < most,
+        "all outcomes to fit have the score {least}: from these nothing can be learned"
     );
     Ok(())
 }
@@ -185,16 +214,17 @@ mod tests {
     use super::*;
 
     fn data(source: &str, prompts: usize, models: &[&str]) -> Vec<Example> {
-        let outcome = |model: &&str| Outcome {
+        // The first fails, the others do not.
+        let outcome = |(score, model): (usize, &&str)| Outcome {
             model: (*model).to_owned(),
-            score: 1.0,
+            score: f32::from(u8::from(score > 0)),
             output_tokens: None,
         };
         let one = Example {
             source: source.to_owned(),
             task: source.to_owned(),
             text: "Hi".to_owned(),
-            outcomes: models.iter().map(outcome).collect(),
+            outcomes: models.iter().enumerate().map(outcome).collect(),
         };
         vec![one; prompts]
     }
@@ -214,6 +244,33 @@ mod tests {
                 error.contains(why) && error.contains("at least 200 prompts and 2 models"),
                 "{error}"
             );
+        }
+        let mut alike = data("a", 200, &["x", "y"]);
+        alike
+            .iter_mut()
+            .for_each(|example| example.outcomes[0].score = 1.0);
+        let error = enough(&alike, &left_out)
+            .expect_err("all alike")
+            .to_string();
+        assert!(
+            error.starts_with("all outcomes to fit have the score 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_name_is_one_short_line() {
+        assert_eq!(name_of(" mine, 2. Lauf ").expect("a name"), "mine, 2. Lauf");
+        assert!(name_of(&"ü".repeat(64)).is_ok());
+        for (wrong, why) in [
+            ("", "a letter"),
+            (" ", "a letter"),
+            (&*"x".repeat(65), "at most 64 characters, this one has 65"),
+            ("a\nb", "line breaks"),
+            ("a\u{1b}[31m", "control characters"),
+        ] {
+            let error = name_of(wrong).expect_err(why);
+            assert!(error.contains(why), "{error}");
         }
     }
 
