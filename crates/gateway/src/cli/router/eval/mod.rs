@@ -299,14 +299,14 @@ fn notes(samples: u32) -> String {
     format!(
         "\n\
 Intervals: 95 % of {samples} bootstrap draws of the prompts. AUC is \"none\" where all
-outcomes are of one kind; a score of at least 0.5 is a success. Pools: area is
-0 for random mixing and 1 for the oracle, \"none\" where the best single model
-is the cheapest too; saved is the share of the best single model's cost at 98
-or 95 % of its score, \"none\" where that score is not reached; nothing saved by
-mixing has no multiple. Length alone is in pools, for every model, a least
-squares line on ln(1 + bytes) that was fitted on these very prompts, as are
-the models' mean scores and the median of the tokens: that favours these
-baselines."
+outcomes are of one kind (of chances: a score of at least 0.5, or less; of
+pairs: the second better by more than 0.5, or not). Pools: area is 0 for random
+mixing and 1 for the oracle, \"none\" where the best single model is the
+cheapest too; saved is the share of the best single model's cost at 98 or 95 %
+of its score, \"none\" where that score is not reached; nothing saved by mixing
+has no multiple. Length alone is in pools, for every model, a least squares
+line on ln(1 + bytes) that was fitted on these very prompts, as are the models'
+mean scores and the median of the tokens: that favours these baselines."
     )
 }
 
