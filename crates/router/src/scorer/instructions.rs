@@ -24,8 +24,8 @@ mod words;
 use super::blank;
 use super::classes::is_cjk;
 use super::scan::cjk_pairs;
-use clause::Clause;
-use words::Role;
+use clause::{Clause, Verdict};
+use words::{Role, Roles};
 pub(super) use words::{Words, table};
 
 /// Bytes other than white space that are read of a system message.
@@ -144,9 +144,23 @@ fn character_length(first: u8) -> usize {
     }
 }
 
-/// Whether a text gives a task.
-pub(super) fn give_task(text: &str, words: &Words) -> bool {
-    sentences(text).any(|sentence| gives_task(sentence, words))
+/// A task that a text gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Given {
+    /// Whether the answer is the text that it is about in another form: a translation of it, or itself
+    /// with its mistakes corrected.
+    pub(super) gives_back: bool,
+}
+
+/// The task that a text gives, if any.
+pub(super) fn task_in(text: &str, words: &Words) -> Option<Given> {
+    let verdicts = sentences(text).map(|sentence| verdict(sentence, words));
+    let tasks = verdicts.filter_map(|verdict| match verdict {
+        Verdict::None => None,
+        Verdict::Task(roles) => Some(roles.has(Role::GivesBack)),
+    });
+    let gives_back = tasks.reduce(|one, other| one || other)?;
+    Some(Given { gives_back })
 }
 
 /// Sentences and lines of a text.
@@ -185,12 +199,12 @@ fn sentence_end(text: &[u8]) -> usize {
     text.len()
 }
 
-fn gives_task(sentence: &str, table: &Words) -> bool {
+fn verdict(sentence: &str, table: &Words) -> Verdict {
     if sentence.ends_with(['?', '？']) {
-        return true;
+        return Verdict::Task(Roles::default());
     }
     if !sentence.is_ascii() && sentence.chars().any(is_cjk) {
-        return gives_task_unspaced(sentence, table);
+        return verdict_unspaced(sentence, table);
     }
     let mut clause = Clause::default();
     let mut ahead = words(sentence).map(|(comma, word)| (comma, table.of_word(word)));
@@ -198,17 +212,20 @@ fn gives_task(sentence: &str, table: &Words) -> bool {
     while let Some((comma, word)) = next {
         next = ahead.next();
         let roles = next.map(|(_, roles)| roles).unwrap_or_default();
-        if let Some(found) = clause.read(comma, word, roles) {
-            return found;
+        if let Some(verdict) = clause.read(comma, word, roles) {
+            return verdict;
         }
     }
-    false
+    Verdict::None
 }
 
 /// The same in scripts without spaces: a word of work before which nothing says that it is only offered.
-fn gives_task_unspaced(sentence: &str, table: &Words) -> bool {
+fn verdict_unspaced(sentence: &str, table: &Words) -> Verdict {
     let mut roles = cjk_pairs(sentence).filter_map(|pair| table.of_hash(pair));
-    roles.next().is_some_and(|first| first.has(Role::Work))
+    match roles.next() {
+        Some(roles) if roles.has(Role::Work) => Verdict::Task(roles),
+        _ => Verdict::None,
+    }
 }
 
 /// Words of a sentence but numbers, each with whether a comma or colon stands before it.
@@ -232,7 +249,7 @@ mod tests {
     fn gives(text: &str) -> bool {
         let mut beginning = Beginning::new();
         beginning.read(&[text]);
-        give_task(beginning.text(), table())
+        task_in(beginning.text(), table()).is_some()
     }
 
     #[test]
@@ -288,6 +305,31 @@ mod tests {
         ] {
             assert!(!gives(text), "{text}");
         }
+    }
+
+    #[test]
+    fn tasks_that_give_a_text_back_are_told() {
+        let gives_back = |text: &str| task_in(text, table()).map(|given| given.gives_back);
+        for text in [
+            "Translate the text into German.",
+            "You are a translator.",
+            "Your task is to proofread mails.",
+            "Read the code and refactor it.",
+            "List the names. Then rewrite the text.",
+            "请将以下内容翻译成英文。",
+            "润色下面的文字",
+        ] {
+            assert_eq!(gives_back(text), Some(true), "{text}");
+        }
+        for text in [
+            "Summarise the text.",
+            "Is it in French?",
+            "找出错误。",
+            "Classify it.",
+        ] {
+            assert_eq!(gives_back(text), Some(false), "{text}");
+        }
+        assert_eq!(gives_back("You are kind."), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod classes;
 mod counters;
 mod cues;
 mod ends;
+mod given_back;
 mod instructions;
 mod rows;
 mod scan;
@@ -221,17 +222,21 @@ impl Scorer {
     /// the head and the tail.
     #[must_use]
     pub fn score(&self, input: &ScoreInput<'_>, scratch: &mut Scratch) -> Score {
-        let mut heads = self.heads(input.segments, scratch);
+        let (mut heads, mut gives_back) = self.read(input.segments, scratch);
         if !input.before.is_empty() {
-            let before = self.heads(input.before, scratch);
+            let (before, _) = self.read(input.before, scratch);
             blend(&mut heads, &before, BEFORE_SHARE);
         }
         if !input.instructions.is_empty() {
-            self.blend_task(&mut heads, input.instructions, scratch);
+            gives_back |= self.blend_task(&mut heads, input.instructions, scratch);
         }
         let prior = input.shape.difficulty_prior();
         let difficulty = input.shape.seen(heads[Head::Difficulty as usize]) + prior;
-        let log_tokens = heads[Head::OutputTokens as usize] + input.shape.output_prior();
+        let mut log_tokens = heads[Head::OutputTokens as usize];
+        if gives_back {
+            log_tokens = log_tokens.max(given_back::tokens(input.segments).ln());
+        }
+        log_tokens += input.shape.output_prior();
         let gain = heads[Head::Gain as usize] + GAIN_PER_PRIOR * prior;
         let mut topics = [0.0; TOPICS];
         topics.copy_from_slice(&heads[NAMED_HEADS..]);
@@ -247,28 +252,43 @@ impl Scorer {
         }
     }
 
-    /// The raw value of every head for a text without a shape.
-    pub(crate) fn heads(&self, segments: &[&str], scratch: &mut Scratch) -> [f32; HEADS] {
+    /// The raw value of every head for a text without a shape, and whether it says at one of its ends
+    /// that the answer is the text in another form.
+    fn read(&self, segments: &[&str], scratch: &mut Scratch) -> ([f32; HEADS], bool) {
+        let mut gives_back = false;
         let distinct = &mut scratch.0.distinct;
         let (mut heads, bytes) = self.heads_of(segments, distinct);
         if bytes >= ends::LEAST_BYTES {
-            let (ends, _) = self.heads_of(&Ends::of(segments).segments(), distinct);
+            let ends = Ends::of(segments);
+            gives_back = ends.texts().iter().any(|end| {
+                let given = instructions::task_in(end, self.instructions);
+                given.is_some_and(|given| given.gives_back)
+            });
+            let (ends, _) = self.heads_of(&ends.segments(), distinct);
             blend(&mut heads, &ends, ENDS_SHARE);
         }
-        heads
+        (heads, gives_back)
     }
 
-    /// Lets system instructions count beside the text where they give the task.
-    fn blend_task(&self, heads: &mut [f32; HEADS], instructions: &[&str], scratch: &mut Scratch) {
+    /// Lets system instructions count beside the text where they give the task; says whether the text is
+    /// to be given back.
+    fn blend_task(
+        &self,
+        heads: &mut [f32; HEADS],
+        instructions: &[&str],
+        scratch: &mut Scratch,
+    ) -> bool {
         let Working {
             distinct,
             beginning,
         } = &mut *scratch.0;
         beginning.read(instructions);
-        if instructions::give_task(beginning.text(), self.instructions) {
-            let (task, _) = self.heads_of(&[beginning.text()], distinct);
-            blend(heads, &task, TASK_SHARE);
-        }
+        let Some(given) = instructions::task_in(beginning.text(), self.instructions) else {
+            return false;
+        };
+        let (task, _) = self.heads_of(&[beginning.text()], distinct);
+        blend(heads, &task, TASK_SHARE);
+        given.gives_back
     }
 
     /// The raw value of every head for one reading, and the bytes that were read.

@@ -2,6 +2,24 @@
 
 use super::words::{Role, Roles};
 
+/// Whether a sentence gives a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    None,
+    /// One, by a word with these roles.
+    Task(Roles),
+}
+
+impl Verdict {
+    fn of(word: Roles, gives_task: bool) -> Self {
+        if gives_task {
+            Self::Task(word)
+        } else {
+            Self::None
+        }
+    }
+}
+
 /// What was read of a sentence.
 #[derive(Debug, Default)]
 pub(super) struct Clause {
@@ -22,19 +40,20 @@ pub(super) struct Clause {
 impl Clause {
     /// Reads a word, of which the one after it is known; says whether the sentence gives a task once
     /// that is clear.
-    pub(super) fn read(&mut self, after_comma: bool, word: Roles, next: Roles) -> Option<bool> {
+    pub(super) fn read(&mut self, after_comma: bool, word: Roles, next: Roles) -> Option<Verdict> {
         if word.has(Role::Offered) {
-            return Some(false);
+            return Some(Verdict::None);
         }
         if self.named && word.has(Role::Name) {
-            return Some(true);
+            return Some(Verdict::Task(word));
         }
         let of_clause = after_comma && (self.circumstance || self.takes || self.named);
         if word.has(Role::Work) && (!self.begun || self.open || of_clause) {
-            return Some(!next.has(Role::Manner));
+            let manner = next.has(Role::Manner);
+            return Some(Verdict::of(word, !manner));
         }
         if !self.begun && word.has(Role::Form) {
-            return Some(self.task && next.has(Role::Exact));
+            return Some(Verdict::of(word, self.task && next.has(Role::Exact)));
         }
         self.named |= word.has(Role::Are);
         if !self.begun && word.has(Role::Filler) {
@@ -43,7 +62,7 @@ impl Clause {
         }
         if !self.begun {
             if self.task && !word.has(Role::Service) {
-                return Some(true);
+                return Some(Verdict::Task(word));
             }
             self.circumstance = word.has(Role::Circumstance);
             self.takes = word.has(Role::Takes);
@@ -51,6 +70,6 @@ impl Clause {
         }
         self.open = (self.takes && word.has(Role::And)) || (self.named && word.has(Role::That));
         let may_follow = self.circumstance || self.takes || self.named;
-        (!may_follow).then_some(false)
+        (!may_follow).then_some(Verdict::None)
     }
 }

@@ -37,6 +37,8 @@ pub(super) enum Role {
     /// Behind a verb of work: it speaks of the model's own answers ("check your answer", "write in a
     /// friendly tone").
     Manner = 1 << 13,
+    /// A verb or name of work whose answer is the text itself in another form.
+    GivesBack = 1 << 14,
 }
 
 /// The roles that a word may have.
@@ -72,6 +74,9 @@ impl Words {
         for verb in ENGLISH_WORK.split(' ') {
             for form in forms(verb) {
                 note(&form, Role::Work);
+                if ENGLISH_GIVES_BACK.split(' ').any(|one| one == verb) {
+                    note(&form, Role::GivesBack);
+                }
             }
         }
         let mut words = ByHash::new();
@@ -115,11 +120,14 @@ fn forms(verb: &str) -> [String; 3] {
 /// Verbs of work in English, without their endings.
 const ENGLISH_WORK: &str = "translate classify categorize categorise label tag extract summarize summarise rewrite rephrase paraphrase correct fix proofread convert reformat redact rename anonymize anonymise detect identify find list check verify review analyze analyse audit diagnose prove derive solve design redesign devise plan optimize optimise refactor debug evaluate assess score rate grade rank compare generate write produce draft create compose suggest propose determine decide judge moderate flag split normalize normalise parse count compute calculate estimate predict reconcile transcribe shorten simplify expand explain describe investigate trace sort merge clean mark route infer formulate develop implement port migrate critique argue examine pick choose condense mask remove replace turn transform restructure formalize formalise spot locate construct establish reconstruct give say tell copy quote pull sum advise apply refute defend fill";
 
+/// Those of them whose answer is the text itself in another form.
+const ENGLISH_GIVES_BACK: &str = "translate rewrite rephrase paraphrase correct fix proofread convert reformat redact rename anonymize anonymise refactor normalize normalise transcribe simplify port migrate mask transform restructure copy clean";
+
 /// Words in lower case, and pairs of characters of scripts without spaces.
-const LISTS: [(Role, &str); 14] = [
+const LISTS: [(Role, &str); 15] = [
     (
         Role::Work,
-        "übersetze übersetzen klassifiziere fasse extrahiere korrigiere prüfe finde beweise analysiere schreibe traduis traduisez classe résume résumez extrais extrayez corrige corrigez trouve trouvez vérifie démontre traduce traduzca clasifica resume extrae encuentra demuestra analiza traduza classifique traduci riassumi estrai trova dimostra переведи переведите классифицируй извлеки исправь найди докажи проанализируй 任务 翻译 译成 译为 分类 归类 提取 抽取 总结 概括 摘要 改写 润色 纠正 校对 改正 判断 识别 检测 检查 分析 证明 推导 设计 审查 审核 审计 诊断 优化 找出 标注 标记 转换 转成 转为 生成 撰写 起草 计算 求解 解答 评估 评分 打分 比较 排序 脱敏 列出 拟定 拟一 起一 查出 排查 论证 重构 制定 给出 用一 填写 写出 写一 翻訳 要約 証明 抽出 번역 요약 추출 분류 증명 翻譯 分類 總結 證明 設計 審查 診斷 優化 任務",
+        "übersetze übersetzen klassifiziere fasse extrahiere korrigiere prüfe finde beweise analysiere schreibe traduis traduisez classe résume résumez extrais extrayez corrige corrigez trouve trouvez vérifie démontre traduce traduzca clasifica resume extrae encuentra demuestra analiza traduza classifique traduci riassumi estrai trova dimostra переведи переведите классифицируй извлеки исправь найди докажи проанализируй 任务 翻译 译成 译为 分类 归类 提取 抽取 总结 概括 摘要 改写 润色 纠正 校对 改正 判断 识别 检测 检查 分析 证明 推导 设计 审查 审核 审计 诊断 优化 找出 标注 标记 转换 转成 转为 生成 撰写 起草 计算 求解 解答 评估 评分 打分 比较 排序 脱敏 列出 拟定 拟一 起一 查出 排查 论证 重构 制定 给出 用一 填写 写出 写一 翻訳 要約 証明 抽出 번역 요약 추출 분류 증명 翻譯 潤色 分類 總結 證明 設計 審查 診斷 優化 任務",
     ),
     (
         Role::Offered,
@@ -154,6 +162,10 @@ const LISTS: [(Role, &str); 14] = [
     (
         Role::Manner,
         "your in concisely clearly naturally like simply",
+    ),
+    (
+        Role::GivesBack,
+        "translator translation proofreader redactor transcriber corrector converter übersetze übersetzen korrigiere traduis traduisez corrige corrigez traduce traduzca traduza traduci переведи переведите исправь 翻译 译成 译为 改写 润色 纠正 校对 改正 转换 转成 转为 脱敏 重构 翻訳 번역 翻譯 潤色",
     ),
 ];
 
