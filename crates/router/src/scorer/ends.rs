@@ -33,11 +33,6 @@ impl Ends {
         }
     }
 
-    /// Both ends.
-    pub(super) fn texts(&self) -> [&str; 2] {
-        [self.first.text(), self.last.text()]
-    }
-
     /// Segments of the text that both ends make: a line each.
     pub(super) fn segments(&self) -> [&str; 3] {
         [self.first.text(), "\n", self.last.text()]

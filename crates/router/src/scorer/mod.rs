@@ -260,11 +260,10 @@ impl Scorer {
         let (mut heads, bytes) = self.heads_of(segments, distinct);
         if bytes >= ends::LEAST_BYTES {
             let ends = Ends::of(segments);
-            gives_back = ends.texts().iter().any(|end| {
-                let given = instructions::task_in(end, self.instructions);
-                given.is_some_and(|given| given.gives_back)
-            });
-            let (ends, _) = self.heads_of(&ends.segments(), distinct);
+            let ends = ends.segments();
+            let [first, _, last] = ends;
+            gives_back = instructions::ends_give_back(first, last, self.instructions);
+            let (ends, _) = self.heads_of(&ends, distinct);
             blend(&mut heads, &ends, ENDS_SHARE);
         }
         (heads, gives_back)
