@@ -165,11 +165,10 @@ pub(super) fn task_in(text: &str, words: &Words) -> Option<Given> {
 
 /// Whether the first line or the last sentence of a text says that it is to be given back.
 pub(super) fn ends_give_back(first: &str, last: &str, words: &Words) -> bool {
-    let gives_back = |sentence: &str| match verdict(sentence, words) {
+    [first, last].iter().any(|end| match verdict(end, words) {
         Verdict::None => false,
         Verdict::Task(roles) => roles.has(Role::GivesBack),
-    };
-    sentences(first).any(gives_back) || gives_back(last)
+    })
 }
 
 /// Sentences and lines of a text.
