@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use steelyard_router::train::Example;
 use steelyard_router::{ScoreInput, Scorer, Scratch};
 
 use crate::routing_data;
@@ -39,26 +40,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let examples = routing_data::examples(&args.data)?;
     let rounds = args.rounds.max(1);
-    let mut scratch = Scratch::new();
-    let mut times = vec![Vec::with_capacity(rounds); examples.len()];
-    let mut checksum = 0.0_f64;
-    for _ in 0..rounds {
-        for (example, times) in examples.iter().zip(&mut times) {
-            let segments = [example.text.as_str()];
-            let input = ScoreInput {
-                segments: &segments,
-                ..ScoreInput::default()
-            };
-            let started = now();
-            let score = scorer.score(&input, &mut scratch);
-            times.push(now() - started);
-            checksum += f64::from(score.complexity);
-        }
-    }
-    let mut medians: Vec<Duration> = times.iter_mut().filter_map(|times| median(times)).collect();
-    medians.sort_unstable();
-    let mut all: Vec<Duration> = times.into_iter().flatten().collect();
-    all.sort_unstable();
     writeln!(
         out,
         "{} prompts, {rounds} rounds, {}",
@@ -70,9 +51,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "load and self-test: {:.2} ms",
         load.as_secs_f64() * 1e3
     )?;
+    let alone = measure(&scorer, &examples, &[], rounds);
+    let instructed = measure(&scorer, &examples, &[INSTRUCTIONS], rounds);
     for (name, times) in [
-        ("median of each prompt", &medians),
-        ("every single call", &all),
+        ("median of each prompt", &alone.medians),
+        ("every single call", &alone.all),
+        ("with instructions", &instructed.all),
     ] {
         writeln!(
             out,
@@ -85,10 +69,64 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     writeln!(
         out,
-        "mean complexity {:.3}",
-        checksum / (examples.len() * rounds) as f64
+        "mean complexity {:.3}, with {} bytes of instructions {:.3}",
+        alone.complexity,
+        INSTRUCTIONS.len(),
+        instructed.complexity
     )?;
     Ok(())
+}
+
+/// A system message as applications have it: who the model is, its task, the form of its answers. The
+/// task stands behind the middle, so that most of it is searched.
+const INSTRUCTIONS: &str = "\
+    You are Iris, the support assistant of a shop for bicycles and spare parts. You are friendly, \
+    patient and brief. Our workshop is open from nine to six, Monday to Saturday; orders leave the \
+    warehouse within two days, and returns are free for thirty days after delivery.\n\n\
+    Never promise refunds, discounts or dates. Do not speak about other shops.\n\n\
+    Classify the customer's message as one of: delivery, return, repair, invoice, other. Reply with \
+    one JSON object that has the fields label and reason, and nothing else.";
+
+/// Times of calls, ascending, and the mean score.
+struct Measured {
+    /// Of each prompt the median.
+    medians: Vec<Duration>,
+    all: Vec<Duration>,
+    complexity: f64,
+}
+
+fn measure(
+    scorer: &Scorer,
+    examples: &[Example],
+    instructions: &[&str],
+    rounds: usize,
+) -> Measured {
+    let mut scratch = Scratch::new();
+    let mut times = vec![Vec::with_capacity(rounds); examples.len()];
+    let mut sum = 0.0_f64;
+    for _ in 0..rounds {
+        for (example, times) in examples.iter().zip(&mut times) {
+            let segments = [example.text.as_str()];
+            let input = ScoreInput {
+                segments: &segments,
+                instructions,
+                ..ScoreInput::default()
+            };
+            let started = now();
+            let score = scorer.score(&input, &mut scratch);
+            times.push(now() - started);
+            sum += f64::from(score.complexity);
+        }
+    }
+    let mut medians: Vec<Duration> = times.iter_mut().filter_map(|times| median(times)).collect();
+    medians.sort_unstable();
+    let mut all: Vec<Duration> = times.into_iter().flatten().collect();
+    all.sort_unstable();
+    Measured {
+        medians,
+        complexity: sum / all.len().max(1) as f64,
+        all,
+    }
 }
 
 #[expect(
