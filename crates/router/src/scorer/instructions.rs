@@ -163,12 +163,13 @@ pub(super) fn task_in(text: &str, words: &Words) -> Option<Given> {
     Some(Given { gives_back })
 }
 
-/// Whether the first line or the last sentence of a text says that it is to be given back.
+/// Whether a user says in the first line or the last sentence of a text that it is to be given back.
 pub(super) fn ends_give_back(first: &str, last: &str, words: &Words) -> bool {
-    [first, last].iter().any(|end| match verdict(end, words) {
+    let gives_back = |end: &str| match read(end, words, Clause::of_user()) {
         Verdict::None => false,
         Verdict::Task(roles) => roles.has(Role::GivesBack),
-    })
+    };
+    gives_back(first) || gives_back(last)
 }
 
 /// Sentences and lines of a text.
@@ -211,10 +212,14 @@ fn verdict(sentence: &str, table: &Words) -> Verdict {
     if sentence.ends_with(['?', '？']) {
         return Verdict::Task(Roles::default());
     }
+    read(sentence, table, Clause::default())
+}
+
+fn read(sentence: &str, table: &Words, mut clause: Clause) -> Verdict {
     if !sentence.is_ascii() && sentence.chars().any(is_cjk) {
-        return verdict_unspaced(sentence, table);
+        let pairs = cjk_pairs(sentence).filter_map(|pair| table.of_hash(pair));
+        return clause.read_pairs(pairs);
     }
-    let mut clause = Clause::default();
     let mut ahead = words(sentence).map(|(comma, word)| (comma, table.of_word(word)));
     let mut next = ahead.next();
     while let Some((comma, word)) = next {
@@ -225,15 +230,6 @@ fn verdict(sentence: &str, table: &Words) -> Verdict {
         }
     }
     Verdict::None
-}
-
-/// The same in scripts without spaces: a word of work before which nothing says that it is only offered.
-fn verdict_unspaced(sentence: &str, table: &Words) -> Verdict {
-    let mut roles = cjk_pairs(sentence).filter_map(|pair| table.of_hash(pair));
-    match roles.next() {
-        Some(roles) if roles.has(Role::Work) => Verdict::Task(roles),
-        _ => Verdict::None,
-    }
 }
 
 /// Words of a sentence but numbers, each with whether a comma or colon stands before it.
@@ -338,6 +334,30 @@ mod tests {
             assert_eq!(gives_back(text), Some(false), "{text}");
         }
         assert_eq!(gives_back("You are kind."), None);
+    }
+
+    #[test]
+    fn a_user_may_ask_politely() {
+        let gives_back = |text: &str| ends_give_back(text, "", table());
+        for text in [
+            "Can you translate the following text into German?",
+            "Could you please proofread this:",
+            "Help me rewrite this mail.",
+            "I want you to correct my essay",
+            "Hi! Please convert this table to JSON.",
+            "可以帮我翻译下面的内容吗？",
+        ] {
+            assert!(gives_back(text), "{text}");
+        }
+        for text in [
+            "",
+            "Can you summarise the text?",
+            "Why was the translation wrong?",
+            "The translator corrected it.",
+            "下面的内容说了什么？",
+        ] {
+            assert!(!gives_back(text), "{text}");
+        }
     }
 
     #[test]

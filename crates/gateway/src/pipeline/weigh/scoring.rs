@@ -28,8 +28,11 @@ pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score
     let task = asked.map(|index| Task::of(&request.messages, index));
     let segments = texts(task.as_ref().map(|task| task.turn));
     let before = texts(task.and_then(|task| task.before));
-    let systems = request.messages.iter().filter(|one| is_instruction(one));
-    let instructions: Texts<'_> = systems.flat_map(Message::texts).collect();
+    let mut instructions = Texts::new();
+    for message in request.messages.iter().filter(|one| is_instruction(one)) {
+        // Messages are texts of their own, unlike the pieces of one.
+        instructions.extend(std::iter::once("\n").chain(message.texts()));
+    }
     let input = ScoreInput {
         segments: &segments,
         before: &before,

@@ -23,6 +23,8 @@ impl Verdict {
 /// What was read of a sentence.
 #[derive(Debug, Default)]
 pub(super) struct Clause {
+    /// It is a user's, who asks for work with "can you" and "help me".
+    of_user: bool,
     /// A word was read that may not stand before the verb.
     begun: bool,
     /// It begins with circumstances ("Given a text, ...").
@@ -38,11 +40,28 @@ pub(super) struct Clause {
 }
 
 impl Clause {
+    pub(super) fn of_user() -> Self {
+        Self {
+            of_user: true,
+            ..Self::default()
+        }
+    }
+
+    /// Reads the pairs of characters of a sentence without spaces: a word of work gives a task, if nothing
+    /// before it says that it is only offered.
+    pub(super) fn read_pairs(&self, mut pairs: impl Iterator<Item = Roles>) -> Verdict {
+        let decides = |roles: &Roles| !self.of_user || !roles.has(Role::Offered);
+        match pairs.find(decides) {
+            Some(roles) if roles.has(Role::Work) => Verdict::Task(roles),
+            _ => Verdict::None,
+        }
+    }
+
     /// Reads a word, of which the one after it is known; says whether the sentence gives a task once
     /// that is clear.
     pub(super) fn read(&mut self, after_comma: bool, word: Roles, next: Roles) -> Option<Verdict> {
         if word.has(Role::Offered) {
-            return Some(Verdict::None);
+            return (!self.of_user || self.begun).then_some(Verdict::None);
         }
         if self.named && word.has(Role::Name) {
             return Some(Verdict::Task(word));

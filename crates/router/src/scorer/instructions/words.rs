@@ -141,7 +141,7 @@ const LISTS: [(Role, &str); 15] = [
     (Role::Exact, "with only exactly"),
     (
         Role::Filler,
-        "hi hello hey please always then first second next finally now only just also simply carefully quickly accurately thoroughly rigorously strictly critically you your will must should shall are to need have going task job role goal purpose mission duty objective is it step rule instructions instruction tasked expected with by here i want bitte du sie je tu vous veuillez",
+        "hi hello hey please always then first second next finally now only just also simply carefully quickly accurately thoroughly rigorously strictly critically you your will must should shall are to need have going task job role goal purpose mission duty objective is it step rule instructions instruction tasked expected with by here i me us want would like bitte du sie je tu vous veuillez",
     ),
     (Role::Task, "task job"),
     (Role::Are, "are as act"),
