@@ -98,7 +98,6 @@ impl Counts {
         self.raw[count as usize]
     }
 
-    #[cfg(test)]
     pub(super) fn cue(&self, cue: super::cues::Cue) -> u32 {
         self.raw[Count::SIMPLE + cue as usize]
     }

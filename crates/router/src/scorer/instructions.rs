@@ -7,16 +7,21 @@
 //!
 //! A sentence gives a task where
 //!
-//! - a verb of work begins it or a clause that may hold its verb: "You classify ...", "Your task is to
-//!   extract ...", "Given a contract, list ...", "Read the mail and summarise it";
-//! - the model is named after its work: "You are a translator", "You are an assistant that grades ...";
-//! - it asks a question: "Is the review positive?".
+//! - a verb of work begins it or a clause that may hold its verb ("You classify ...", "Given a contract,
+//!   list ...", "Read the mail and summarise it"), and it speaks of what the user sends: "the text", "each
+//!   message", "it", or right behind the verb "into", "from", "as";
+//! - it begins with the task by name: "Your task is to ...", "Task: ...";
+//! - the model is named after its work: "You are a translator", "You are an assistant that grades essays";
+//! - it says in which form the text comes back: "Return only the corrected text";
+//! - it asks about the text: "Is the review positive?".
 //!
-//! A verb behind "help", "can" or "if" says what may be asked, not what is. The lists are closed; a
-//! message of which nothing is found counts by its size alone.
+//! Everything else is taken for a rule of behaviour: "Translate technical terms", "Summarise at the end".
+//! So is a verb behind "help", "can" or "if", and one before "when asked" or "where needed". The very first
+//! sentence needs no word for what the user sends: "Summarise in French." The lists are closed; a message
+//! of which nothing is found counts by its size alone.
 //!
-//! Nothing is allocated. At most [`READ_BYTES`] of a message are read, and neither the length of white
-//! space nor the cuts between segments matter.
+//! Nothing is allocated. At most [`HEAD_BYTES`] and [`TAIL_BYTES`] of a message are read, and neither the
+//! length of white space nor the cuts between segments matter.
 
 mod clause;
 mod words;
@@ -24,23 +29,26 @@ mod words;
 use super::blank;
 use super::classes::is_cjk;
 use super::scan::cjk_pairs;
-use clause::{Clause, Verdict};
-use words::{Role, Roles};
+use super::window;
+use clause::{Clause, Mark, Place, Verdict};
 pub(super) use words::{Words, table};
 
-/// Bytes other than white space that are read of a system message.
-const READ_BYTES: usize = 1536;
-/// A byte of white space may stand before each of the others.
-const ROOM: usize = 2 * READ_BYTES;
+/// Bytes other than white space that are read of the start of a long system message.
+const HEAD_BYTES: usize = 1024;
+/// The same of its end.
+const TAIL_BYTES: usize = 512;
+/// A byte of white space may stand before each of the others, and both parts may end in a character that
+/// is only just within them.
+const ROOM: usize = 2 * (HEAD_BYTES + TAIL_BYTES + 8);
 
-/// The beginning of a message, its runs of white space a line break or one space each.
+/// What is read of a message, its runs of white space a line break or one space each.
 #[derive(Debug, Clone)]
-pub(super) struct Beginning {
+pub(super) struct Excerpt {
     bytes: [u8; ROOM],
     length: usize,
 }
 
-impl Beginning {
+impl Excerpt {
     pub(super) const fn new() -> Self {
         Self {
             bytes: [0; ROOM],
@@ -56,48 +64,48 @@ impl Beginning {
     /// Reads the joined segments.
     pub(super) fn read(&mut self, segments: &[&str]) {
         self.length = 0;
-        let mut room = READ_BYTES;
         // A run of white space, and whether a line ends in it.
         let mut blanks = None;
-        for segment in segments {
-            let bytes = segment.as_bytes();
-            let mut at = 0;
-            while let Some(&first) = bytes.get(at) {
-                let rest = bytes.get(at..).unwrap_or_default();
-                if blanks.is_none()
-                    && let Some(chunk) = rest.first_chunk::<CHUNK>()
-                    && room >= CHUNK
-                    && let Some(visible) = visible_if_plain(chunk)
-                {
-                    self.append(chunk);
-                    room -= visible;
-                    at += CHUNK;
+        for part in window::parts(segments, HEAD_BYTES, TAIL_BYTES) {
+            for piece in window::pieces(segments, &part) {
+                self.copy(piece.as_bytes(), &mut blanks);
+            }
+            // What was left out stands on lines of its own.
+            blanks = Some(true);
+        }
+    }
+
+    fn copy(&mut self, bytes: &[u8], blanks: &mut Option<bool>) {
+        let mut at = 0;
+        while let Some(&first) = bytes.get(at) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if blanks.is_none()
+                && let Some(chunk) = rest.first_chunk::<CHUNK>()
+                && is_plain(chunk)
+            {
+                self.append(chunk);
+                at += CHUNK;
+                continue;
+            }
+            let length = if is_visible_ascii(first) {
+                1
+            } else {
+                let blank = blank::leading(rest);
+                if blank > 0 {
+                    let run = rest.get(..blank).unwrap_or_default();
+                    *blanks = Some(*blanks == Some(true) || run.contains(&b'\n'));
+                    at += blank;
                     continue;
                 }
-                let length = if is_visible_ascii(first) {
-                    1
-                } else {
-                    let blank = blank::leading(rest);
-                    if blank > 0 {
-                        let run = rest.get(..blank).unwrap_or_default();
-                        blanks = Some(blanks == Some(true) || run.contains(&b'\n'));
-                        at += blank;
-                        continue;
-                    }
-                    character_length(first)
-                };
-                if length > room {
-                    return;
-                }
-                if let Some(line_ended) = blanks.take()
-                    && self.length > 0
-                {
-                    self.append(&[if line_ended { b'\n' } else { b' ' }]);
-                }
-                self.append(rest.get(..length).unwrap_or_default());
-                room -= length;
-                at += length;
+                character_length(first)
+            };
+            if let Some(line_ended) = blanks.take()
+                && self.length > 0
+            {
+                self.append(&[if line_ended { b'\n' } else { b' ' }]);
             }
+            self.append(rest.get(..length).unwrap_or_default());
+            at += length;
         }
     }
 
@@ -114,20 +122,18 @@ impl Beginning {
 /// Bytes that are copied at once.
 const CHUNK: usize = 16;
 
-/// Bytes other than white space, if the chunk is copied as it is: printed ASCII that begins and ends in
-/// a word, its words one space apart. Without branches, so that all bytes are looked at together.
-fn visible_if_plain(chunk: &[u8; CHUNK]) -> Option<usize> {
+/// Whether a chunk is copied as it is: printed ASCII that begins and ends in a word, its words one space
+/// apart. Without branches, so that all bytes are looked at together.
+fn is_plain(chunk: &[u8; CHUNK]) -> bool {
     let is_space = |byte: u8| u8::from(byte == b' ');
     let mut other = is_space(chunk[0]) | is_space(chunk[CHUNK - 1]);
-    let mut spaces = 0;
     for byte in chunk {
         other |= u8::from(*byte < b' ') | u8::from(*byte > b'~');
-        spaces += is_space(*byte);
     }
     for at in 1..CHUNK {
         other |= is_space(chunk[at - 1]) & is_space(chunk[at]);
     }
-    (other == 0).then_some(CHUNK - usize::from(spaces))
+    other == 0
 }
 
 fn is_visible_ascii(byte: u8) -> bool {
@@ -150,26 +156,45 @@ pub(super) struct Given {
     /// Whether the answer is the text that it is about in another form: a translation of it, or itself
     /// with its mistakes corrected.
     pub(super) gives_back: bool,
+    /// Whether it is light work whatever the text is about.
+    pub(super) light: bool,
 }
 
-/// The task that a text gives, if any.
+/// The task that a system message gives, if any.
 pub(super) fn task_in(text: &str, words: &Words) -> Option<Given> {
-    let verdicts = sentences(text).map(|sentence| verdict(sentence, words));
-    let tasks = verdicts.filter_map(|verdict| match verdict {
-        Verdict::None => None,
-        Verdict::Task(roles) => Some(roles.has(Role::GivesBack)),
-    });
-    let gives_back = tasks.reduce(|one, other| one || other)?;
-    Some(Given { gives_back })
+    let mut given: Option<Given> = None;
+    // Once it is said that something will be sent, work needs no word for it; nor at the beginning.
+    let mut announced = false;
+    for (at, sentence) in sentences(text).enumerate() {
+        let place = match announced || at == 0 {
+            true => Place::Announced,
+            false if is_item(sentence) => Place::Item,
+            false => Place::Later,
+        };
+        let clause = clause_of(sentence, words, place);
+        announced |= clause.announces(sentence.ends_with([':', '：']));
+        if let Verdict::Task { gives_back, light } = clause.verdict() {
+            let before = given.unwrap_or(Given {
+                gives_back: false,
+                light: true,
+            });
+            given = Some(Given {
+                gives_back: gives_back || before.gives_back,
+                light: light && before.light,
+            });
+        }
+    }
+    given
 }
 
-/// Whether a user says in the first line or the last sentence of a text that it is to be given back.
-pub(super) fn ends_give_back(first: &str, last: &str, words: &Words) -> bool {
-    let gives_back = |end: &str| match read(end, words, Clause::of_user()) {
-        Verdict::None => false,
-        Verdict::Task(roles) => roles.has(Role::GivesBack),
-    };
-    gives_back(first) || gives_back(last)
+/// The work that a user asks for in the first line or the last sentence of a text: `None` where no verb of
+/// work is found. A question is none.
+pub(super) fn asked_in(end: &str, words: &Words) -> Option<Given> {
+    let clause = Clause::of_user(end.ends_with(['?', '？']));
+    match read(end, words, clause).verdict() {
+        Verdict::None => None,
+        Verdict::Task { gives_back, light } => Some(Given { gives_back, light }),
+    }
 }
 
 /// Sentences and lines of a text.
@@ -187,11 +212,15 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 
 /// Bytes of the first sentence with what ends it.
 fn sentence_end(text: &[u8]) -> usize {
-    let mut before = b' ';
+    let mut before = [b' '; 2];
     for (at, byte) in text.iter().enumerate() {
         let ends = match byte {
             b'\n' => true,
-            b' ' => matches!(before, b'.' | b'!' | b'?' | b';'),
+            // The point behind the number of an item ends nothing.
+            b' ' => match before {
+                [last, b'.'] => !last.is_ascii_digit(),
+                [_, last] => matches!(last, b'!' | b'?' | b';'),
+            },
             // The last bytes of 。！；？
             0x82 | 0x81 | 0x9b | 0x9f => {
                 let character = text.get(at.saturating_sub(2)..=at).unwrap_or_default();
@@ -203,47 +232,75 @@ fn sentence_end(text: &[u8]) -> usize {
         if ends {
             return at + 1;
         }
-        before = *byte;
+        before = [before[1], *byte];
     }
     text.len()
 }
 
-fn verdict(sentence: &str, table: &Words) -> Verdict {
-    if sentence.ends_with(['?', '？']) {
-        return Verdict::Task(Roles::default());
-    }
-    read(sentence, table, Clause::default())
+/// Whether a line is an item of a list.
+fn is_item(line: &str) -> bool {
+    let number = line.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let numbered = number.len() < line.len() && number.starts_with(['.', ')', '、', '）', '．']);
+    numbered || line.starts_with(['-', '*', '•', '·', '–', '—', '+'])
 }
 
-fn read(sentence: &str, table: &Words, mut clause: Clause) -> Verdict {
+fn clause_of(sentence: &str, table: &Words, place: Place) -> Clause {
+    let asks = sentence.ends_with(['?', '？']);
+    read(sentence, table, Clause::of_system(place, asks))
+}
+
+fn read(sentence: &str, table: &Words, mut clause: Clause) -> Clause {
     if !sentence.is_ascii() && sentence.chars().any(is_cjk) {
-        let pairs = cjk_pairs(sentence).filter_map(|pair| table.of_hash(pair));
-        return clause.read_pairs(pairs);
+        if EXAMPLES.iter().any(|speaker| sentence.starts_with(speaker)) {
+            return Clause::of_example();
+        }
+        // Every part between commas by itself, but what is on offer stays so.
+        for part in sentence.split(['，', '、', ',', '：', ':']) {
+            let pairs = cjk_pairs(part).filter_map(|pair| table.of_hash(pair));
+            clause.read_pairs(pairs);
+        }
+        return clause;
     }
-    let mut ahead = words(sentence).map(|(comma, word)| (comma, table.of_word(word)));
-    let mut next = ahead.next();
-    while let Some((comma, word)) = next {
-        next = ahead.next();
-        let roles = next.map(|(_, roles)| roles).unwrap_or_default();
-        if let Some(verdict) = clause.read(comma, word, roles) {
-            return verdict;
+    for word in words(sentence).take(MOST_WORDS) {
+        if !clause.read(word.before, table.of_word(word.text), word.after) {
+            break;
         }
     }
-    Verdict::None
+    clause
 }
 
-/// Words of a sentence but numbers, each with whether a comma or colon stands before it.
-fn words(sentence: &str) -> impl Iterator<Item = (bool, &str)> {
-    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '\'';
+/// How lines of examples begin.
+const EXAMPLES: [&str; 4] = ["用户：", "用户:", "问：", "客户："];
+
+/// Words of a sentence that are read, at most.
+const MOST_WORDS: usize = 40;
+
+/// A word, and the mark before it and behind it.
+struct Word<'a> {
+    text: &'a str,
+    before: Mark,
+    after: Mark,
+}
+
+/// Words of a sentence but numbers.
+fn words(sentence: &str) -> impl Iterator<Item = Word<'_>> {
+    let is_letter = |letter: char| letter.is_alphanumeric() || matches!(letter, '\'' | '’');
     let mut rest = sentence;
+    let mut before = Mark::None;
     let all = std::iter::from_fn(move || {
         let (between, word) = rest.split_at(rest.find(is_letter)?);
         let end = word.find(|letter| !is_letter(letter));
-        let (word, after) = word.split_at(end.unwrap_or(word.len()));
+        let (text, after) = word.split_at(end.unwrap_or(word.len()));
         rest = after;
-        Some((between.contains([',', ':']), word))
+        let this = Word {
+            text,
+            before: before.or(Mark::of(between.chars().next_back())),
+            after: Mark::of(after.chars().next()),
+        };
+        before = this.after;
+        Some(this)
     });
-    all.filter(|(_, word)| !word.bytes().all(|byte| byte.is_ascii_digit()))
+    all.filter(|word| !word.text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -251,9 +308,9 @@ mod tests {
     use super::*;
 
     fn gives(text: &str) -> bool {
-        let mut beginning = Beginning::new();
-        beginning.read(&[text]);
-        task_in(beginning.text(), table()).is_some()
+        let mut excerpt = Excerpt::new();
+        excerpt.read(&[text]);
+        task_in(excerpt.text(), table()).is_some()
     }
 
     #[test]
@@ -270,7 +327,7 @@ mod tests {
             "Read the mail and rate its tone.",
             "You are a senior translator.",
             "You are an assistant that grades essays.",
-            "Act as a seasoned lawyer and, for every clause, find the risks.",
+            "Act as a seasoned lawyer, find the risks of each clause.",
             "Is the review below positive?",
             "You are Ava of Acme. Be kind.\n\n## Task\n1. Identify the language.",
             "Übersetze den Text ins Englische.",
@@ -338,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_user_may_ask_politely() {
-        let gives_back = |text: &str| ends_give_back(text, "", table());
+        let gives_back = |text: &str| asked_in(text, table()).is_some_and(|given| given.gives_back);
         for text in [
             "Can you translate the following text into German?",
             "Could you please proofread this:",
@@ -362,18 +419,18 @@ mod tests {
 
     #[test]
     fn a_beginning_is_bounded_and_whole() {
-        let mut beginning = Beginning::new();
+        let mut excerpt = Excerpt::new();
         for unit in ["x", "word ", "字", "é", "🎉", "a\u{3000}\n", "Long words. "] {
-            beginning.read(&[&unit.repeat(3_000)]);
-            let text = beginning.text();
+            excerpt.read(&[&unit.repeat(3_000)]);
+            let text = excerpt.text();
             let visible = text.bytes().filter(|byte| !b" \n".contains(byte)).count();
             assert!(
-                (READ_BYTES - 3..=READ_BYTES).contains(&visible),
+                (HEAD_BYTES + TAIL_BYTES - 6..=HEAD_BYTES + TAIL_BYTES + 6).contains(&visible),
                 "{unit}: {visible}"
             );
         }
-        beginning.read(&["  Two  words\t", "\r\n ", "\u{a0}and", " more  "]);
-        assert_eq!(beginning.text(), "Two words\nand more");
+        excerpt.read(&["  Two  words\t", "\r\n ", "\u{a0}and", " more  "]);
+        assert_eq!(excerpt.text(), "Two words\nand more");
     }
 
     #[test]

@@ -34,8 +34,9 @@ pub use shape::Shape;
 
 use counters::Count;
 pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
+use cues::Cue;
 use ends::Ends;
-use instructions::Beginning;
+use instructions::Excerpt;
 use rows::{Accumulate, Row};
 pub(crate) use scan::BUCKETS;
 use scan::{Distinct, Scan, Sink};
@@ -53,7 +54,7 @@ pub(crate) const LANES: usize = 32;
 
 /// Version of the feature definitions: raised whenever the same text gives other features, so
 /// that a weights file never meets features that it was not fitted on.
-pub(crate) const FEATURES_VERSION: u32 = 5;
+pub(crate) const FEATURES_VERSION: u32 = 6;
 
 /// What the ends of a long text count beside the whole of it.
 const ENDS_SHARE: f32 = 0.5;
@@ -61,7 +62,14 @@ const ENDS_SHARE: f32 = 0.5;
 /// What the turn before counts beside one that goes on about it.
 const BEFORE_SHARE: f32 = 0.5;
 
-/// What a task in the system instructions counts beside the user's turn.
+/// What an end that asks for light work counts beside the whole.
+const LIGHT_ENDS_SHARE: f32 = 0.8;
+
+/// What a light task in the system instructions counts beside the user's turn: a translation of a proof
+/// is a translation.
+const LIGHT_TASK_SHARE: f32 = 0.8;
+
+/// What another task in the system instructions counts beside the user's turn.
 const TASK_SHARE: f32 = 0.6;
 
 /// Position of a head in the interleaved weights.
@@ -129,7 +137,7 @@ pub struct Scratch(Box<Working>);
 struct Working {
     distinct: Distinct,
     /// Of the system instructions.
-    beginning: Beginning,
+    excerpt: Excerpt,
 }
 
 impl Scratch {
@@ -138,7 +146,7 @@ impl Scratch {
     pub fn new() -> Self {
         Self(Box::new(Working {
             distinct: Distinct::new(),
-            beginning: Beginning::new(),
+            excerpt: Excerpt::new(),
         }))
     }
 }
@@ -234,7 +242,7 @@ impl Scorer {
         let difficulty = input.shape.seen(heads[Head::Difficulty as usize]) + prior;
         let mut log_tokens = heads[Head::OutputTokens as usize];
         if gives_back {
-            log_tokens = log_tokens.max(given_back::tokens(input.segments).ln());
+            log_tokens = given_back::tokens(input.segments).max(1.0).ln();
         }
         log_tokens += input.shape.output_prior();
         let gain = heads[Head::Gain as usize] + GAIN_PER_PRIOR * prior;
@@ -257,14 +265,29 @@ impl Scorer {
     fn read(&self, segments: &[&str], scratch: &mut Scratch) -> ([f32; HEADS], bool) {
         let mut gives_back = false;
         let distinct = &mut scratch.0.distinct;
-        let (mut heads, bytes) = self.heads_of(segments, distinct);
-        if bytes >= ends::LEAST_BYTES {
+        let (mut heads, seen) = self.heads_of(segments, distinct);
+        let long = seen.bytes >= ends::LEAST_BYTES;
+        if long || seen.may_be_light {
             let ends = Ends::of(segments);
             let ends = ends.segments();
             let [first, _, last] = ends;
-            gives_back = instructions::ends_give_back(first, last, self.instructions);
-            let (ends, _) = self.heads_of(&ends, distinct);
-            blend(&mut heads, &ends, ENDS_SHARE);
+            let asked =
+                |end| instructions::asked_in(end, self.instructions).map(|given| (end, given));
+            match asked(first).or_else(|| asked(last)) {
+                // What the text is about matters little: only the end that asks is read once more.
+                Some((end, given)) if given.light => {
+                    gives_back = given.gives_back;
+                    let (end, _) = self.heads_of(&[end], distinct);
+                    blend(&mut heads, &end, LIGHT_ENDS_SHARE);
+                }
+                asked => {
+                    gives_back = asked.is_some_and(|(_, given)| given.gives_back);
+                    if long {
+                        let (ends, _) = self.heads_of(&ends, distinct);
+                        blend(&mut heads, &ends, ENDS_SHARE);
+                    }
+                }
+            }
         }
         (heads, gives_back)
     }
@@ -277,21 +300,24 @@ impl Scorer {
         instructions: &[&str],
         scratch: &mut Scratch,
     ) -> bool {
-        let Working {
-            distinct,
-            beginning,
-        } = &mut *scratch.0;
-        beginning.read(instructions);
-        let Some(given) = instructions::task_in(beginning.text(), self.instructions) else {
+        let Working { distinct, excerpt } = &mut *scratch.0;
+        excerpt.read(instructions);
+        let given = instructions::task_in(excerpt.text(), self.instructions);
+        let Some(given) = given else {
             return false;
         };
-        let (task, _) = self.heads_of(&[beginning.text()], distinct);
-        blend(heads, &task, TASK_SHARE);
+        let (task, _) = self.heads_of(&[excerpt.text()], distinct);
+        let share = if given.light {
+            LIGHT_TASK_SHARE
+        } else {
+            TASK_SHARE
+        };
+        blend(heads, &task, share);
         given.gives_back
     }
 
-    /// The raw value of every head for one reading, and the bytes that were read.
-    fn heads_of(&self, segments: &[&str], distinct: &mut Distinct) -> ([f32; HEADS], u32) {
+    /// The raw value of every head for one reading, and what was seen in it.
+    fn heads_of(&self, segments: &[&str], distinct: &mut Distinct) -> ([f32; HEADS], Seen) {
         let sink = Accumulate::new(&self.rows);
         let scanned = scan_text(segments, distinct, self.cues, sink);
         let mut levels = [0_i32; LANES];
@@ -324,7 +350,13 @@ impl Scorer {
         for (head, named) in heads.iter_mut().zip(named) {
             *head += named;
         }
-        (heads, scanned.counts.get(Count::Bytes))
+        let cues = [Cue::Translation, Cue::Rewriting, Cue::Brief, Cue::Debugging];
+        let cues = cues.iter().map(|cue| scanned.counts.cue(*cue));
+        let seen = Seen {
+            bytes: scanned.counts.get(Count::Bytes),
+            may_be_light: cues.sum::<u32>() > 0,
+        };
+        (heads, seen)
     }
 
     /// The heads of the models whose outcomes the weights were fitted on, by name.
@@ -380,6 +412,14 @@ fn blend(heads: &mut [f32; HEADS], other: &[f32; HEADS], share: f32) {
     for (head, other) in heads.iter_mut().zip(other) {
         *head += share * (other - *head);
     }
+}
+
+/// What was seen of a text beside its heads.
+struct Seen {
+    /// Bytes other than white space.
+    bytes: u32,
+    /// Whether it has a word of light work.
+    may_be_light: bool,
 }
 
 /// What a text consists of, for training: the same passes as scoring, written down.

@@ -4,6 +4,8 @@
 //! [`TAIL_BYTES`] of them is read whole. Of a longer one, the head and the tail: instructions
 //! stand before or after what they speak of. White space is skipped in chunks, however long.
 
+use std::ops::Range;
+
 use super::blank::{self, CHUNK};
 use super::classes::is_space;
 use super::scan::{Scan, Sink};
@@ -15,32 +17,52 @@ pub(super) const TAIL_BYTES: usize = 2048;
 
 /// Feeds the bounded part of the joined `segments` to `scan`.
 pub(super) fn read<S: Sink>(segments: &[&str], scan: &mut Scan<'_, S>) {
-    let total: usize = segments.iter().map(|segment| segment.len()).sum();
-    if total <= HEAD_BYTES + TAIL_BYTES {
-        for segment in segments {
-            scan.feed(segment);
-        }
-        return;
-    }
-    let head_end = head_end(segments);
-    let tail_start = if head_end < total {
-        tail_start(segments, total)
-    } else {
-        total
-    };
-    if tail_start <= head_end {
-        feed_range(segments, 0, total, scan);
-    } else {
-        feed_range(segments, 0, head_end, scan);
+    let [head, tail] = parts(segments, HEAD_BYTES, TAIL_BYTES);
+    pieces(segments, &head).for_each(|piece| scan.feed(piece));
+    if !tail.is_empty() {
         scan.cut();
-        feed_range(segments, tail_start, total, scan);
+        pieces(segments, &tail).for_each(|piece| scan.feed(piece));
     }
+}
+
+/// What is read of the joined text: a head and a tail of so many bytes other than white space, or the
+/// whole and an empty tail.
+pub(super) fn parts(segments: &[&str], head: usize, tail: usize) -> [Range<usize>; 2] {
+    let total: usize = segments.iter().map(|segment| segment.len()).sum();
+    let whole = [0..total, total..total];
+    if total <= head + tail {
+        return whole;
+    }
+    let head_end = head_end(segments, head);
+    if head_end >= total {
+        return whole;
+    }
+    let tail_start = tail_start(segments, total, tail);
+    if tail_start <= head_end {
+        return whole;
+    }
+    [0..head_end, tail_start..total]
+}
+
+/// The joined text between two character boundaries, segment by segment.
+pub(super) fn pieces<'a>(
+    segments: &[&'a str],
+    range: &Range<usize>,
+) -> impl Iterator<Item = &'a str> {
+    let mut start = 0;
+    segments.iter().map(move |segment| {
+        let end = start + segment.len();
+        let from = range.start.clamp(start, end) - start;
+        let to = range.end.clamp(start, end) - start;
+        start = end;
+        segment.get(from..to).unwrap_or_default()
+    })
 }
 
 /// Offset in the joined text where the head ends: before the first visible character for which
 /// there is no room.
-fn head_end(segments: &[&str]) -> usize {
-    let (mut offset, mut room) = (0, HEAD_BYTES);
+fn head_end(segments: &[&str], mut room: usize) -> usize {
+    let mut offset = 0;
     for segment in segments {
         let (read, full) = fill_from_start(segment, &mut room);
         offset += read;
@@ -52,8 +74,8 @@ fn head_end(segments: &[&str]) -> usize {
 }
 
 /// Offset in the joined text where the tail starts: at the visible character that fills it.
-fn tail_start(segments: &[&str], total: usize) -> usize {
-    let (mut offset, mut room) = (total, TAIL_BYTES);
+fn tail_start(segments: &[&str], total: usize, mut room: usize) -> usize {
+    let mut offset = total;
     for segment in segments.iter().rev() {
         offset -= fill_from_end(segment, &mut room);
         if room == 0 {
@@ -121,17 +143,4 @@ fn fill_from_end(text: &str, room: &mut usize) -> usize {
         }
     }
     text.len() - end
-}
-
-/// Feeds the bytes `from..to` of the joined text. Both are character boundaries.
-fn feed_range<S: Sink>(segments: &[&str], from: usize, to: usize, scan: &mut Scan<'_, S>) {
-    let mut start = 0;
-    for segment in segments {
-        let end = start + segment.len();
-        if end > from && start < to {
-            let part = from.saturating_sub(start)..(to - start).min(segment.len());
-            scan.feed(segment.get(part).unwrap_or_default());
-        }
-        start = end;
-    }
 }

@@ -1,4 +1,4 @@
-//! Where the verb of a sentence may stand.
+//! Where the verb of a sentence may stand, and whether it speaks of what the user sends.
 
 use super::words::{Role, Roles};
 
@@ -6,25 +6,79 @@ use super::words::{Role, Roles};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     None,
-    /// One, by a word with these roles.
-    Task(Roles),
+    Task {
+        /// The text comes back in another form.
+        gives_back: bool,
+        /// It is light work whatever the text is about.
+        light: bool,
+    },
 }
 
-impl Verdict {
-    fn of(word: Roles, gives_task: bool) -> Self {
-        if gives_task {
-            Self::Task(word)
-        } else {
-            Self::None
+/// A mark beside a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    None,
+    Comma,
+    Colon,
+}
+
+impl Mark {
+    pub(super) fn of(character: Option<char>) -> Self {
+        match character {
+            Some(',') => Self::Comma,
+            Some(':') => Self::Colon,
+            _ => Self::None,
         }
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        if self == Self::None { other } else { self }
     }
 }
 
+/// Who speaks, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    /// A user, who asks for work with "can you" and "help me".
+    User,
+    System(Place),
+}
+
+/// Where a sentence of a system message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At the beginning, or where a task is announced: work needs no word for what is sent.
+    Announced,
+    Later,
+    /// An item of a list that nothing announces as the task: a rule.
+    Item,
+}
+
+/// How the work was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// A verb at the beginning, or behind "you".
+    Verb,
+    /// A verb behind circumstances or "and".
+    Clause,
+    /// "Your task is", or the name of the work.
+    Named,
+}
+
 /// What was read of a sentence.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Clause {
-    /// It is a user's, who asks for work with "can you" and "help me".
-    of_user: bool,
+    speaker: Speaker,
+    /// It is a question.
+    asks: bool,
+    /// Words read.
+    count: u32,
+    /// All roles that were met.
+    met: Roles,
+    /// "The code".
+    names_it: bool,
+    /// Those of the last word.
+    last: Roles,
     /// A word was read that may not stand before the verb.
     begun: bool,
     /// It begins with circumstances ("Given a text, ...").
@@ -35,60 +89,275 @@ pub(super) struct Clause {
     named: bool,
     /// "Your task is": any verb but one of service is work.
     task: bool,
+    /// "You": a verb of handing over may be work.
+    you: bool,
+    /// "The" before "assistant".
+    the: bool,
+    /// It begins with the form of the answer ("Return only ...").
+    form: bool,
     /// A verb may follow.
     open: bool,
+    found: Option<Found>,
+    /// The word behind the verb shows that it is work.
+    directed: bool,
+    verb: Roles,
+    /// Words read to the verb.
+    verb_at: u32,
+    /// The verb was the word before.
+    next_to_verb: bool,
+    /// It is a rule of behaviour.
+    rule: bool,
 }
 
 impl Clause {
-    pub(super) fn of_user() -> Self {
+    /// A question of a user is work of its own, unless it is about the language of a text or the like.
+    pub(super) fn of_user(asks: bool) -> Self {
+        Self::of(Speaker::User, asks)
+    }
+
+    pub(super) fn of_system(place: Place, asks: bool) -> Self {
+        Self::of(Speaker::System(place), asks)
+    }
+
+    /// Of a line that gives nothing, an example of a dialogue.
+    pub(super) fn of_example() -> Self {
         Self {
-            of_user: true,
-            ..Self::default()
+            rule: true,
+            ..Self::of_system(Place::Item, false)
         }
     }
 
-    /// Reads the pairs of characters of a sentence without spaces: a word of work gives a task, if nothing
-    /// before it says that it is only offered.
-    pub(super) fn read_pairs(&self, mut pairs: impl Iterator<Item = Roles>) -> Verdict {
-        let decides = |roles: &Roles| !self.of_user || !roles.has(Role::Offered);
-        match pairs.find(decides) {
-            Some(roles) if roles.has(Role::Work) => Verdict::Task(roles),
-            _ => Verdict::None,
+    fn of(speaker: Speaker, asks: bool) -> Self {
+        Self {
+            speaker,
+            asks,
+            count: 0,
+            met: Roles::default(),
+            names_it: false,
+            last: Roles::default(),
+            begun: false,
+            circumstance: false,
+            takes: false,
+            named: false,
+            task: false,
+            you: false,
+            the: false,
+            form: false,
+            open: false,
+            found: None,
+            directed: false,
+            verb: Roles::default(),
+            verb_at: 0,
+            next_to_verb: false,
+            rule: false,
         }
     }
 
-    /// Reads a word, of which the one after it is known; says whether the sentence gives a task once
-    /// that is clear.
-    pub(super) fn read(&mut self, after_comma: bool, word: Roles, next: Roles) -> Option<Verdict> {
+    /// Reads a word between its marks; says whether more words may change the verdict.
+    pub(super) fn read(&mut self, before: Mark, word: Roles, after: Mark) -> bool {
+        self.count += 1;
+        if self.found.is_some() {
+            self.behind_the_verb(word);
+        } else if self.form || (self.asks && self.speaker != Speaker::User) {
+            // There is no verb to look for.
+        } else if !self.before_the_verb(before, word, after) {
+            return false;
+        }
+        // The verb itself says nothing of what it is about.
+        if !self.next_to_verb {
+            self.met.add(word);
+        }
+        self.names_it |= self.last.has(Role::The) && word.has(Role::SentIfThe);
+        self.last = word;
+        !self.rule
+    }
+
+    fn behind_the_verb(&mut self, word: Roles) {
+        // "The sentence you talk about" is the model's, "the article you are given" is not.
+        let you = self.last.has(Role::You) && !self.last.has(Role::Are);
+        let near = self.count <= self.verb_at + NEAR;
+        let of_model = near && you && !word.has(Role::Gets);
+        self.rule |= of_model || word.has(Role::Condition);
+        if !std::mem::take(&mut self.next_to_verb) {
+            return;
+        }
+        let style = self.verb.has(Role::Style);
+        self.rule |= word.has(Role::Own) || (style && word.has(Role::Manner));
+        self.directed = word.has(Role::Towards) && !style;
+    }
+
+    /// Says whether to read on.
+    fn before_the_verb(&mut self, before: Mark, word: Roles, after: Mark) -> bool {
+        // "User: how late is it?" is an example.
+        if self.count == 1 && after == Mark::Colon && word.has(Role::Sent) {
+            self.rule = true;
+            return false;
+        }
         if word.has(Role::Offered) {
-            return (!self.of_user || self.begun).then_some(Verdict::None);
+            let politely = self.speaker == Speaker::User && !self.begun;
+            self.rule = !politely;
+            return politely;
         }
         if self.named && word.has(Role::Name) {
-            return Some(Verdict::Task(word));
+            self.found(Found::Named, word);
+            return true;
         }
-        let of_clause = after_comma && (self.circumstance || self.takes || self.named);
-        if word.has(Role::Work) && (!self.begun || self.open || of_clause) {
-            let manner = next.has(Role::Manner);
-            return Some(Verdict::of(word, !manner));
+        let of_clause = before != Mark::None && (self.circumstance || self.takes || self.named);
+        let may_be_verb = !self.begun || self.open || of_clause;
+        if may_be_verb && word.has(Role::Work) {
+            // "translate: Translate a text into another language" is a list of what there is.
+            self.rule = after == Mark::Colon && !self.task && self.speaker != Speaker::User;
+            let found = match (self.task || (self.named && self.open), self.begun) {
+                (true, _) => Found::Named,
+                (false, true) => Found::Clause,
+                (false, false) => Found::Verb,
+            };
+            self.found(found, word);
+            return true;
         }
-        if !self.begun && word.has(Role::Form) {
-            return Some(Verdict::of(word, self.task && next.has(Role::Exact)));
+        if may_be_verb && word.has(Role::HandsOver) && (self.you || self.task || self.begun) {
+            let found = if self.task {
+                Found::Named
+            } else {
+                Found::Clause
+            };
+            self.found(found, word);
+            return true;
         }
-        self.named |= word.has(Role::Are);
+        // "Your task: reply with the names."
+        if self.task && before == Mark::Colon && word.has(Role::Answers) {
+            self.found(Found::Named, word);
+            return true;
+        }
+        if !self.begun && (word.has(Role::HandsOver) || word.has(Role::Answers)) {
+            self.form = true;
+            return true;
+        }
         if !self.begun && word.has(Role::Filler) {
             self.task |= word.has(Role::Task);
-            return None;
+            self.you |= word.has(Role::You);
+            self.named |= word.has(Role::Are);
+            return true;
+        }
+        if !self.begun && word.has(Role::The) {
+            self.the = true;
+            return true;
+        }
+        if self.the && word.has(Role::Assistant) && !self.begun {
+            self.you = true;
+            return true;
         }
         if !self.begun {
             if self.task && !word.has(Role::Service) {
-                return Some(Verdict::Task(word));
+                self.found(Found::Named, word);
+                return true;
             }
             self.circumstance = word.has(Role::Circumstance);
             self.takes = word.has(Role::Takes);
             self.begun = true;
         }
+        // "An expert in translation" is no translator.
+        self.named = (self.named || word.has(Role::Are)) && !word.has(Role::Of);
         self.open = (self.takes && word.has(Role::And)) || (self.named && word.has(Role::That));
-        let may_follow = self.circumstance || self.takes || self.named;
-        (!may_follow).then_some(Verdict::None)
+        self.asks
+            || self.circumstance
+            || self.takes
+            || self.named
+            || (self.speaker == Speaker::System(Place::Announced) && self.count <= MOST_OF_A_NAME)
+    }
+
+    fn found(&mut self, found: Found, verb: Roles) {
+        self.found = Some(found);
+        self.verb = verb;
+        self.verb_at = self.count;
+        self.next_to_verb = true;
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        let speaks_of_it = self.names_it || self.met.has(Role::Sent);
+        let gives_task = match self.found {
+            _ if self.rule => false,
+            Some(Found::Named) => true,
+            _ if self.speaker == Speaker::System(Place::Item) => false,
+            None if self.asks && self.speaker == Speaker::User => self.met.has(Role::LightObject),
+            None if self.asks => speaks_of_it,
+            None if self.form => self.gives_form(),
+            None => self.is_name(),
+            Some(_) if self.speaker == Speaker::User => true,
+            Some(_) if self.verb.has(Role::Heavy) => true,
+            Some(Found::Clause) => speaks_of_it || self.directed,
+            Some(Found::Verb) => {
+                speaks_of_it || self.directed || self.speaker == Speaker::System(Place::Announced)
+            }
+        };
+        let back = match self.found {
+            Some(_) => self.verb.has(Role::GivesBack),
+            None => self.met.has(Role::GivesBack),
+        };
+        if gives_task {
+            Verdict::Task {
+                gives_back: back && !self.met.has(Role::Little),
+                light: self.is_light(),
+            }
+        } else {
+            Verdict::None
+        }
+    }
+
+    fn is_light(&self) -> bool {
+        let light = [Role::Little, Role::YesOrNo, Role::LightObject];
+        let little = light.iter().any(|role| self.met.has(*role));
+        match self.found {
+            Some(_) => self.verb.has(Role::Light) || (little && !self.verb.has(Role::Heavy)),
+            None => true,
+        }
+    }
+
+    /// "Return only the corrected text", "answer yes or no", "reply to each message with one word".
+    fn gives_form(&self) -> bool {
+        let first = self.speaker == Speaker::System(Place::Announced);
+        self.met.has(Role::Done)
+            || (first && self.met.has(Role::HandsOver) && self.met.has(Role::Sent))
+            || self.met.has(Role::YesOrNo)
+            || (self.met.has(Role::Each) && self.met.has(Role::Little))
+    }
+
+    /// "Sentiment classifier."
+    fn is_name(&self) -> bool {
+        self.speaker == Speaker::System(Place::Announced)
+            && self.count <= MOST_OF_A_NAME
+            && self.last.has(Role::Name)
+    }
+
+    /// Reads the pairs of characters of a part of a sentence without spaces.
+    pub(super) fn read_pairs(&mut self, pairs: impl Iterator<Item = Roles>) {
+        for roles in pairs {
+            self.met.add(roles);
+            let may_change = self.found.is_none() && !self.rule;
+            if roles.has(Role::Are) {
+                return;
+            }
+            if roles.has(Role::Task) && may_change {
+                self.found(Found::Named, Roles::default());
+            }
+            if roles.has(Role::Condition) || (may_change && roles.has(Role::Offered)) {
+                self.rule = self.speaker != Speaker::User;
+            } else if roles.has(Role::Work) && (may_change || self.verb == Roles::default()) {
+                let named = self.met.has(Role::Task);
+                self.found(if named { Found::Named } else { Found::Verb }, roles);
+            }
+        }
+    }
+
+    /// Whether it says that something will be sent, or is a heading: "You will be given a report.", "# Task".
+    pub(super) fn announces(&self, before_a_list: bool) -> bool {
+        let heads = self.task || (self.you && before_a_list);
+        self.met.has(Role::Announces) || (heads && self.found.is_none() && !self.rule)
     }
 }
+
+/// Words behind the verb that may still be its object.
+const NEAR: u32 = 6;
+
+/// Words of a name of a work at the beginning ("English to Spanish translation."), at most.
+const MOST_OF_A_NAME: u32 = 5;
