@@ -8,8 +8,10 @@ use crate::{OwnHead, Scorer};
 /// Models placed on the scale and corrected, all from one set of outcomes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibrated {
-    /// Of every model, in the order given: its place, and the correction of it.
-    pub models: Vec<(Placement, OwnHead)>,
+    /// Of every model, in the order given: its place, and the correction of it. No correction
+    /// where the outcomes are nearly all alike: those show a level, and nothing that a head tells
+    /// apart, so that they have no part in the strength and in the test either.
+    pub models: Vec<(Placement, Option<OwnHead>)>,
     /// How strongly the corrections were shrunk towards the capabilities alone, chosen on outcomes
     /// that the fits had not seen: 1 is as far as the models of the weights differ from each
     /// other. Infinite where the capabilities alone did best; the corrections are then nothing.
@@ -28,14 +30,21 @@ impl Calibrated {
     pub fn helps(&self) -> bool {
         self.noise <= Self::MOST_NOISE && self.shrinkage.is_finite()
     }
+
+    /// Whether there was anything to test: a model whose outcomes are not nearly all alike.
+    #[must_use]
+    pub fn is_tested(&self) -> bool {
+        self.models.iter().any(|(_, head)| head.is_some())
+    }
 }
 
 /// What is tried as [`Calibrated::shrinkage`].
 const STRENGTHS: [f64; 8] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, f64::INFINITY];
 /// Parts of the outcomes on which a strength is chosen.
 const FOLDS: usize = 5;
-/// The end of the scale in policies: what a correction is added to must be what stands there.
-const MOST_CAPABILITY: f64 = 2.0;
+/// Outcomes that lie nearer to their median than this, in the mean, are nearly all alike: of failures
+/// and successes, less than 2 % are the other.
+const LEAST_SPREAD: f64 = 0.02;
 /// Variances, before they are shrunk, of the constant and of the slope over the complexity.
 const CONSTANT_VARIANCE: f64 = 1.0;
 const SLOPE_VARIANCE: f64 = 2.0;
@@ -52,16 +61,38 @@ impl Scorer {
     pub fn calibrate(&self, models: &[Vec<Judged>]) -> Calibrated {
         let borrowed: Models<'_> = models.iter().map(|own| own.iter().collect()).collect();
         let mut calibrated = fit(self, &borrowed);
-        calibrated.noise = noise::noise(self, &borrowed, &calibrated, &variances(self));
+        let places = calibrated.models.iter().map(|(place, _)| place.capability);
+        let tested: Vec<(&[&Judged], f64)> = borrowed
+            .iter()
+            .map(Vec::as_slice)
+            .zip(places)
+            .filter(|(outcomes, _)| !are_alike(outcomes))
+            .collect();
+        calibrated.noise = noise::noise(self, &tested, &variances(self));
         calibrated
     }
+}
+
+/// Whether outcomes are nearly all alike, or there is none. What differs from the capability's forecasts
+/// is then their level, which the ends of the scale or the slope over the complexity do not let it
+/// reach; it moves with the complexity all the same, and would pass for a finding.
+pub(super) fn are_alike(outcomes: &[&Judged]) -> bool {
+    let mut values: Vec<f64> = outcomes.iter().map(|one| f64::from(one.outcome)).collect();
+    values.sort_by(f64::total_cmp);
+    let Some(median) = values.get(values.len() / 2) else {
+        return true;
+    };
+    let distances = values.iter().map(|value| (value - median).abs());
+    distances.sum::<f64>() / (values.len() as f64) < LEAST_SPREAD
 }
 
 /// Places and corrections, with the strength of the shrinkage that does best on parts held out.
 pub(super) fn fit(scorer: &Scorer, models: &Models<'_>) -> Calibrated {
     let variances = variances(scorer);
     let mut losses = [0.0; STRENGTHS.len()];
-    for fold in Folds::new(models, FOLDS).parts(models) {
+    let tested = models.iter().filter(|outcomes| !are_alike(outcomes));
+    let tested: Models<'_> = tested.cloned().collect();
+    for fold in Folds::new(&tested, FOLDS).parts(&tested) {
         for (rest, out) in fold {
             let place = placed(scorer, &rest);
             for (loss, strength) in losses.iter_mut().zip(STRENGTHS) {
@@ -81,8 +112,11 @@ pub(super) fn fit(scorer: &Scorer, models: &Models<'_>) -> Calibrated {
     let shrinkage = best.map_or(f64::INFINITY, |(_, strength)| strength);
     let models = models.iter().map(|outcomes| {
         let place = placed(scorer, outcomes);
-        let head = correction(scorer, outcomes, place.capability, &variances, shrinkage);
-        (place, head.unwrap_or_else(OwnHead::nothing))
+        let head = || {
+            let head = correction(scorer, outcomes, place.capability, &variances, shrinkage);
+            head.unwrap_or_else(OwnHead::nothing)
+        };
+        (place, (!are_alike(outcomes)).then(head))
     });
     Calibrated {
         models: models.collect(),
@@ -97,7 +131,7 @@ pub(super) fn placed(scorer: &Scorer, outcomes: &[&Judged]) -> Placement {
         .map(|judged| (judged.score.complexity, judged.outcome))
         .collect();
     let mut place = scorer.place(&pairs);
-    place.capability = place.capability.clamp(0.0, MOST_CAPABILITY);
+    place.capability = place.capability.clamp(0.0, Placement::MOST_CAPABILITY);
     place
 }
 

@@ -15,6 +15,7 @@ pub use trial::{HeldOut, Losses, Trial};
 
 use std::collections::HashMap;
 
+use crate::eval::Interval;
 use crate::scorer::Place;
 use crate::{Score, Scorer};
 
@@ -144,12 +145,34 @@ impl Alike {
 pub struct Placement {
     /// The capability that explains the outcomes best.
     pub capability: f64,
-    /// Its standard error; the interval of 95 % is about twice as wide on either side.
+    /// Its standard error; [`Self::interval`] is about twice as wide on either side.
     pub error: f64,
     /// Area under the curve of complexity against failure in these outcomes: 0.5 says that the
     /// complexity does not tell this model's failures from its successes. `None` where there are
     /// only failures or only successes, which leaves nothing to tell apart.
     pub auc: Option<f64>,
+}
+
+impl Placement {
+    /// The end of the scale in policies: what a correction is added to must be what stands there.
+    pub const MOST_CAPABILITY: f64 = 2.0;
+
+    /// The interval of 95 %, as far as it lies on the scale of policies, from 0 to
+    /// [`Self::MOST_CAPABILITY`].
+    #[must_use]
+    pub fn interval(&self) -> Interval {
+        let on_scale = |capability: f64| capability.clamp(0.0, Self::MOST_CAPABILITY);
+        Interval {
+            low: on_scale(self.capability - self.half_width()),
+            high: on_scale(self.capability + self.half_width()),
+        }
+    }
+
+    /// How far the interval of 95 % would reach on either side if the scale had no ends.
+    #[must_use]
+    pub fn half_width(&self) -> f64 {
+        1.96 * self.error
+    }
 }
 
 impl Scorer {

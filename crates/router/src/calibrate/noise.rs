@@ -1,7 +1,7 @@
 //! Whether outcomes show more than noise would.
 
 use super::Judged;
-use super::head::{Calibrated, Models, chance, features, mixed};
+use super::head::{chance, features, mixed};
 use crate::Scorer;
 use crate::scorer::TOPICS;
 
@@ -13,16 +13,12 @@ const FLIPS: u64 = 999;
 /// (Goeman et al. 2004), its distribution by flipping the signs of the residuals, of all models on
 /// a prompt at once because their errors go together. No fit is in it, so few outcomes say as much
 /// as they can.
-pub(super) fn noise(
-    scorer: &Scorer,
-    models: &Models<'_>,
-    calibrated: &Calibrated,
-    variances: &[f64],
-) -> f64 {
+///
+/// A model is its outcomes and its capability. Without any, the chance is 1.
+pub(super) fn noise(scorer: &Scorer, models: &[(&[&Judged], f64)], variances: &[f64]) -> f64 {
     let pulls: Vec<Vec<(u64, Vec<f64>)>> = models
         .iter()
-        .zip(&calibrated.models)
-        .map(|(outcomes, (place, _))| pulls(scorer, outcomes, place.capability, variances))
+        .map(|(outcomes, capability)| pulls(scorer, outcomes, *capability, variances))
         .collect();
     let statistic = |flip: u64| -> f64 {
         let of_model = |pulls: &Vec<(u64, Vec<f64>)>| {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::scorer::{Place, TOPICS};
-use crate::{OwnHead, ScoreInput, Scratch};
+use crate::{ScoreInput, Scratch};
 
 /// Outcomes of a model of a known capability, every share of them exact.
 fn outcomes(capability: f32, count: u16) -> Vec<(f32, f32)> {
@@ -195,7 +195,7 @@ fn a_head_finds_the_topic_that_a_model_fails_on() {
     assert!(trial.head.brier < trial.capability.brier && trial.head.brier < trial.length.brier);
     let fitted = scorer.calibrate(std::slice::from_ref(&outcomes));
     assert!(fitted.helps() && fitted.noise < 0.01, "{fitted:?}");
-    let head = fitted.models[0].1;
+    let head = fitted.models[0].1.expect("a head");
     let (_, _, directions) = head.numbers();
     assert!((0.2..0.6).contains(&directions[0]), "{directions:?}");
     let chance = |index: usize| {
@@ -246,12 +246,101 @@ fn the_fit_is_reproducible_and_bounded_on_odd_outcomes() {
     let outcomes = judged(60, |complexity, _| complexity);
     let calibrate = |outcomes: &Vec<Judged>| scorer.calibrate(std::slice::from_ref(outcomes));
     assert_eq!(calibrate(&outcomes), calibrate(&outcomes));
-    let perfect = judged(60, |_, _| 1.1);
-    let head = calibrate(&perfect).models[0].1;
-    let chance = scorer.chance_of(1.5, Some(&head), &perfect[0].score);
+    let often = judged(60, |_, _| 0.95);
+    let head = calibrate(&often).models[0].1.expect("a head");
+    let chance = scorer.chance_of(1.5, Some(&head), &often[0].score);
     assert!((0.0..=1.0).contains(&chance));
-    assert_eq!(calibrate(&Vec::new()).models[0].1, OwnHead::nothing());
+    assert_eq!(calibrate(&Vec::new()).models[0].1, None);
     assert!(!scorer.calibrate(&[]).helps());
+}
+
+/// Outcomes as they are made of the index and of what came.
+fn with_outcomes(outcomes: &[Judged], outcome: impl Fn(usize, f32) -> f32) -> Vec<Judged> {
+    let of = |(index, one): (usize, &Judged)| Judged {
+        outcome: outcome(index, one.outcome),
+        ..*one
+    };
+    outcomes.iter().enumerate().map(of).collect()
+}
+
+#[test]
+fn outcomes_that_are_all_alike_have_no_part_in_the_test() {
+    let scorer = Scorer::shipped();
+    let varied = judged(300, |complexity, topic| {
+        sigmoid(2.5 * (0.8 - complexity) + 0.2 * topic)
+    });
+    let alone = scorer.calibrate(std::slice::from_ref(&varied));
+    assert!(alone.helps() && alone.is_tested(), "{alone:?}");
+    let nearly = |index: usize, low: f32, high: f32| match index % 100 {
+        7 => high,
+        _ => low,
+    };
+    let flat: [fn(usize) -> f32; 4] = [
+        |_| 0.0,
+        |_| 0.5,
+        |_| 1.0,
+        |index| 0.5 + 0.01 * f32::from(u8::from(index % 2 == 0)),
+    ];
+    let mut alike: Vec<Vec<Judged>> = flat
+        .iter()
+        .map(|outcome| with_outcomes(&varied, |index, _| outcome(index)))
+        .collect();
+    for (low, high) in [(0.0, 1.0), (1.0, 0.0), (0.5, 0.0)] {
+        alike.push(with_outcomes(&varied, |index, _| nearly(index, low, high)));
+    }
+    for alike in &alike {
+        // Two of them are no more than one, and beside a model that varies they change nothing.
+        let both = scorer.calibrate(&[alike.clone(), alike.clone()]);
+        assert!(!both.helps() && !both.is_tested(), "{both:?}");
+        assert_eq!((both.noise, both.models[0].1), (1.0, None));
+        let beside = scorer.calibrate(&[alike.clone(), varied.clone()]);
+        assert_eq!(beside.models[1], alone.models[0]);
+        assert_eq!(beside.models[0].1, None);
+        assert_eq!(
+            (beside.noise, beside.shrinkage),
+            (alone.noise, alone.shrinkage)
+        );
+    }
+    // With 2 % or grades that differ there is something to tell apart.
+    let varying: [fn(usize, f32) -> f32; 2] = [
+        |index, _| f32::from(u8::from(index % 50 == 7)),
+        |_, came| 0.6 + 0.1 * came,
+    ];
+    for varying in varying {
+        let calibrated = scorer.calibrate(&[with_outcomes(&varied, varying)]);
+        assert!(calibrated.is_tested() && calibrated.models[0].1.is_some());
+    }
+}
+
+#[test]
+fn what_is_held_out_of_outcomes_that_are_alike_is_the_capability() {
+    let varied = judged(100, |complexity, _| sigmoid(2.5 * (0.8 - complexity)));
+    let failing = with_outcomes(&varied, |_, _| 0.0);
+    let trials = Scorer::shipped().try_heads(&[failing, varied]);
+    let rows = &trials[0].held_out;
+    assert_eq!(rows.len(), 100);
+    assert!(
+        rows.iter()
+            .all(|row| row.head.to_bits() == row.capability.to_bits())
+    );
+}
+
+#[test]
+fn an_interval_ends_where_the_scale_does() {
+    let interval = |capability: f64, error: f64| {
+        let place = Placement {
+            capability,
+            error,
+            auc: None,
+        };
+        let Interval { low, high } = place.interval();
+        (low, high)
+    };
+    assert_eq!(interval(0.0, 0.2).0, 0.0);
+    assert!((interval(0.0, 0.2).1 - 0.392).abs() < 1e-9);
+    assert_eq!(interval(1.9, 0.2).1, 2.0);
+    let (low, high) = interval(1.0, 0.1);
+    assert!((low - 0.804).abs() < 1e-9 && (high - 1.196).abs() < 1e-9);
 }
 
 #[test]

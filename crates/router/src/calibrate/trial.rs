@@ -88,7 +88,7 @@ impl Scorer {
                 let forecast = |judged: &&Judged| HeldOut {
                     outcome: f64::from(judged.outcome),
                     capability: chance(self, place.capability, None, judged),
-                    head: chance(self, place.capability, Some(head), judged),
+                    head: chance(self, place.capability, head.as_ref(), judged),
                     length: logistic::chance(&length_row(judged), &by_length),
                 };
                 others.iter().map(forecast).collect()

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use steelyard_policy::{CapabilityBasis, Head, Model, Policy};
-use steelyard_router::eval::{PairPoint, bootstrap, grade_pair};
+use steelyard_router::eval::{Interval, PairPoint, bootstrap, grade_pair};
 use steelyard_router::{
     Calibrated, HeldOut, Judged, LengthRatio, Losses, OwnHead, Placement, Scorer, Trial,
 };
@@ -108,9 +108,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     lengths::say_unmeasured(&policy, &models, &lengths);
     say("models:");
     for (index, (known, of)) in models.iter().enumerate() {
+        let (place, own_head) = &calibrated.models[index];
+        let own_head = own_head.as_ref();
         let found = Found {
-            place: &calibrated.models[index].0,
-            head: calibrated.helps().then_some(&calibrated.models[index].1),
+            place,
+            head: own_head.filter(|_| calibrated.helps()),
+            is_tested: own_head.is_some(),
             trial: &trials[index],
             length: lengths[index].as_ref(),
         };
@@ -152,6 +155,8 @@ struct Found<'a> {
     place: &'a Placement,
     /// Its own head, where heads are printed.
     head: Option<&'a OwnHead>,
+    /// Whether its outcomes differ enough to have a part in the test for heads.
+    is_tested: bool,
     trial: &'a Trial,
     length: Option<&'a LengthRatio>,
 }
@@ -166,20 +171,20 @@ fn say_model(scorer: &Scorer, known: &Model, of: &Of, found: &Found<'_>) {
             .map_or(known.capability, |head| head.capability),
         _ => known.capability,
     };
-    let width = 1.96 * place.error;
     let sum: f32 = of.judged.iter().map(|one| one.outcome).sum();
     let mean = sum / of.judged.len() as f32;
     say(&format!(
-        "  {}:\n    # {}, mean score {mean:.2}\n    # 95 % between {:.2} and {:.2}; was {before:.2}{}",
+        "  {}:\n    # {}, mean score {mean:.2}\n    # {}; was {before:.2}{}",
         known.name,
         counted(of),
-        place.capability - width,
-        place.capability + width,
-        doubts(width, place, mean),
+        interval(place),
+        doubts(place, mean),
     ));
-    say(&held_out(trial));
-    if trial.interval.low > 0.0 && found.head.is_none() {
-        say(unprinted(mean));
+    say(&held_out(trial, found.is_tested));
+    if !found.is_tested {
+        UNTESTED.iter().for_each(|line| say(line));
+    } else if trial.interval.low > 0.0 && found.head.is_none() {
+        say("    # but not so clearly that all models together show more than noise: see above");
     }
     say(&format!(
         "    capability: {:.2}\n    capability_basis: calibrated",
@@ -200,6 +205,10 @@ fn say_model(scorer: &Scorer, known: &Model, of: &Of, found: &Found<'_>) {
 
 /// Whether own heads say more than noise would.
 fn verdict(calibrated: &Calibrated) -> String {
+    if !calibrated.is_tested() {
+        return "# No own heads: every model's outcomes are nearly all alike, which shows a level and no more."
+            .to_owned();
+    }
     let noise = 100.0 * calibrated.noise;
     match (calibrated.shrinkage.is_finite(), calibrated.helps()) {
         (_, true) => format!(
@@ -216,31 +225,43 @@ fn verdict(calibrated: &Calibrated) -> String {
     }
 }
 
-/// Why a head that is better on outcomes held out is not printed.
-fn unprinted(mean: f32) -> &'static str {
-    if is_one_sided(mean) {
-        "    # by its level alone, since its outcomes are nearly all alike: no reason for a head"
-    } else {
-        "    # but not so clearly that all models together show more than noise: see above"
-    }
-}
+/// Why a model has no part in the test for heads.
+const UNTESTED: [&str; 2] = [
+    "    # no own head, and no part in the test for heads: its outcomes are nearly all alike, and a head",
+    "    # would correct their level alone",
+];
 
 /// Whether a mean score is nearly that of outcomes which are all the same.
 fn is_one_sided(mean: f32) -> bool {
     !(0.02..=0.98).contains(&mean)
 }
 
-/// What the recipe gives on outcomes that it has not seen.
-fn held_out(trial: &Trial) -> String {
+/// The interval of a place, and where it is cut off.
+fn interval(place: &Placement) -> String {
+    let Interval { low, high } = place.interval();
+    let ends = match (low <= 0.0, high >= Placement::MOST_CAPABILITY) {
+        (false, false) => "",
+        (true, false) => " (0 is the scale's end)",
+        (false, true) => " (2 is the scale's end)",
+        (true, true) => " (both the scale's ends)",
+    };
+    format!("95 % between {low:.2} and {high:.2}{ends}")
+}
+
+/// What the recipe gives on outcomes that it has not seen; of heads only where they were tested.
+fn held_out(trial: &Trial, is_tested: bool) -> String {
     let row = |name: &str, losses: &Losses| {
         format!("{name} {:.3} ({:.3})", losses.log_loss, losses.brier)
     };
+    let capability = row("capability", &trial.capability);
+    let length = row("length", &trial.length);
+    if !is_tested {
+        return format!("    # held out, log loss (Brier): {capability}, {length}");
+    }
     format!(
-        "    # held out, log loss (Brier): {}, {}, {}\n    # the own head is better by {:+.3} (95 %: \
+        "    # held out, log loss (Brier): {capability}, {}, {length}\n    # the own head is better by {:+.3} (95 %: \
          {:+.3} to {:+.3})",
-        row("capability", &trial.capability),
         row("own head", &trial.head),
-        row("length", &trial.length),
         trial.better_by,
         trial.interval.low,
         trial.interval.high,
@@ -267,15 +288,15 @@ fn yaml(scorer: &Scorer, head: &OwnHead) -> String {
 }
 
 /// What a reader should know before trusting the number.
-fn doubts(width: f64, place: &Placement, mean: f32) -> String {
+fn doubts(place: &Placement, mean: f32) -> String {
     let mut doubts = String::new();
-    if width > 0.2 {
+    if place.half_width() > 0.2 {
         doubts.push_str("\n    # unsure: more outcomes would narrow this");
     }
     if is_one_sided(mean) {
         doubts.push_str("\n    # it nearly always succeeds or fails: only a bound can be seen");
     }
-    if place.capability <= 0.0 || place.capability >= 2.0 {
+    if place.capability <= 0.0 || place.capability >= Placement::MOST_CAPABILITY {
         doubts.push_str("\n    # at the end of the scale");
     }
     if let Some(area) = place.auc.filter(|area| *area < 0.55) {
