@@ -1,12 +1,15 @@
 //! Reads JSON lines, gzipped or not, and the scorer's weights.
 
 use std::collections::HashSet;
+use std::fmt::Formatter;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use flate2::bufread::MultiGzDecoder;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use steelyard_router::Scorer;
 
 /// Most bytes of one line.
@@ -145,10 +148,67 @@ pub(super) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Why a line is no JSON; the line's own number is told beside it.
 pub(super) fn not_json(error: &serde_json::Error) -> anyhow::Error {
+    let (told, column) = (reason(error), error.column());
+    if told == HALF_PAIR {
+        return anyhow::anyhow!("{told}, column {column}");
+    }
+    anyhow::anyhow!("not a JSON object: {told}, column {column}")
+}
+
+/// What is wrong with a text that JSON can write and no text can hold.
+const HALF_PAIR: &str =
+    "an escape from \\ud800 to \\udfff without the other half of its pair is no character";
+
+/// What is wrong with JSON, without the place.
+pub(super) fn reason(error: &serde_json::Error) -> String {
     let told = error.to_string();
+    // Both are said of nothing but such an escape.
+    if told.contains("lone leading surrogate") || told.contains("unexpected end of hex escape") {
+        return HALF_PAIR.to_owned();
+    }
     let place = format!(" at line {} column {}", error.line(), error.column());
-    let told = told.strip_suffix(&place).unwrap_or(&told);
-    anyhow::anyhow!("not a JSON object: {told}, column {}", error.column())
+    told.strip_suffix(&place).unwrap_or(&told).to_owned()
+}
+
+/// A JSON object, its names in their order.
+pub(super) struct Pairs<V>(Vec<(String, V)>);
+
+impl<V> Pairs<V> {
+    /// The object with each of its names once.
+    ///
+    /// # Errors
+    /// A name that stands twice: which of its values is meant cannot be told.
+    pub(super) fn distinct<M: FromIterator<(String, V)>>(self) -> anyhow::Result<M> {
+        let mut seen = HashSet::with_capacity(self.0.len());
+        for (name, _) in &self.0 {
+            ensure!(seen.insert(name.as_str()), "{name:?} stands twice");
+        }
+        Ok(self.0.into_iter().collect())
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<V>(PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Reader<V> {
+            type Value = Pairs<V>;
+
+            fn expecting(&self, text: &mut Formatter<'_>) -> std::fmt::Result {
+                text.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<V>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
 }
 
 /// The weights of a file, or those that ship.
@@ -277,6 +337,34 @@ mod tests {
         let found = files(&given);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(found.unwrap(), [file, missing]);
+    }
+
+    #[test]
+    fn an_object_names_nothing_twice() {
+        let read = |text: &str| {
+            let pairs: Pairs<i32> = serde_json::from_str(text).unwrap();
+            let pairs: anyhow::Result<Vec<(String, i32)>> = pairs.distinct();
+            pairs.map_err(|error| error.to_string())
+        };
+        let once = vec![("b".to_owned(), 1), ("a".to_owned(), 1)];
+        assert_eq!(read(r#"{"b":1,"a":1}"#), Ok(once));
+        let twice = Err(r#""a" stands twice"#.to_owned());
+        assert_eq!(read(r#"{"a":1,"b":2,"\u0061":1}"#), twice);
+    }
+
+    #[test]
+    fn half_of_a_pair_is_told_as_such() {
+        for line in [
+            r#""\ud800""#,
+            r#""\ud800 ""#,
+            r#""\udc00""#,
+            r#""\ud800\u0041""#,
+        ] {
+            let error = serde_json::from_str::<String>(line).unwrap_err();
+            assert_eq!(reason(&error), HALF_PAIR, "{line}: {error}");
+        }
+        let other = serde_json::from_str::<String>(r#""\u12""#).unwrap_err();
+        assert_eq!(reason(&other), "invalid escape");
     }
 
     #[test]

@@ -5,14 +5,14 @@ mod parts;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
-use serde_json::json;
+use anyhow::bail;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 use steelyard_provider_adapter::{client_dialect, messages};
 use steelyard_types::{ChatRequest, Dialect, Message, Role};
 
 use super::super::dialect::dialect_of;
-use super::data::not_json;
+use super::data::{Pairs, not_json, reason};
 
 /// The fields of a line, their values as they are written: a number stays the same number.
 pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
@@ -21,8 +21,31 @@ pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
 const ASKED: [&str; 3] = ["prompt", "messages", "input"];
 
 /// Reads the fields of a line.
+///
+/// # Errors
+/// What is no JSON object, and fields that stand twice.
 pub(super) fn fields(line: &str) -> anyhow::Result<Fields> {
-    serde_json::from_str(line).map_err(|error| not_json(&error))
+    let pairs: Pairs<Box<RawValue>> =
+        serde_json::from_str(line).map_err(|error| not_json(&error))?;
+    pairs.distinct()
+}
+
+/// The text of a field.
+fn text_of(name: &str, value: &RawValue) -> anyhow::Result<String> {
+    serde_json::from_str(value.get()).map_err(|error| match error.is_data() {
+        true => anyhow::anyhow!("`{name}` is not a text"),
+        false => anyhow::anyhow!("`{name}`: {}", reason(&error)),
+    })
+}
+
+/// All fields read to their depth.
+fn whole(fields: &Fields) -> anyhow::Result<Value> {
+    let read = |(name, value): (&String, &Box<RawValue>)| {
+        let value: Value = serde_json::from_str(value.get())
+            .map_err(|error| anyhow::anyhow!("`{name}`: {}", reason(&error)))?;
+        Ok((name.clone(), value))
+    };
+    fields.iter().map(read).collect()
 }
 
 /// A request out of the fields of a line.
@@ -47,9 +70,7 @@ impl Prompt {
             (Some(_), None) => {}
         }
         if let Some(prompt) = fields.remove("prompt") {
-            let prompt: String = serde_json::from_str(prompt.get())
-                .ok()
-                .context("`prompt` is not a text")?;
+            let prompt = text_of("prompt", &prompt)?;
             let messages = json!([{ "role": "user", "content": prompt }]);
             fields.insert("messages".to_owned(), to_raw_value(&messages)?);
         }
@@ -62,7 +83,7 @@ impl Prompt {
         if dialect == Dialect::OpenAiEmbeddings {
             bail!("a request for embeddings, which has no complexity");
         }
-        if let Some(odd) = parts::odd(dialect, &serde_json::from_str(&body)?) {
+        if let Some(odd) = parts::odd(dialect, &whole(&fields)?) {
             return Err(read_as(dialect, &odd));
         }
         Ok(Self { body, dialect })

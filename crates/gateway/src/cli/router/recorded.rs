@@ -1,12 +1,14 @@
 //! Recorded outcomes: prompts with what models made of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use steelyard_router::train::{Example, Outcome};
 
-use super::data::{counted, lines, not_json, open, tell};
+use super::data::{Pairs, counted, lines, not_json, open, reason, tell};
 use super::repeats::merge;
 
 /// How a line of the data looks.
@@ -69,23 +71,23 @@ fn source_name(path: &Path) -> String {
 }
 
 fn example(line: &str, source: &str) -> anyhow::Result<Example> {
-    let fields: Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| not_json(&error))?;
+    let fields: Pairs<&RawValue> = serde_json::from_str(line).map_err(|error| not_json(&error))?;
+    let mut fields: BTreeMap<String, &RawValue> = fields.distinct()?;
+    let by_model = fields.remove("outcomes");
+    let read = |(name, value): (String, &RawValue)| {
+        let value: Value = serde_json::from_str(value.get())
+            .map_err(|error| anyhow::anyhow!("`{name}`: {}", reason(&error)))?;
+        Ok((name, value))
+    };
+    let fields: Map<String, Value> = fields
+        .into_iter()
+        .map(read)
+        .collect::<anyhow::Result<_>>()?;
     let text = fields.get("prompt").context("no `prompt`")?;
     let text = text.as_str().context("`prompt` is not a text")?;
     let task = fields.get("task").and_then(Value::as_str);
-    let outcomes = match (fields.get("outcomes"), fields.get("model")) {
-        (Some(outcomes), _) => {
-            let outcomes = outcomes.as_object();
-            let outcomes = outcomes.context("`outcomes` is not an object, {MODEL: {\"score\"}}")?;
-            let outcomes = outcomes.iter().map(|(model, outcome)| {
-                let fields = outcome.as_object();
-                let fields =
-                    fields.with_context(|| format!("the outcome of {model:?} is no object"))?;
-                self::outcome(model, fields)
-            });
-            outcomes.collect::<anyhow::Result<_>>()?
-        }
+    let outcomes = match (by_model, fields.get("model")) {
+        (Some(by_model), _) => outcomes(by_model)?,
         (None, Some(model)) => {
             vec![outcome(
                 model.as_str().context("`model` is not a text")?,
@@ -100,6 +102,22 @@ fn example(line: &str, source: &str) -> anyhow::Result<Example> {
         text: text.to_owned(),
         outcomes,
     })
+}
+
+/// The outcomes of a line, by model.
+fn outcomes(by_model: &RawValue) -> anyhow::Result<Vec<Outcome>> {
+    let by_model: Pairs<Value> =
+        serde_json::from_str(by_model.get()).map_err(|error| match error.is_data() {
+            true => anyhow::anyhow!("`outcomes` is not an object, {{MODEL: {{\"score\"}}}}"),
+            false => anyhow::anyhow!("`outcomes`: {}", reason(&error)),
+        })?;
+    let by_model: BTreeMap<String, Value> = by_model.distinct().context("`outcomes`")?;
+    let one = |(model, outcome): (&String, &Value)| {
+        let fields = outcome.as_object();
+        let fields = fields.with_context(|| format!("the outcome of {model:?} is no object"))?;
+        self::outcome(model, fields)
+    };
+    by_model.iter().map(one).collect()
 }
 
 fn outcome(model: &str, fields: &Map<String, Value>) -> anyhow::Result<Outcome> {
@@ -201,6 +219,18 @@ mod tests {
                 "no name of a model",
             ),
             (&*long, "has 257 bytes, more than 256"),
+            (
+                r#"{"prompt":"a","prompt":"b","outcomes":{}}"#,
+                "\"prompt\" stands twice",
+            ),
+            (
+                r#"{"prompt":"a","outcomes":{"m":{"score":1},"m":{"score":0}}}"#,
+                "`outcomes`: \"m\" stands twice",
+            ),
+            (
+                r#"{"prompt":"\ud800","outcomes":{}}"#,
+                "`prompt`: an escape from \\ud800 to \\udfff",
+            ),
         ] {
             let error = format!("{:#}", example(line, "source").unwrap_err());
             assert!(error.contains(why), "{line}: {error}");

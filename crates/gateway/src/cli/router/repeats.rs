@@ -9,8 +9,9 @@ use super::data::counted;
 /// What was found on the way.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Repeats {
-    /// Prompts that stand in their source more than once.
-    merged: usize,
+    /// Prompts whose source has several outcomes of a model, or them again without any. Models on
+    /// lines of their own are no repetition.
+    repeated: usize,
     /// Those of them of which a model has outcomes that differ.
     differing: usize,
     /// Prompts that stand in more than one source with the same outcomes.
@@ -21,7 +22,7 @@ impl Repeats {
     /// One line for each finding.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if self.merged > 0 {
+        if self.repeated > 0 {
             let differing = match self.differing {
                 0 => String::new(),
                 some => format!("; for {some} a model's outcomes differ"),
@@ -29,7 +30,7 @@ impl Repeats {
             lines.push(format!(
                 "counted once: {} repeated within a source, with the mean of every model's \
                  outcomes{differing}",
-                counted(self.merged, "prompt")
+                counted(self.repeated, "prompt")
             ));
         }
         if self.copied > 0 {
@@ -55,41 +56,49 @@ pub(super) fn merge(examples: Vec<Example>) -> (Vec<Example>, Repeats) {
         .collect();
     let mut kept: Vec<Example> = Vec::with_capacity(examples.len());
     let mut places: HashMap<usize, usize> = HashMap::with_capacity(examples.len());
-    let mut repeated: BTreeMap<usize, Vec<Outcome>> = BTreeMap::new();
+    let mut more: BTreeMap<usize, Vec<Vec<Outcome>>> = BTreeMap::new();
     for (index, (example, first)) in examples.into_iter().zip(firsts).enumerate() {
         match places.get(&first) {
-            Some(place) => repeated.entry(*place).or_default().extend(example.outcomes),
+            Some(place) => more.entry(*place).or_default().push(example.outcomes),
             None => {
                 places.insert(index, kept.len());
                 kept.push(example);
             }
         }
     }
-    let mut repeats = Repeats {
-        merged: repeated.len(),
-        ..Repeats::default()
-    };
-    for (place, more) in repeated {
+    let mut repeats = Repeats::default();
+    for (place, more) in more {
         if let Some(first) = kept.get_mut(place) {
-            let all = std::mem::take(&mut first.outcomes).into_iter().chain(more);
-            let (outcomes, differ) = means(all);
-            first.outcomes = outcomes;
-            repeats.differing += usize::from(differ);
+            let own = std::mem::take(&mut first.outcomes);
+            let is_bare = own.is_empty() || more.iter().any(Vec::is_empty);
+            let merged = means(own.into_iter().chain(more.into_iter().flatten()));
+            first.outcomes = merged.outcomes;
+            repeats.repeated += usize::from(merged.repeat || is_bare);
+            repeats.differing += usize::from(merged.differ);
         }
     }
     repeats.copied = copied(&kept);
     (kept, repeats)
 }
 
-/// One outcome of every model; whether a model's outcomes differ.
-fn means(all: impl Iterator<Item = Outcome>) -> (Vec<Outcome>, bool) {
+/// Outcomes of one prompt, one of every model.
+struct Merged {
+    outcomes: Vec<Outcome>,
+    /// Whether a model had several.
+    repeat: bool,
+    /// Whether a model's differ.
+    differ: bool,
+}
+
+fn means(all: impl Iterator<Item = Outcome>) -> Merged {
     let mut by_model: BTreeMap<String, Vec<Outcome>> = BTreeMap::new();
     for outcome in all {
         let of_model = by_model.entry(outcome.model.clone()).or_default();
         of_model.push(outcome);
     }
-    let mut differ = false;
+    let (mut repeat, mut differ) = (false, false);
     let outcomes = by_model.into_iter().map(|(model, of_model)| {
+        repeat |= of_model.len() > 1;
         differ |= of_model.windows(2).any(|two| two[0] != two[1]);
         let lengths = of_model.iter().filter_map(|one| one.output_tokens);
         Outcome {
@@ -98,7 +107,11 @@ fn means(all: impl Iterator<Item = Outcome>) -> (Vec<Outcome>, bool) {
             output_tokens: mean(lengths),
         }
     });
-    (outcomes.collect(), differ)
+    Merged {
+        outcomes: outcomes.collect(),
+        repeat,
+        differ,
+    }
 }
 
 /// Exact where all values are alike.
@@ -188,8 +201,26 @@ mod tests {
         ]);
         let one = example("a", "one", &[("x", 0.0, None), ("y", 0.5, Some(20.0))]);
         assert_eq!(merged, [one, example("a", "two", &[("x", 1.0, None)])]);
-        assert_eq!((repeats.merged, repeats.differing), (1, 1));
+        assert_eq!((repeats.repeated, repeats.differing), (1, 1));
         assert!(repeats.lines()[0].ends_with("; for 1 a model's outcomes differ"));
+    }
+
+    #[test]
+    fn models_on_lines_of_their_own_are_no_repetition() {
+        let (merged, repeats) = merge(vec![
+            example("a", "one", &[("y", 1.0, None)]),
+            example("a", "one", &[("x", 0.0, None)]),
+            example("a", "two", &[("x", 0.0, None), ("z", 1.0, None)]),
+            example("a", "two", &[("y", 0.0, None)]),
+        ]);
+        assert_eq!(merged.len(), 2);
+        assert_eq!(repeats, Repeats::default());
+        // A prompt that comes again with nothing is a repetition.
+        let bare = example("a", "one", &[]);
+        for data in [[bare.clone(), bare.clone()], [bare, merged[0].clone()]] {
+            let (_, repeats) = merge(data.to_vec());
+            assert_eq!((repeats.repeated, repeats.differing), (1, 0));
+        }
     }
 
     #[test]

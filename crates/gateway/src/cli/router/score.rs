@@ -379,6 +379,19 @@ mod tests {
                 "messages[0].role: must be one of user, assistant (read as anthropic_messages",
             ),
             (r#"{"prompt":7}"#, "`prompt` is not a text"),
+            (
+                r#"{"prompt":"\ud800"}"#,
+                "`prompt`: an escape from \\ud800 to \\udfff without the other half",
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":"a\udc00"}]}"#,
+                "`messages`: an escape from \\ud800",
+            ),
+            (r#"{"\ud800":1,"prompt":"a"}"#, "no character, column "),
+            (
+                r#"{"prompt":"a","id":1,"prompt":"b"}"#,
+                "\"prompt\" stands twice",
+            ),
         ] {
             let error = answer(line, Scorer::shipped(), &[]).unwrap_err();
             assert!(format!("{error:#}").contains(why), "{error:#}");

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use steelyard_router::{Judged, Scorer};
 
-use super::super::data::{lines, open, tell};
+use super::super::data::{Pairs, lines, open, tell};
 use super::super::prompt::{self, Fields, Prompt};
 use super::super::recorded::MOST_TOKENS;
 use crate::pipeline::score_request;
@@ -91,9 +91,12 @@ fn judged(line: &str, scorer: &Scorer) -> anyhow::Result<Vec<(String, Judged)>> 
     let mut fields = prompt::fields(line)?;
     let model: Option<String> = take(&mut fields, "model")?;
     let score: Option<f32> = take(&mut fields, "score")?;
-    let outcomes: Option<BTreeMap<String, Outcome>> = take(&mut fields, "outcomes")?;
+    let outcomes: Option<Pairs<Outcome>> = take(&mut fields, "outcomes")?;
     let output_tokens: Option<f32> = take(&mut fields, "output_tokens")?;
-    let outcomes = outcomes.unwrap_or_default();
+    let outcomes: BTreeMap<String, Outcome> = match outcomes {
+        Some(outcomes) => outcomes.distinct().context("`outcomes`")?,
+        None => BTreeMap::new(),
+    };
     let outcomes: Vec<(String, Outcome)> = match (model, score) {
         (Some(model), Some(score)) => {
             let outcome = Outcome {
@@ -187,6 +190,14 @@ mod tests {
                 "each of them has its own",
             ),
             ("{", "EOF"),
+            (
+                r#"{"prompt":"Hi","model":"a","score":1,"score":0}"#,
+                "\"score\" stands twice",
+            ),
+            (
+                r#"{"prompt":"Hi","outcomes":{"a":{"score":1},"a":{"score":0}}}"#,
+                "`outcomes`: \"a\" stands twice",
+            ),
         ] {
             let error = format!("{:#}", read(line).expect_err(line));
             assert!(error.contains(why), "{error}");
