@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use steelyard_e2e::{Gateway, Kind, PolicyFile, Process, Scratch, Sim, prices, run, user};
+use steelyard_e2e::{
+    Gateway, Kind, PolicyFile, Process, Scratch, Sim, prices, run, soon, steelyard, user,
+};
 
 /// A folder with a policy.
 fn folder(text: &str) -> (Scratch, String) {
@@ -220,6 +222,20 @@ async fn a_decision_is_explained() {
         "{}",
         explained.stdout
     );
+    let mut piped = tokio::process::Command::new(steelyard());
+    piped
+        .args(["policy", "explain", "-c", &config, "--request", "-"])
+        .stdin(std::fs::File::open(&request).expect("it was written"))
+        .kill_on_drop(true);
+    let piped = soon("an explanation", piped.output()).await;
+    let piped = piped.expect("the binary starts");
+    assert_eq!(piped.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&piped.stdout), explained.stdout);
+    let nothing = ["policy", "explain", "-c", &config, "--request", "-"];
+    let refused = run(&nothing, &keys).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    let told = "standard input is no valid request: ";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
     let arguments = [
         "policy", "explain", "-c", &config, "--prompt", "x", "--model", "nope",
     ];

@@ -160,7 +160,8 @@ Example:
         /// The user's prompt
         #[arg(long, required_unless_present = "request", conflicts_with = "request")]
         prompt: Option<String>,
-        /// A JSON file with a whole request of any dialect instead; its `model` is used
+        /// A JSON file with a whole request of any dialect instead, `-` for standard input; its `model`
+        /// is used
         #[arg(long, value_name = "FILE")]
         request: Option<PathBuf>,
         /// The dialect of the file; without it, its fields say which

@@ -1,7 +1,9 @@
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde_json::json;
 use steelyard_policy::{CapabilityBasis, ModelId, Policy, Selection, Threshold};
 use steelyard_provider_adapter::{Refusal, client_dialect};
@@ -14,6 +16,7 @@ use crate::admin::judged_by;
 use crate::load::load_policy;
 use crate::offline::{AssumedKeys, Offline};
 use crate::pipeline::{Decision, decide, weigh};
+use crate::settings::{Flags, Settings};
 use crate::snapshot::{KeySource, Snapshot, SystemKeys};
 
 /// The request to explain.
@@ -29,10 +32,9 @@ pub(in crate::cli) fn explain(
     asked: &Asked<'_>,
     with_keys: bool,
 ) -> anyhow::Result<ExitCode> {
+    let policy = load_policy(path)?.policy;
     let body = match asked.request {
-        Some(file) => {
-            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?
-        }
+        Some(file) => whole(file, &policy)?,
         None => json!({
             "model": asked.model,
             "messages": [{ "role": "user", "content": asked.prompt.unwrap_or_default() }],
@@ -40,7 +42,6 @@ pub(in crate::cli) fn explain(
         .to_string()
         .into_bytes(),
     };
-    let policy = load_policy(path)?.policy;
     let vectors = |name: &str| makes_vectors(&policy, name);
     let dialect = match asked.dialect {
         Some(name) => Dialect::from(name),
@@ -101,12 +102,49 @@ pub(in crate::cli) fn explain(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Reads a request as far as `serve` would; `-` is standard input.
+fn whole(file: &Path, policy: &Policy) -> anyhow::Result<Vec<u8>> {
+    let most = Settings::layer(&policy.server, &Flags::default())?
+        .server
+        .max_body_bytes;
+    let name = name_of(file);
+    let cannot = || format!("cannot read {name}");
+    let source: Box<dyn Read> = if is_standard(file) {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(File::open(file).with_context(cannot)?)
+    };
+    let mut body = Vec::new();
+    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    source
+        .take(bound)
+        .read_to_end(&mut body)
+        .with_context(cannot)?;
+    ensure!(
+        body.len() <= most,
+        "{name} has more than {most} bytes, the most that `serve` reads (server.max_body_bytes)"
+    );
+    Ok(body)
+}
+
+fn is_standard(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+/// What a file is called in errors.
+fn name_of(file: &Path) -> String {
+    match is_standard(file) {
+        true => "standard input".to_owned(),
+        false => file.display().to_string(),
+    }
+}
+
 /// Says which file could not be read as what.
 fn not_valid(asked: &Asked<'_>, dialect: Dialect, reason: &str) -> anyhow::Error {
     let Some(file) = asked.request else {
         return anyhow::anyhow!("the request is not valid: {reason}");
     };
-    let (file, dialect) = (file.display(), dialect.as_str());
+    let (file, dialect) = (name_of(file), dialect.as_str());
     if asked.dialect.is_some() {
         return anyhow::anyhow!("{file} is no valid request of {dialect}: {reason}");
     }
