@@ -120,6 +120,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let (name, capability, outcomes) = (&model.model, model.capability, model.outcomes);
         say(&format!("{name:<36} {capability:>10.2} {outcomes:>9}"));
     }
+    grade(args, &data, &recorded, &settings, &graded)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Grades the recipe in the ways that are asked for.
+///
+/// # Errors
+/// A fold has fewer outcomes than the whole, so that it may fail where the whole did not: the error says
+/// that the weights are written.
+fn grade(
+    args: &Args,
+    data: &Dataset,
+    recorded: &[Example],
+    settings: &Settings,
+    graded: &eval::Options,
+) -> anyhow::Result<()> {
     for by in &args.grade {
         let (name, split) = match by {
             By::Question => ("questions held out", Split::Random { folds: args.folds }),
@@ -127,10 +143,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             By::Source => ("whole sources held out", Split::Source),
         };
         say(&format!("\n{name}"));
-        let forecasts = held_out(&data, &recorded, &settings, split)?;
-        eval::report(&recorded, &forecasts, &graded)?;
+        let report = held_out(data, recorded, settings, split)
+            .and_then(|forecasts| eval::report(recorded, &forecasts, graded));
+        report.with_context(|| {
+            let out = args.out.display();
+            format!("the weights are written to {out}, whole; grading them failed, {name}")
+        })?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The settings, with the sources that are asked for left out.
@@ -258,6 +278,32 @@ mod tests {
         );
     }
 
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_grade_that_fails_says_that_the_weights_are_written() {
+        let line = "train --data x --out new.bin --grade task --folds 2";
+        let line = <Line as clap::Parser>::try_parse_from(line.split(' ')).expect("options");
+        let recorded = data("a", 4, &["x", "y"]);
+        let graded = eval::Options::of_pairs(&[], &recorded).expect("options");
+        let outcomes = Dataset::new(&recorded, &[]);
+        let error = grade(
+            &line.args,
+            &outcomes,
+            &recorded,
+            &Settings::default(),
+            &graded,
+        );
+        let error = format!("{:#}", error.expect_err("too little"));
+        let told = "the weights are written to new.bin, whole; grading them failed, whole tasks held out: \
+                    too few";
+        assert!(error.starts_with(told), "{error}");
+    }
+
     #[test]
     fn a_name_is_one_short_line() {
         assert_eq!(name_of(" mine, 2. Lauf ").expect("a name"), "mine, 2. Lauf");
@@ -276,11 +322,6 @@ mod tests {
 
     #[test]
     fn sources_are_left_out_by_name() {
-        #[derive(clap::Parser)]
-        struct Line {
-            #[command(flatten)]
-            args: Args,
-        }
         let recorded = [data("mmlu-pro", 1, &["x"]), data("llmrouter", 1, &["x"])].concat();
         let of = |without: &[&str]| {
             let line = ["train", "--data", "x", "--without"].iter().chain(without);
