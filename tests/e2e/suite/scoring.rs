@@ -191,10 +191,15 @@ async fn outcomes_count_by_their_prompts() {
         assert_eq!(same.code, Some(0), "{}", same.stderr);
         assert!(same.stdout.contains("only a bound"), "{}", same.stdout);
         assert!(!same.stdout.contains("hardly tells"), "{}", same.stdout);
-        // A head's constant goes where the capability cannot, which is no finding of the test.
-        for words in ["# No own heads", "better by +", "no reason for a head"] {
+        // A head's constant would go where the capability cannot, which is no finding.
+        for words in [
+            "# No own heads: every",
+            "no own head, and no part",
+            "the scale's end)",
+        ] {
             assert!(same.stdout.contains(words), "{words}: {}", same.stdout);
         }
+        assert!(!same.stdout.contains("better by"), "{}", same.stdout);
     }
 
     let flat = |_| 0.5;
@@ -202,6 +207,16 @@ async fn outcomes_count_by_their_prompts() {
     let alike = calibrated(&both, &[]).await;
     assert_eq!(alike.code, Some(0), "{}", alike.stderr);
     assert!(!alike.stdout.contains("NaN"), "{}", alike.stdout);
+    // Many outcomes of the same kind are no finding either.
+    for always in [0.0, 0.5, 1.0] {
+        let both = outcomes("openai-cheap", 64, 1, |_| always)
+            + &outcomes("openai-dear", 64, 1, |_| always);
+        let alike = calibrated(&both, &[]).await;
+        assert_eq!(alike.code, Some(0), "{}", alike.stderr);
+        assert!(!alike.stdout.contains("head:"), "{}", alike.stdout);
+        let told = alike.stdout.matches("no own head, and no part").count();
+        assert_eq!(told, 2, "{}", alike.stdout);
+    }
 
     for size in ["0", "50", "51"] {
         let curve = ["--learning-curve", size, "--draws", "1"];

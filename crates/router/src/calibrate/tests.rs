@@ -336,11 +336,13 @@ fn an_interval_ends_where_the_scale_does() {
         let Interval { low, high } = place.interval();
         (low, high)
     };
-    assert_eq!(interval(0.0, 0.2).0, 0.0);
-    assert!((interval(0.0, 0.2).1 - 0.392).abs() < 1e-9);
-    assert_eq!(interval(1.9, 0.2).1, 2.0);
+    let near = |one: f64, other: f64| (one - other).abs() < 1e-9;
+    let (low, high) = interval(0.0, 0.2);
+    assert!(near(low, 0.0) && near(high, 0.392), "{low} {high}");
+    let (low, high) = interval(1.9, 0.2);
+    assert!(near(low, 1.508) && near(high, 2.0), "{low} {high}");
     let (low, high) = interval(1.0, 0.1);
-    assert!((low - 0.804).abs() < 1e-9 && (high - 1.196).abs() < 1e-9);
+    assert!(near(low, 0.804) && near(high, 1.196), "{low} {high}");
 }
 
 #[test]

@@ -363,7 +363,7 @@ mod tests {
             let error = serde_json::from_str::<String>(line).unwrap_err();
             assert_eq!(reason(&error), HALF_PAIR, "{line}: {error}");
         }
-        let other = serde_json::from_str::<String>(r#""\u12""#).unwrap_err();
+        let other = serde_json::from_str::<String>(r#""\u12 x""#).unwrap_err();
         assert_eq!(reason(&other), "invalid escape");
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use steelyard_provider_adapter::{client_dialect, messages};
 use steelyard_types::{ChatRequest, Dialect, Message, Role};
 
@@ -40,12 +40,13 @@ fn text_of(name: &str, value: &RawValue) -> anyhow::Result<String> {
 
 /// All fields read to their depth.
 fn whole(fields: &Fields) -> anyhow::Result<Value> {
-    let read = |(name, value): (&String, &Box<RawValue>)| {
+    let mut whole = Map::new();
+    for (name, value) in fields {
         let value: Value = serde_json::from_str(value.get())
             .map_err(|error| anyhow::anyhow!("`{name}`: {}", reason(&error)))?;
-        Ok((name.clone(), value))
-    };
-    fields.iter().map(read).collect()
+        whole.insert(name.clone(), value);
+    }
+    Ok(Value::Object(whole))
 }
 
 /// A request out of the fields of a line.
