@@ -18,5 +18,5 @@ pub use plan::{
     Candidate, Considered, Demand, Exclusion, Plan, Reason, Terms, Verdict, WhenNoneAdequate, plan,
 };
 pub use scorer::{Place, Score, ScoreInput, Scorer, Scratch, Shape};
-pub use tokens::estimate_tokens;
+pub use tokens::{estimate_tokens, visible_bytes};
 pub use weights::{MAX_WEIGHTS_BYTES, ModelHead, WeightsError};

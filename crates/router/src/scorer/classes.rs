@@ -15,7 +15,7 @@ pub(super) fn is_cjk(character: char) -> bool {
 }
 
 /// White space, and what looks like it: padding that says nothing.
-pub(super) fn is_space(character: char) -> bool {
+pub(crate) fn is_space(character: char) -> bool {
     if character.is_ascii() {
         CLASSES[character as usize % 128] == SPACE
     } else {

@@ -32,6 +32,8 @@ use std::sync::OnceLock;
 
 pub use shape::Shape;
 
+#[cfg(test)]
+pub(crate) use classes::is_space;
 use counters::Count;
 pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
 use cues::Cue;
