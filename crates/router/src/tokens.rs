@@ -71,10 +71,7 @@ fn wide_blank_bytes(text: &[u8]) -> usize {
 fn is_wide_blank(first: u8, second: u8, third: u8) -> bool {
     // U+2000 to U+200B, U+2028, U+2029, U+202F and U+205F.
     let general = (second == 0x80)
-        & (((third >= 0x80) & (third <= 0x8b))
-            | (third == 0xa8)
-            | (third == 0xa9)
-            | (third == 0xaf))
+        & ((0x80..=0x8b).contains(&third) | (third == 0xa8) | (third == 0xa9) | (third == 0xaf))
         | ((second == 0x81) & (third == 0x9f));
     ((first == 0xe2) & general)
         | ((first == 0xe3) & (second == 0x80) & (third == 0x80)) // U+3000

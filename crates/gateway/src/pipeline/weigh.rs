@@ -1,9 +1,13 @@
 //! What the router must know of a request, gathered in one look at it.
 
 #[cfg(test)]
+mod conversations;
+#[cfg(test)]
 mod dressed;
+mod fold;
 mod follow_up;
 mod reference;
+mod says;
 mod scoring;
 #[cfg(test)]
 mod turns;

@@ -73,15 +73,13 @@ proptest! {
         text in TEXT,
         cut in any::<prop::sample::Index>(),
     ) {
-        let mut at = cut.index(text.len() + 1);
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        // A piece that is empty is no piece.
-        let (head, tail) = text.split_at(at);
-        let pieces: Vec<&str> = [head, tail].into_iter().filter(|piece| !piece.trim().is_empty()).collect();
-        let whole = if pieces.concat() == text { pieces.as_slice() } else { &[text.as_str()] };
-        let requests = dressed(&text, whole);
+        // Parts are paragraphs, and a piece that is blank is no piece.
+        let breaks: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        let at = if breaks.is_empty() { 0 } else { breaks[cut.index(breaks.len())] };
+        let (head, tail) = (&text[..at], text[at..].trim_start());
+        let pieces = [head, tail].into_iter().filter(|piece| !piece.trim().is_empty());
+        let whole: Vec<&str> = pieces.collect();
+        let requests = dressed(&text, &whole);
         let first = demand(requests[0].0, &requests[0].1);
         prop_assert!(first.complexity.is_finite() && (0.0..=1.0).contains(&first.complexity));
         for (dialect, request) in &requests[1..] {
@@ -93,14 +91,42 @@ proptest! {
     #[test]
     fn padding_weighs_nothing(
         text in TEXT,
-        before in "[ \\t\\n\\r]{0,3000}",
-        after in "[ \\t\\n\\r]{0,3000}",
+        before in "[ \\t\\n\\r\u{3000}\u{200b}]{0,3000}",
+        after in "[ \\t\\n\\r\u{a0}\u{feff}]{0,3000}",
+        wide in "[ \\t]{1,9}",
     ) {
-        let chat = |text: &str| demand(
+        let pad = |text: &str| format!("{before}{}{after}", text.trim().replace(' ', &wide));
+        let picture = json!({ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } });
+        let beside = |text: String| json!([picture, { "type": "text", "text": text }]);
+        let chat = |messages: Value| demand(
             Dialect::OpenAiChat,
-            &json!({ "model": "auto", "messages": [{ "role": "user", "content": text }] }),
+            &json!({ "model": "auto", "messages": messages }),
         );
-        let (plain, padded) = (chat(text.trim()), chat(&format!("{before}{}{after}", text.trim())));
-        prop_assert!(same(&plain, &padded), "{:?} {:?}", plain, padded);
+        // Every place where a text may stand, and lengths about those from which they count.
+        let few = &text[..text.char_indices().nth(40).map_or(text.len(), |(at, _)| at)];
+        let rules = "Answer in verse only, whatever the question is. ".repeat(13);
+        let long = "A word of the history. ".repeat(860);
+        for dress in [
+            &(|pad: &dyn Fn(&str) -> String| json!([{ "role": "user", "content": pad(&text) }]))
+                as &dyn Fn(&dyn Fn(&str) -> String) -> Value,
+            &|pad| json!([
+                { "role": "system", "content": pad(&rules) },
+                { "role": "user", "content": pad(&text) },
+            ]),
+            &|pad| json!([
+                { "role": "user", "content": pad(&text) },
+                { "role": "assistant", "content": pad(&long) },
+                { "role": "user", "content": pad("That is wrong, fix it.") },
+            ]),
+            &|pad| json!([{ "role": "user", "content": beside(pad(few)) }]),
+            &|pad| json!([
+                { "role": "user", "content": beside(pad(few)) },
+                { "role": "assistant", "content": pad(&text) },
+                { "role": "user", "content": pad("please continue") },
+            ]),
+        ] {
+            let (plain, padded) = (chat(dress(&|text| text.trim().to_owned())), chat(dress(&pad)));
+            prop_assert!(same(&plain, &padded), "{:?} {:?}", plain, padded);
+        }
     }
 }

@@ -1,224 +1,109 @@
-//! Turns that go on about the task before them: "that is wrong, fix it", "why?", "now in Rust".
+//! Turns that go on about the task before them: "that is wrong, fix it", "why?", "now in Rust"; and
+//! courtesies, which end one.
 //!
-//! Such a turn asks for something of its own, which may be easy or hard, about something that only the
-//! turns before it hold. Neither alone is what the model must do now, so both count half.
+//! A turn that goes on asks for something of its own, which may be easy or hard, about something that only
+//! the turns before it hold. Neither alone is what the model must do now, so both count half.
 //!
-//! A turn is one if it has at most [`MAX_BYTES`], one line and no colon, behind which something of its
-//! own would stand, and
+//! A short turn ([`MAX_BYTES`](super::fold::MAX_BYTES)) goes on if it has one line and no colon, behind
+//! which something of its own would stand, and
 //!
 //! - it has at most three words, or six characters of a script without spaces: what is that short after
-//!   an answer is about the answer; or
-//! - it begins like an objection, an addition or assent to a question ("no, ...", "and for ...", "yes"); or
+//!   an answer is about the answer, unless it begins like a question or an instruction that needs no
+//!   answer before it ("who are you?", "tell a joke"); or
+//! - it begins like an objection, an addition or assent to a question ("no, ...", "and for ...", "yes"), or
+//!   says what of a task is to go on ("continue from step 3"); or
 //! - it has a word that points back: "it", "these", "again", "instead", "wrong".
 //!
-//! Greetings, thanks and praise end what was before and are scored as they are. The lists are closed;
-//! a turn that goes on in other words is scored by its own, and one that only looks as if it went on
-//! ("is it raining?") counts half as its task and half as the one before, which is too dear at worst.
+//! A courtesy thanks, greets or takes note, in nothing but words for it ("thanks a lot", "ok", "lol", "never
+//! mind"). It is scored as it is, and the task before it is what a later turn goes on about.
+//!
+//! The lists are closed; a turn that goes on in other words is scored by its own, and one that only looks
+//! as if it went on ("is it raining?") counts half as its task and half as the one before, which is too
+//! dear at worst.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+mod words;
 
-use steelyard_types::{Message, Part};
-
-use super::reference::folded;
-
-/// Most bytes of such a turn between the white space around it, a CHOICE: a sentence.
-const MAX_BYTES: usize = 80;
-
-/// What a word may be in a short turn.
-#[derive(Debug, Clone, Copy)]
-#[repr(u8)]
-enum Kind {
-    /// Ends a task.
-    End = 1,
-    /// Begins an objection, an addition, or assent to a question.
-    Begin = 1 << 1,
-    /// Points back.
-    Point = 1 << 2,
-    /// Before "that": it points back, and does not join clauses.
-    BeforeThat = 1 << 3,
-    /// The same behind it.
-    AfterThat = 1 << 4,
-    /// "The second" of something that was said.
-    Ordinal = 1 << 5,
-    /// Something that was said.
-    Said = 1 << 6,
-}
-
-/// All kinds of a word.
-#[derive(Debug, Clone, Copy, Default)]
-struct Kinds(u8);
-
-impl Kinds {
-    fn has(self, kind: Kind) -> bool {
-        self.0 & kind as u8 != 0
-    }
-}
-
-const LISTS: [(Kind, &str); 7] = [
-    (
-        Kind::End,
-        "thanks thank thx bye goodbye hi hello hey danke merci gracias grazie obrigado obrigada спасибо",
-    ),
-    (
-        Kind::Begin,
-        "yes yeah yep sure no nope not wait hmm and but so also or why nein ja non oui sí si sì sim não да нет und aber et mais y pero e ma mas и но а",
-    ),
-    (
-        Kind::Point,
-        "it its this these those they them their again instead same above previous earlier still wrong incorrect former latter that's es das diese dieses nochmal ça cela celui eso esto ello lo isso isto questo quello это этот снова",
-    ),
-    (
-        Kind::BeforeThat,
-        "do fix explain prove about like make change of in with is was why for to into and than improve shorten simplify rewrite translate run test",
-    ),
-    (
-        Kind::AfterThat,
-        "is was does did doesn't isn't didn't wasn't seems looks one step part line error answer code function case way",
-    ),
-    (
-        Kind::Ordinal,
-        "first second third fourth fifth last next final other",
-    ),
-    (
-        Kind::Said,
-        "step steps point points part parts line lines option example paragraph section sentence one ones bullet item question answer proof method approach version claim case term",
-    ),
-];
-
-/// Whole turns that only take note.
-const NOTED: [&str; 32] = [
-    "ok",
-    "okay",
-    "great",
-    "good",
-    "perfect",
-    "alright",
-    "nice",
-    "cool",
-    "fine",
-    "done",
-    "awesome",
-    "excellent",
-    "understood",
-    "super",
-    "gut",
-    "bien",
-    "vale",
-    "genial",
-    "bene",
-    "ottimo",
-    "хорошо",
-    "отлично",
-    "好",
-    "好的",
-    "好吧",
-    "明白",
-    "明白了",
-    "知道了",
-    "收到",
-    "不错",
-    "はい",
-    "네",
-];
-
-/// Beginnings of two words that add something.
-const BEGINNINGS: [&str; 3] = ["what about ", "how about ", "what if "];
-
-const ENDS_UNSPACED: [&str; 10] = [
-    "谢谢",
-    "多谢",
-    "感谢",
-    "再见",
-    "你好",
-    "您好",
-    "謝謝",
-    "感謝",
-    "ありがとう",
-    "감사",
-];
-
-const POINTS_UNSPACED: [&str; 25] = [
-    "这",
-    "那",
-    "它",
-    "上面",
-    "刚才",
-    "前面",
-    "还是",
-    "再",
-    "改成",
-    "换成",
-    "不对",
-    "错了",
-    "同样",
-    "一样",
-    "为什么",
-    "為什麼",
-    "這",
-    "第二",
-    "第三",
-    "それ",
-    "これ",
-    "もう一",
-    "그거",
-    "이거",
-    "다시",
-];
+use super::fold::Folded;
+use super::reference::after_courtesies;
+use words::{
+    BEGINNINGS, CONTINUES_UNSPACED, ENDS_UNSPACED, HOW_ARE_YOU, Kind, Kinds, NOTED, OWN_UNSPACED,
+    POINTS_UNSPACED, POLITE_UNSPACED,
+};
 
 /// Words of a turn that say nothing of its own yet, at most.
 const FEW_WORDS: usize = 3;
 const FEW_UNSPACED: usize = 6;
 
-static WORDS: LazyLock<HashMap<&str, Kinds>> = LazyLock::new(|| {
-    let mut words: HashMap<&str, Kinds> = HashMap::new();
-    for (kind, list) in LISTS {
-        for word in list.split(' ') {
-            words.entry(word).or_default().0 |= kind as u8;
-        }
+/// Whether a turn only thanks, greets or takes note.
+pub(super) fn is_courtesy(turn: &Folded) -> bool {
+    let text = turn.text();
+    if NOTED.contains(&text) {
+        return true;
     }
-    words
-});
-
-/// Whether a turn goes on about the task before it.
-pub(super) fn is_follow_up(turn: &Message<'_>) -> bool {
-    let is_image = |part: &Part<'_>| matches!(part, Part::Image(_));
-    let is_plain = |part: &Part<'_>| matches!(part, Part::Text(_)) || is_image(part);
-    let opens = |text: &str| text.trim().contains(['\n', ':', '：']);
-    if !turn.content.iter().all(is_plain) || turn.texts().any(opens) {
-        return false;
-    }
-    let Some(text) = folded(turn.texts(), MAX_BYTES) else {
-        return false;
-    };
-    // Without a word only a picture says anything.
-    if text.is_empty() {
-        return turn.content.iter().any(is_image);
-    }
-    goes_on(std::str::from_utf8(&text).unwrap_or_default())
-}
-
-/// The same for a folded text.
-fn goes_on(text: &str) -> bool {
-    if NOTED.contains(&text) || ENDS_UNSPACED.iter().any(|end| text.contains(end)) {
-        return false;
-    }
-    let unspaced = text.chars().filter(|letter| is_unspaced(*letter)).count();
-    if unspaced > 0 {
-        let points = || POINTS_UNSPACED.iter().any(|word| text.contains(word));
-        return unspaced <= FEW_UNSPACED || points();
+    if text.contains(is_unspaced) {
+        return is_unspaced_courtesy(text);
     }
     // Signs alone say that something was read.
     if !text.contains(char::is_alphanumeric) {
-        return false;
+        return !text.is_empty();
     }
-    let mut points = BEGINNINGS
-        .iter()
-        .any(|beginning| text.starts_with(beginning));
+    let greeted = HOW_ARE_YOU.iter().find_map(|how| text.strip_suffix(how));
+    let (mut thanks, mut notes) = (false, false);
     let mut count = 0;
     let (mut last, mut kinds_before) = ("", Kinds::default());
-    for word in text.split(' ') {
-        let kinds = WORDS.get(word).copied().unwrap_or_default();
+    for word in words_of(greeted.unwrap_or(text)) {
+        let kinds = Kinds::of(word);
+        let is_named = count == 1 && kinds_before.has(Kind::Greet) && !kinds.has_any();
+        let says_more = kinds.has(Kind::Polite) || (thanks && kinds.has(Kind::Again));
+        if !(kinds.has(Kind::End) || kinds.has(Kind::Note) || is_named || says_more) {
+            return false;
+        }
+        thanks |= kinds.has(Kind::End);
+        // Of a note the first word tells: "is this good" is none.
+        let tells = count == 0 || matches!(last, "please" | "that's" | "really" | "so" | "very");
+        notes |= kinds.has(Kind::Note) && tells;
+        (last, kinds_before) = (word, kinds);
+        count += 1;
+    }
+    (thanks || notes) && (!turn.asks || greeted.is_some() || (thanks && count == 1))
+}
+
+/// The same in scripts without spaces: the letters of thanks and of those for what and to whom.
+fn is_unspaced_courtesy(text: &str) -> bool {
+    let mut ends = false;
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let end = ENDS_UNSPACED.iter().find_map(|end| rest.strip_prefix(end));
+        ends |= end.is_some();
+        if end.is_none() && letter.is_alphanumeric() && !POLITE_UNSPACED.contains(letter) {
+            return false;
+        }
+        rest = end.unwrap_or_else(|| rest.get(letter.len_utf8()..).unwrap_or_default());
+    }
+    ends
+}
+
+/// Whether a turn that is no courtesy goes on about the task before it.
+pub(super) fn goes_on(turn: &Folded) -> bool {
+    let text = turn.text();
+    if turn.opens || ENDS_UNSPACED.iter().any(|end| text.contains(end)) {
+        return false;
+    }
+    let begun = after_courtesies(text);
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|one| begun.starts_with(one));
+    let mut points = begins(&BEGINNINGS);
+    let unspaced = text.chars().filter(|letter| is_unspaced(*letter)).count();
+    if unspaced > 0 {
+        points |= begins(&CONTINUES_UNSPACED)
+            || POINTS_UNSPACED.iter().any(|word| text.contains(word))
+            || first_word(begun).has(Kind::Continue);
+        return points || (unspaced <= FEW_UNSPACED && !begins(&OWN_UNSPACED));
+    }
+    points |= first_word(begun).has(Kind::Continue);
+    let mut count = 0;
+    let (mut last, mut kinds_before) = ("", Kinds::default());
+    for word in words_of(text) {
+        let kinds = Kinds::of(word);
         if kinds.has(Kind::End) {
             return false;
         }
@@ -230,7 +115,28 @@ fn goes_on(text: &str) -> bool {
         (last, kinds_before) = (word, kinds);
         count += 1;
     }
-    points || count <= FEW_WORDS
+    points || (count <= FEW_WORDS && !is_own(begun))
+}
+
+/// Whether a text begins like a question or an instruction and says what that is about, which one word
+/// alone does not.
+fn is_own(text: &str) -> bool {
+    let mut words = words_of(text).map(Kinds::of);
+    let begins = words.next().is_some_and(|word| word.has(Kind::Own));
+    let mut about = words.peekable();
+    begins
+        && about.peek().is_some()
+        && !about.any(|word| word.has(Kind::Lacks) || word.has(Kind::Said))
+}
+
+fn first_word(text: &str) -> Kinds {
+    words_of(text).next().map(Kinds::of).unwrap_or_default()
+}
+
+/// Words of a folded text but signs.
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(' ');
+    words.filter(|word| word.contains(char::is_alphanumeric))
 }
 
 /// Kana, Chinese characters and Hangul.
@@ -241,14 +147,20 @@ fn is_unspaced(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use smallvec::smallvec;
-    use steelyard_types::Role;
+    use steelyard_types::{Message, Part, Role};
 
+    use super::words::LISTS;
     use super::*;
+    use crate::pipeline::weigh::says::Says;
+
+    fn folded(text: &str) -> Folded {
+        Folded::of(std::iter::once(text)).expect("it is short")
+    }
 
     fn follows(text: &str) -> bool {
         let mut turn = Message::new(Role::User);
         turn.content = smallvec![Part::Text(text.into())];
-        is_follow_up(&turn)
+        Says::of(&turn) == Says::GoesOn
     }
 
     #[test]
@@ -276,6 +188,32 @@ mod tests {
             "为什么？",
             "再短一点",
             "把它改成Python的写法",
+            "Continue from step 3",
+            "ok, please continue with the second lemma",
+            "continue writing from where you stopped",
+            "Keep going until the end.",
+            "Weiter mit Schritt drei bitte",
+            "continúa con el segundo lema",
+            "请继续证明第二个引理",
+            "계속 두 번째 단계부터 해줘",
+            "?",
+            " ?? ",
+            "what else?",
+            "how so?",
+            "what?",
+            "which one?",
+            "Explain why.",
+            "tell me more",
+            "define it",
+            "what is this?",
+            "what do you mean?",
+            "translate to German",
+            "summarize please",
+            "which is better?",
+            "who is he?",
+            "solve for x",
+            "sort ascending",
+            "no good",
         ] {
             assert!(follows(text), "{text}");
         }
@@ -296,12 +234,83 @@ mod tests {
             "What is the capital of Italy?",
             "Write a program that adds two numbers",
             "Write a haiku about autumn",
+            "who are you?",
+            "tell a joke",
+            "Please tell a joke",
+            "what is love?",
+            "prove Fermat's theorem",
+            "什么是爱？",
+            "写首诗",
             "Translate this: hello",
             "Fix this\nfn main() {}",
             "意大利的首都是哪一座城市？",
-            "Prove that it follows from the lemma above, with every step spelled out in full detail.",
         ] {
             assert!(!follows(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn courtesies_say_nothing_else() {
+        for text in [
+            "Thanks!",
+            "thank you so much for your help 🙏",
+            "Thanks in advance!",
+            "ok thanks",
+            "Thanks :)",
+            "Thanks, that was exactly what I needed.",
+            "Hello there!",
+            "Hi Claude",
+            "hi, how are you?",
+            "ok, great",
+            "Great, that works.",
+            "lol",
+            "haha",
+            "stop",
+            "Please stop",
+            "great job!",
+            "That's great",
+            "안녕하세요",
+            "hello?",
+            "hey, what's up?",
+            "Thanks again",
+            "merci encore",
+            "Nice to meet you",
+            "Never mind.",
+            "forget it",
+            "no thanks",
+            "👍",
+            "Vielen Dank!",
+            "Muchas gracias por tu ayuda",
+            "谢谢你的帮助！",
+            "你好！",
+            "どうもありがとうございます",
+            "好的",
+        ] {
+            assert!(is_courtesy(&folded(text)), "{text}");
+        }
+        for text in [
+            "",
+            "...",
+            "yes",
+            "no good",
+            "Thanks, now prove the converse",
+            "thanks, shorter",
+            "Hi, what is this?",
+            "Hello, fix it",
+            "Hi Claude, solve x = 2",
+            "good, but why",
+            "good, again",
+            "good?",
+            "done?",
+            "is this good",
+            "that",
+            "stop words in German",
+            "what is this",
+            "你好，证明素数无穷",
+            "谢谢，翻译一下",
+            "我的",
+        ] {
+            assert!(!is_courtesy(&folded(text)), "{text}");
         }
     }
 
@@ -315,9 +324,12 @@ mod tests {
             assert_eq!(words.len(), count, "{kind:?}");
         }
         let listed = LISTS.iter().flat_map(|(_, list)| list.split(' '));
-        for word in listed.chain(NOTED) {
-            let folded = folded(std::iter::once(word), MAX_BYTES).expect("it is short");
-            assert_eq!(folded.as_slice(), word.as_bytes());
+        for text in listed.chain(NOTED) {
+            assert_eq!(folded(text).text(), text);
+        }
+        for beginning in BEGINNINGS {
+            assert_eq!(folded(beginning).text(), beginning.trim_end());
+            assert_eq!(after_courtesies(beginning), beginning);
         }
     }
 }

@@ -5,25 +5,20 @@
 //!
 //! The list is closed and short. In it are whole turns that ask for more of the same, for the same
 //! once more, or to begin what was spoken of, in the languages that clients speak most, with openings
-//! ("ok,", "please", "好的，") in front. Not in it are:
+//! ("ok,", "please", "thanks,", "好的，") in front. Not in it are:
 //!
 //! - thanks ("thanks", "thanks again") and assent alone ("ok", "yes", "great"): they end a task, or
 //!   answer a question that only the model's turn has, and what they ask for is as easy as it looks;
-//! - questions and instructions of their own, however short ("why?", "shorter", "in French"): they are
-//!   another task, which the scorer sees.
+//! - questions and instructions of their own, however short ("why?", "shorter", "continue from step 3"):
+//!   they say something of another task, which the scorer sees.
 //!
 //! Anything longer than [`MAX_BYTES`] is taken to say something itself.
 
-use smallvec::SmallVec;
-use steelyard_types::{Message, Part};
+use super::fold::Folded;
 
-/// Most bytes of such a turn between the white space around it, a CHOICE: the longest of the list with
-/// an opening and punctuation.
-pub(super) const MAX_BYTES: usize = 40;
-
-/// A text folded: in lower case, without punctuation, words one space apart. Lower case is at most half
-/// as long again, and a space stands for at least a byte, so that it never goes to the heap.
-pub(super) type Folded = SmallVec<[u8; 128]>;
+/// Most bytes of such a turn, a run of white space one byte, a CHOICE: the longest of the list with an
+/// opening and punctuation.
+const MAX_BYTES: usize = 40;
 
 /// What may stand in front of a reference, or behind it, and changes nothing.
 const COURTESIES: &[&str] = &[
@@ -48,9 +43,13 @@ const COURTESIES: &[&str] = &[
     "can you",
     "could you",
     "you can",
+    "thanks",
+    "thank you",
     // Chinese and Japanese
     "请",
     "請",
+    "谢谢",
+    "謝謝",
     "好",
     "好的",
     "可以",
@@ -63,12 +62,16 @@ const COURTESIES: &[&str] = &[
     "네",
     // German and Dutch
     "bitte",
+    "danke",
     "ja",
     "gut",
     "dann",
     "graag",
     // Spanish, French, Italian, Portuguese
     "por favor",
+    "gracias",
+    "merci",
+    "grazie",
     "sí",
     "si",
     "bien",
@@ -87,6 +90,7 @@ const COURTESIES: &[&str] = &[
     "да",
     "хорошо",
     "пожалуйста",
+    "спасибо",
     // Turkish
     "tamam",
     "lütfen",
@@ -278,98 +282,46 @@ const REFERENCES: &[&str] = &[
     "जारी रखें",
 ];
 
-/// Whether a turn says nothing but that what was asked before is to be done. A turn with a picture or
-/// anything else beside text says something.
-pub(super) fn is_reference(turn: &Message<'_>) -> bool {
-    let is_text = |part: &Part<'_>| matches!(part, Part::Text(_));
-    turn.content.iter().all(is_text)
-        && folded(turn.texts(), MAX_BYTES).is_some_and(|text| refers(&text))
-}
-
-/// Folds the pieces of a text. `None` for one that is longer than `most` bytes, which is found out with
-/// those read, white space aside; nothing is allocated up to 80.
-pub(super) fn folded<'a>(pieces: impl Iterator<Item = &'a str>, most: usize) -> Option<Folded> {
-    let mut folded = Folded::new();
-    // Bytes from the first character to the last that are not white space, and of the space since.
-    let (mut bytes, mut blank) = (0_usize, 0_usize);
-    let mut apart = false;
-    for character in pieces.flat_map(str::chars) {
-        if is_blank(character) {
-            blank = blank.saturating_add(character.len_utf8());
-            apart = true;
-            continue;
-        }
-        // What stands before the first character counts for nothing.
-        let between = if bytes == 0 { 0 } else { blank };
-        bytes = bytes
-            .saturating_add(between)
-            .saturating_add(character.len_utf8());
-        if bytes > most {
-            return None;
-        }
-        blank = 0;
-        if is_punctuation(character) {
-            apart = true;
-            continue;
-        }
-        if apart && !folded.is_empty() {
-            folded.push(b' ');
-        }
-        apart = false;
-        // Phones write the other apostrophe.
-        let character = if character == '\u{2019}' {
-            '\''
-        } else {
-            character
-        };
-        let mut buffer = [0; 4];
-        for lower in character.to_lowercase() {
-            folded.extend_from_slice(lower.encode_utf8(&mut buffer).as_bytes());
-        }
-    }
-    Some(folded)
-}
-
-/// Marks that say how a reference is said, not what.
-fn is_punctuation(character: char) -> bool {
-    let ascii = character.is_ascii_punctuation() && character != '\'';
-    ascii || "…—–。，！？、；：～¡¿،।“”„«»「」（）".contains(character)
-}
-
-/// White space as the scorer takes it, so that padding changes nothing here either.
-fn is_blank(character: char) -> bool {
-    matches!(character, '\0'..=' ' | '\u{7f}' | '\u{200b}' | '\u{feff}')
-        || character.is_whitespace()
-}
-
-/// Whether a folded text is a reference, courtesies around it aside.
-fn refers(folded: &[u8]) -> bool {
-    let Ok(mut text) = std::str::from_utf8(folded) else {
-        return false;
-    };
-    loop {
+/// Whether a turn says nothing but that what was asked before is to be done, courtesies around it aside.
+pub(super) fn refers(turn: &Folded) -> bool {
+    let mut text = turn.text();
+    while turn.bytes <= MAX_BYTES {
         if REFERENCES.contains(&text) {
             return true;
         }
-        match without_courtesy(text) {
+        match in_front(text).or_else(|| behind(text)) {
             Some(rest) => text = rest,
             None => return false,
         }
     }
+    false
 }
 
-/// The text without the longest courtesy at its beginning, else at its end. A space ends a word, and
-/// nothing does in scripts that have none.
-fn without_courtesy(text: &str) -> Option<&str> {
+/// A folded text without the courtesies in front of it.
+pub(super) fn after_courtesies(mut text: &str) -> &str {
+    while let Some(rest) = in_front(text) {
+        text = rest;
+    }
+    text
+}
+
+/// The text without the longest courtesy at its beginning. A space ends a word, and nothing does in
+/// scripts that have none.
+fn in_front(text: &str) -> Option<&str> {
     let front = |word: &&str| {
         let rest = text.strip_prefix(word)?;
         let unspaced = || rest.starts_with(is_unspaced).then_some(rest);
         rest.strip_prefix(' ').or_else(unspaced)
     };
+    let rests = COURTESIES.iter().filter_map(front);
+    rests.min_by_key(|rest| rest.len())
+}
+
+/// The text without the longest courtesy at its end.
+fn behind(text: &str) -> Option<&str> {
     let end = |word: &&str| text.strip_suffix(word)?.strip_suffix(' ');
-    let shortest = |a: &&str, b: &&str| a.len().cmp(&b.len());
-    let in_front = COURTESIES.iter().filter_map(front).min_by(shortest);
-    in_front.or_else(|| COURTESIES.iter().filter_map(end).min_by(shortest))
+    let rests = COURTESIES.iter().filter_map(end);
+    rests.min_by_key(|rest| rest.len())
 }
 
 /// Kana and Chinese characters.

@@ -1,16 +1,18 @@
 //! What of a request is scored: the turn that says what is to be done, and the shape of everything.
+//!
+//! Text parts of one message are paragraphs: a document and a question about it, or two blocks of system
+//! instructions. Between them stands a line break, as between messages of instructions.
 
 use std::cell::RefCell;
 
 use smallvec::SmallVec;
-use steelyard_router::{Score, ScoreInput, Scorer, Scratch, Shape};
+use steelyard_router::{Score, ScoreInput, Scorer, Scratch, Shape, visible_bytes};
 use steelyard_types::{ChatRequest, Message, OutputFormat, Part, ReasoningControl, Role};
 
-use super::follow_up::is_follow_up;
-use super::reference::{folded, is_reference};
+use super::says::Says;
 
-/// Pieces of a text.
-type Texts<'m> = SmallVec<[&'m str; 8]>;
+/// Pieces of a text, with what stands between them.
+type Texts<'m> = SmallVec<[&'m str; 16]>;
 
 thread_local! {
     /// The scorer's table, reused by every request of a thread.
@@ -26,24 +28,34 @@ pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score
     let last_user = request.messages.iter().rposition(is_user_turn);
     let asked = last_user.or_else(|| request.messages.len().checked_sub(1));
     let task = asked.map(|index| Task::of(&request.messages, index));
-    let segments = texts(task.as_ref().map(|task| task.turn));
-    let before = texts(task.and_then(|task| task.before));
-    let mut instructions = Texts::new();
-    for message in request.messages.iter().filter(|one| is_instruction(one)) {
-        // Messages are texts of their own, unlike the pieces of one.
-        instructions.extend(std::iter::once("\n").chain(message.texts()));
-    }
+    let segments = paragraphs(task.iter().map(|task| task.turn));
+    let before = paragraphs(task.iter().filter_map(|task| task.before));
+    // Thanks are no material for the task that instructions give.
+    let instructs = task.as_ref().is_none_or(|task| !task.is_courtesy);
+    let instructions = request.messages.iter();
+    let instructions = paragraphs(instructions.filter(|one| instructs && is_instruction(one)));
+    let mut shape = shape(request, asked);
+    shape.shows = task.is_some_and(|task| task.shows);
     let input = ScoreInput {
         segments: &segments,
         before: &before,
         instructions: &instructions,
-        shape: shape(request, asked),
+        shape,
     };
     SCRATCH.with_borrow_mut(|scratch| scorer.score(&input, scratch))
 }
 
-fn texts<'m>(message: Option<&'m Message<'_>>) -> Texts<'m> {
-    message.into_iter().flat_map(Message::texts).collect()
+/// The texts of messages, a line break between two.
+fn paragraphs<'m, 'a: 'm>(messages: impl Iterator<Item = &'m Message<'a>>) -> Texts<'m> {
+    let mut pieces = Texts::new();
+    let texts = messages.flat_map(Message::texts);
+    for text in texts.filter(|text| !text.is_empty()) {
+        if !pieces.is_empty() {
+            pieces.push("\n");
+        }
+        pieces.push(text);
+    }
+    pieces
 }
 
 /// Whether a user says something. What built-in tools of the Responses API gave is nothing here.
@@ -60,30 +72,71 @@ struct Task<'m, 'a> {
     turn: &'m Message<'a>,
     /// What the turn goes on about.
     before: Option<&'m Message<'a>>,
+    /// Whether one of them, or of those between, is an image with few words.
+    shows: bool,
+    /// Whether there is only thanks, a greeting or assent.
+    is_courtesy: bool,
 }
 
 impl<'m, 'a> Task<'m, 'a> {
     /// The turn asked last or, where that only refers to what came before ("continue"), the latest one
-    /// that does not; where that goes on about a task ("that is wrong"), this task as well.
+    /// that does not; where that goes on about a task ("that is wrong"), this task as well. The first of
+    /// all turns that go on goes on about nothing: it is the task.
     fn of(messages: &'m [Message<'a>], asked: usize) -> Self {
         let last = &messages[asked];
-        let mut turns = messages[..asked]
+        let mut task = Self {
+            turn: last,
+            before: None,
+            shows: shows(last),
+            is_courtesy: false,
+        };
+        // Nothing before it, no instructions: most requests.
+        if last.role != Role::User || messages.len() == 1 {
+            return task;
+        }
+        let (at, mut says) = last_said(messages, asked);
+        let mut earlier = messages[..at]
             .iter()
             .rev()
-            .filter(|one| is_user_turn(one));
-        let mut turn = last;
-        if last.role == Role::User && is_reference(last) {
-            turn = turns.find(|one| !is_reference(one)).unwrap_or(last);
+            .filter(|one| is_user_turn(one))
+            .map(|one| (one, Says::of(one)))
+            .filter(|(_, says)| matches!(says, Says::Task | Says::GoesOn));
+        task.turn = &messages[at];
+        task.is_courtesy = says == Says::Courtesy;
+        if says == Says::Refers {
+            (task.turn, says) = earlier.next().unwrap_or((task.turn, says));
         }
-        let stands = |one: &&Message<'_>| !is_reference(one) && !is_follow_up(one);
-        // Most requests have no turn before, and this one need not be read for it.
-        let before = turns
-            .find(stands)
-            .filter(|_| turn.role == Role::User && is_follow_up(turn));
-        Self { turn, before }
+        task.shows = shows(task.turn);
+        if says == Says::GoesOn {
+            for (turn, says) in earlier {
+                task.before = Some(turn);
+                task.shows |= shows(turn);
+                if says == Says::Task {
+                    break;
+                }
+            }
+        }
+        task
     }
 }
 
+/// The last turn and what it says; where that is nothing or thanks in advance, the turn that it was sent
+/// with: one before it without an answer between.
+fn last_said(messages: &[Message<'_>], asked: usize) -> (usize, Says) {
+    let says = Says::of(&messages[asked]);
+    if !says.is_idle() {
+        return (asked, says);
+    }
+    let earlier = messages[..asked].iter().enumerate().rev();
+    let unanswered = earlier
+        .filter(|(_, one)| !is_instruction(one))
+        .take_while(|(_, one)| is_user_turn(one))
+        .map(|(at, one)| (at, Says::of(one)));
+    let mut with_it = unanswered.filter(|(_, says)| !says.is_idle());
+    with_it.next().unwrap_or((asked, says))
+}
+
+/// The shape of everything but what the task shows.
 pub(super) fn shape(request: &ChatRequest<'_>, asked: Option<usize>) -> Shape {
     let mut shape = Shape {
         turns: saturate(request.messages.len()),
@@ -93,26 +146,25 @@ pub(super) fn shape(request: &ChatRequest<'_>, asked: Option<usize>) -> Shape {
         ..Shape::default()
     };
     for (index, message) in request.messages.iter().enumerate() {
-        let bytes = saturate(message.texts().map(str::len).sum());
+        let bytes = || saturate(message.texts().map(visible_bytes).sum());
         match message.role {
             Role::System | Role::Developer => {
-                shape.system_bytes = shape.system_bytes.saturating_add(bytes);
+                shape.system_bytes = shape.system_bytes.saturating_add(bytes());
             }
             _ if Some(index) == asked => {}
-            _ => shape.history_bytes = shape.history_bytes.saturating_add(bytes),
+            _ => shape.history_bytes = shape.history_bytes.saturating_add(bytes()),
         }
         if message.role == Role::Tool {
             shape.tool_results = shape.tool_results.saturating_add(1);
         }
-        let images = images(message);
-        shape.images = shape.images.saturating_add(saturate(images));
-        shape.shows |= Some(index) == asked && images > 0 && has_few_words(message);
+        shape.images = shape.images.saturating_add(saturate(images(message)));
     }
     shape
 }
 
-fn has_few_words(message: &Message<'_>) -> bool {
-    folded(message.texts(), FEW_BYTES).is_some()
+/// Whether an image with few words or none says what is to be done.
+fn shows(message: &Message<'_>) -> bool {
+    images(message) > 0 && message.texts().map(visible_bytes).sum::<usize>() <= FEW_BYTES
 }
 
 pub(super) fn images(message: &Message<'_>) -> usize {

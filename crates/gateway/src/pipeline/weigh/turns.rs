@@ -6,27 +6,28 @@ use steelyard_types::{Dialect, UnixMillis};
 
 use super::*;
 
-const HARD: &str = "Prove rigorously that the Riemann zeta function has no zeros for Re(s) > 1.";
+pub(super) const HARD: &str =
+    "Prove rigorously that the Riemann zeta function has no zeros for Re(s) > 1.";
 
-fn complexity(dialect: Dialect, request: &Value) -> f32 {
+pub(super) fn complexity(dialect: Dialect, request: &Value) -> f32 {
     let body = request.to_string();
     let request = client_dialect(dialect).parse(body.as_bytes());
     let request = request.unwrap_or_else(|error| panic!("{}: {body}", error.message));
     weigh(&request, UnixMillis(0), Scorer::shipped()).complexity
 }
 
-fn chat(messages: &Value) -> f32 {
+pub(super) fn chat(messages: &Value) -> f32 {
     complexity(
         Dialect::OpenAiChat,
         &json!({ "model": "auto", "messages": messages }),
     )
 }
 
-fn user(text: &str) -> Value {
+pub(super) fn user(text: &str) -> Value {
     json!({ "role": "user", "content": text })
 }
 
-fn assistant(text: &str) -> Value {
+pub(super) fn assistant(text: &str) -> Value {
     json!({ "role": "assistant", "content": text })
 }
 
@@ -61,7 +62,8 @@ fn with_nothing_before_it_a_reference_is_scored_itself() {
 
 #[test]
 fn a_task_in_the_system_message_counts_in_every_dialect() {
-    let easy = "Translate the message into French and reply with the translation only.";
+    let easy =
+        "Translate the message into French.\nReply with the translation only and nothing else.";
     let persona = "You are a helpful assistant.";
     let chat = |role: &str, system: &str| {
         let messages = json!([{ "role": role, "content": system }, user(HARD)]);
@@ -81,12 +83,15 @@ fn a_task_in_the_system_message_counts_in_every_dialect() {
     );
     let told = chat("system", easy);
     assert!(told < alone - 0.2, "{told} {alone}");
-    let pieces =
-        json!([{ "type": "text", "text": &easy[..20] }, { "type": "text", "text": &easy[20..] }]);
+    // Blocks are paragraphs.
+    let pieces: Vec<Value> = easy
+        .lines()
+        .map(|line| json!({ "type": "text", "text": line }))
+        .collect();
     for same in [
         chat("developer", easy),
         messages(json!(easy)),
-        messages(pieces),
+        messages(json!(pieces)),
         responses(easy),
     ] {
         assert_eq!(same.to_bits(), told.to_bits());
@@ -103,7 +108,7 @@ fn a_task_in_the_system_message_counts_in_every_dialect() {
 #[test]
 fn several_references_lead_to_the_task_before_them_all() {
     let begun = assistant("First,");
-    let easy = user("Hello there!");
+    let easy = user("What is the capital of Italy?");
     let chain = json!([
         easy,
         begun,
@@ -248,8 +253,9 @@ fn the_shape_is_that_of_the_whole_request() {
         .expect("a request");
     let shape = scoring::shape(&request, Some(2));
     assert_eq!(shape.turns, 3);
+    let visible = |text: &str| text.len() - text.matches(' ').count();
     assert_eq!(
         usize::try_from(shape.history_bytes),
-        Ok(HARD.len() + "First,".len())
+        Ok(visible(HARD) + "First,".len())
     );
 }

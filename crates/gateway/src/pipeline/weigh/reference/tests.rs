@@ -3,15 +3,16 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use smallvec::smallvec;
-use steelyard_types::Role;
+use steelyard_types::{Message, Part, Role};
 
 use super::*;
+use crate::pipeline::weigh::says::Says;
 
 fn refers_in_pieces(pieces: &[&str]) -> bool {
     let mut turn = Message::new(Role::User);
     let pieces = pieces.iter();
     turn.content = pieces.map(|piece| Part::Text((*piece).into())).collect();
-    is_reference(&turn)
+    Says::of(&turn) == Says::Refers
 }
 
 fn refers_as(text: &str) -> bool {
@@ -29,14 +30,16 @@ fn every_reference_is_one_however_it_is_written() {
             format!("{text} …"),
             format!("{text}？"),
             text.to_uppercase(),
+            format!("ok, {text}"),
+            format!("Good. {text}"),
         ] {
             let short = dressed.trim().len() <= MAX_BYTES;
             assert_eq!(refers_as(&dressed), short, "{dressed}");
         }
-        // Between two pieces a word may end, or not.
-        let middle = text.char_indices().nth(text.chars().count() / 2);
-        let (head, tail) = text.split_at(middle.map_or(0, |(at, _)| at));
-        assert!(refers_in_pieces(&[" ", head, tail, "\n"]), "{head}|{tail}");
+        // Two pieces are two lines: between them a word ends.
+        let words: Vec<&str> = text.split(' ').collect();
+        assert!(refers_in_pieces(&words), "{text}");
+        assert!(refers_in_pieces(&["", " ", text, "\n"]), "{text}");
     }
 }
 
@@ -46,8 +49,8 @@ fn the_lists_are_folded_and_name_nothing_twice() {
         let mut seen = HashSet::new();
         for text in list {
             assert!(seen.insert(*text), "{text} is there twice");
-            let folded = folded(std::iter::once(*text), MAX_BYTES).expect("it is short");
-            assert_eq!(folded.as_slice(), text.as_bytes(), "{text}");
+            let folded = Folded::of(std::iter::once(*text)).expect("it is short");
+            assert_eq!(folded.text(), *text);
         }
     }
     let courtesies: HashSet<&&str> = COURTESIES.iter().collect();
@@ -75,6 +78,8 @@ fn courtesies_around_it_change_nothing() {
         "¡Sí, adelante!",
         "да, продолжай",
         "네, 계속해주세요",
+        "Thanks, please continue.",
+        "谢谢，继续",
         "**continue**",
         "\"continue\"",
         "(continue)",
@@ -143,17 +148,9 @@ fn a_turn_with_more_than_text_is_none() {
             raw: &raw,
         },
     ];
-    assert!(!is_reference(&turn));
+    assert!(Says::of(&turn) == Says::Task);
     turn.content.pop();
-    assert!(is_reference(&turn));
-}
-
-#[test]
-fn a_long_text_is_not_read_to_its_end() {
-    let read = std::cell::Cell::new(0);
-    let pieces = std::iter::repeat_n("continue", 1_000_000).inspect(|_| read.set(read.get() + 1));
-    assert!(folded(pieces, MAX_BYTES).is_none());
-    assert_eq!(read.get(), MAX_BYTES / "continue".len() + 1);
+    assert!(Says::of(&turn) == Says::Refers);
 }
 
 proptest! {
@@ -170,16 +167,10 @@ proptest! {
             format!("{more}{between}{word}"),
             more,
         ] {
-            if text.trim().len() > MAX_BYTES {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            if words.join(" ").len() > MAX_BYTES {
                 prop_assert!(!refers_as(&text), "{}", text);
             }
-        }
-    }
-
-    #[test]
-    fn folding_stays_off_the_heap(text in "\\PC{0,90}") {
-        if let Some(folded) = folded(std::iter::once(text.as_str()), 80) {
-            prop_assert!(!folded.spilled(), "{}", text);
         }
     }
 }
