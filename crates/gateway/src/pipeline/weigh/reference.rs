@@ -285,16 +285,16 @@ const REFERENCES: &[&str] = &[
 /// Whether a turn says nothing but that what was asked before is to be done, courtesies around it aside.
 pub(super) fn refers(turn: &Folded) -> bool {
     let mut text = turn.text();
-    while turn.bytes <= MAX_BYTES {
-        if REFERENCES.contains(&text) {
-            return true;
-        }
+    if turn.bytes > MAX_BYTES {
+        return false;
+    }
+    while !REFERENCES.contains(&text) {
         match in_front(text).or_else(|| behind(text)) {
             Some(rest) => text = rest,
             None => return false,
         }
     }
-    false
+    true
 }
 
 /// A folded text without the courtesies in front of it.
