@@ -230,13 +230,13 @@ fn instructed_turns() -> Vec<Instructed> {
 #[test]
 fn a_task_in_the_system_instructions_counts_and_a_persona_does_not() {
     let requests = instructed_turns();
-    assert_eq!(requests.len(), 296);
+    assert_eq!(requests.len(), 785);
     // Hard above easy at least, and what it is at most without the instructions.
     for (task, language, least) in [
-        (true, "en", 0.9),
+        (true, "en", 0.84),
         (true, "zh", 0.94),
-        (false, "en", 0.92),
-        (false, "zh", 0.98),
+        (false, "en", 0.94),
+        (false, "zh", 0.92),
     ] {
         let kind = |one: &&Instructed| one.task == task && one.language == language;
         let chosen: Vec<&Instructed> = requests.iter().filter(kind).collect();
@@ -258,7 +258,7 @@ fn a_task_in_the_system_instructions_counts_and_a_persona_does_not() {
         if task {
             assert!(own > turn + 0.25, "{language}: {own} and {turn}");
         } else {
-            assert!(own > turn - 0.02, "{language}: {own} and {turn}");
+            assert!(own > turn - 0.06, "{language}: {own} and {turn}");
         }
     }
 }

@@ -241,7 +241,7 @@ fn sentence_end(text: &[u8]) -> usize {
 fn is_item(line: &str) -> bool {
     let number = line.trim_start_matches(|digit: char| digit.is_ascii_digit());
     let numbered = number.len() < line.len() && number.starts_with(['.', ')', '、', '）', '．']);
-    numbered || line.starts_with(['-', '*', '•', '·', '–', '—', '+'])
+    numbered || line.starts_with(['-', '*', '•', '·', '–', '—', '+', '|', '<'])
 }
 
 fn clause_of(sentence: &str, table: &Words, place: Place) -> Clause {

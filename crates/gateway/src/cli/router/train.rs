@@ -32,7 +32,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
     /// Name of the weights, for logs and reports
-    #[arg(long, default_value = "scorer-5", value_parser = name_of)]
+    #[arg(long, default_value = "scorer-6", value_parser = name_of)]
     name: String,
     /// Seed of the order in which examples are visited
     #[arg(long, default_value_t = Settings::default().seed)]

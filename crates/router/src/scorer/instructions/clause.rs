@@ -156,9 +156,15 @@ impl Clause {
     /// Reads a word between its marks; says whether more words may change the verdict.
     pub(super) fn read(&mut self, before: Mark, word: Roles, after: Mark) -> bool {
         self.count += 1;
-        if self.found.is_some() {
+        let of_system = self.speaker != Speaker::User;
+        if self.count == 1 && after == Mark::Colon && word.has(Role::Sent) && of_system {
+            // "User: how late is it?" is an example.
+            self.rule = true;
+        } else if self.found.is_some() {
             self.behind_the_verb(word);
-        } else if self.form || (self.asks && self.speaker != Speaker::User) {
+        } else if self.form && word.has(Role::Offered) {
+            self.rule = true;
+        } else if self.form || (self.asks && of_system) {
             // There is no verb to look for.
         } else if !self.before_the_verb(before, word, after) {
             return false;
@@ -188,11 +194,6 @@ impl Clause {
 
     /// Says whether to read on.
     fn before_the_verb(&mut self, before: Mark, word: Roles, after: Mark) -> bool {
-        // "User: how late is it?" is an example.
-        if self.count == 1 && after == Mark::Colon && word.has(Role::Sent) {
-            self.rule = true;
-            return false;
-        }
         if word.has(Role::Offered) {
             let politely = self.speaker == Speaker::User && !self.begun;
             self.rule = !politely;
@@ -234,7 +235,9 @@ impl Clause {
             return true;
         }
         if !self.begun && word.has(Role::Filler) {
-            self.task |= word.has(Role::Task);
+            // "Job titles" are no task; "# Job" and "your job" are.
+            let named = self.count > 1 || after == Mark::Colon;
+            self.task |= word.has(Role::Task) && named;
             self.you |= word.has(Role::You);
             self.named |= word.has(Role::Are);
             return true;
@@ -351,7 +354,8 @@ impl Clause {
 
     /// Whether it says that something will be sent, or is a heading: "You will be given a report.", "# Task".
     pub(super) fn announces(&self, before_a_list: bool) -> bool {
-        let heads = self.task || (self.you && before_a_list);
+        let heading = self.count == 1 && self.met.has(Role::Task);
+        let heads = self.task || heading || (self.you && before_a_list);
         self.met.has(Role::Announces) || (heads && self.found.is_none() && !self.rule)
     }
 }

@@ -170,7 +170,7 @@ fn forms(verb: &str) -> [String; 3] {
 }
 
 /// Verbs of work in English, without their endings.
-const ENGLISH_WORK: &str = "translate classify categorize categorise label tag extract summarize summarise rewrite rephrase paraphrase correct fix proofread convert reformat redact rename anonymize anonymise detect identify find list check verify review analyze analyse audit diagnose prove derive solve design redesign devise plan optimize optimise refactor debug evaluate assess score rate grade rank compare generate write produce draft create compose suggest propose determine decide judge moderate flag split normalize normalise parse count compute calculate estimate predict reconcile transcribe shorten simplify expand explain describe investigate trace sort merge clean mark route infer formulate reformulate develop implement port migrate critique argue examine pick choose condense mask remove replace turn transform restructure formalize formalise spot locate construct establish reconstruct give say tell copy quote pull sum advise apply refute defend fill assign perform conduct polish improve edit uppercase lowercase capitalize capitalise repeat spell make break disprove boil enumerate tidy";
+const ENGLISH_WORK: &str = "translate classify categorize categorise label tag extract summarize summarise rewrite rephrase paraphrase correct fix proofread convert reformat redact rename anonymize anonymise detect identify find list check verify review analyze analyse audit diagnose prove derive solve design redesign devise plan optimize optimise refactor debug evaluate assess score rate grade rank compare generate write produce draft create compose suggest propose determine decide judge moderate flag split normalize normalise parse count compute calculate estimate predict reconcile transcribe shorten simplify expand explain describe investigate trace sort merge clean mark route infer formulate reformulate develop implement port migrate critique argue examine pick choose condense mask remove replace turn transform restructure formalize formalise spot locate construct establish reconstruct give say tell copy quote pull sum advise apply refute defend fill assign perform conduct polish improve edit uppercase lowercase capitalize capitalise repeat make break disprove boil enumerate tidy";
 
 /// Those of them whose answer is the text itself in another form.
 const ENGLISH_GIVES_BACK: &str = "translate rewrite rephrase paraphrase correct fix proofread convert reformat redact rename anonymize anonymise refactor normalize normalise transcribe simplify port migrate mask transform restructure copy clean polish improve edit uppercase lowercase capitalize capitalise repeat expand make tidy";
@@ -179,7 +179,7 @@ const ENGLISH_GIVES_BACK: &str = "translate rewrite rephrase paraphrase correct 
 const LISTS: [(Role, &str); 34] = [
     (
         Role::Work,
-        "übersetze übersetzen klassifiziere fasse extrahiere korrigiere prüfe finde beweise analysiere schreibe traduis traduisez traduire classe résume résumez extrais extrayez corrige corrigez trouve trouvez vérifie démontre traduce traduzca clasifica resume resuma resumir extrae encuentra demuestra analiza traduza traduzir classifique traduci riassumi estrai classifica trova dimostra переведи переведите классифицируй извлеки исправь исправьте найди докажи проанализируй vertaal vat samenvat översätt sammanfatta przetłumacz streść çevir özetle ترجم لخص अनुवाद 翻译 译成 译为 分类 归类 提取 抽取 总结 概括 摘要 改写 润色 纠正 校对 改正 判断 识别 检测 检查 分析 证明 推导 设计 审查 审核 审计 诊断 优化 找出 标注 标记 转换 转成 转为 生成 撰写 起草 计算 求解 解答 评估 评分 打分 比较 排序 脱敏 列出 拟定 拟一 起一 查出 排查 论证 重构 制定 给出 用一 填写 写出 写一 翻訳 要約 証明 抽出 번역 요약 추출 분류 증명 翻譯 分類 總結 證明 設計 審查 診斷 優化 潤色 复盘",
+        "übersetze übersetzen klassifiziere fasse extrahiere korrigiere prüfe finde beweise analysiere schreibe traduis traduisez traduire classe résume résumez extrais extrayez corrige corrigez trouve trouvez vérifie démontre traduce traduzca clasifica resume resuma resumir extrae encuentra demuestra analiza traduza traduzir classifique traduci riassumi estrai classifica trova dimostra переведи переведите классифицируй извлеки исправь исправьте найди докажи проанализируй vertaal vat samenvat översätt sammanfatta przetłumacz streść çevir özetle ترجم لخص अनुवाद 翻译 译成 译为 分类 归类 提取 抽取 总结 概括 摘要 改写 润色 纠正 校对 改正 判断 识别 检测 检查 分析 证明 推导 设计 审查 审核 审计 诊断 优化 找出 标注 标记 转换 转成 转为 生成 撰写 起草 计算 求解 评估 评分 打分 比较 排序 脱敏 列出 拟定 拟一 起一 查出 排查 论证 重构 制定 给出 用一 填写 写出 写一 翻訳 要約 証明 抽出 번역 요약 추출 분류 증명 翻譯 分類 總結 證明 設計 審查 診斷 優化 潤色 复盘",
     ),
     (
         Role::Style,
@@ -195,7 +195,7 @@ const LISTS: [(Role, &str); 34] = [
     ),
     (
         Role::Condition,
-        "when whenever asked asks needed before internally 时候 后再 之前 再回 where wherever end answers replies responses long longer modelling 结尾 作答 明要 导要 析要 译要 结要 释要 发现 遇到",
+        "when whenever asked asks needed before internally 时候 后再 之前 再回 where wherever end answers replies responses long longer modelling 结尾 作答 明要 导要 析要 译要 结要 释要 发现 遇到 if request silently",
     ),
     (
         Role::Name,
@@ -248,7 +248,7 @@ const LISTS: [(Role, &str); 34] = [
     (Role::Towards, "into from to as in"),
     (
         Role::Sent,
-        "user user's users users' customer's client's message messages text texts input inputs following below above incoming provided submitted it them this these email emails mail mails ticket tickets review reviews article articles document documents query statement conjecture theorem problem contract clause report reports post comment comments snippet transcript conversation chat dialogue sentence sentences invoice cv diff issue schema data content contents passage description request write writes send sends paste pastes given nachricht texte mensaje mensagem messaggio testo utente benutzer nutzers usuario usuário utilisateur l'utilisateur пользователя сообщение текст bericht meddelandet użytkownika tekst mesajını metni رسالة نص संदेश 用户 文本 内容 消息 文章 评论 下面 以下 下列 输入 代码 原文 句子 客户 邮件 对话 译成 译为 转成 转为 每条 每个 每段 上述 文字 命题 问题 使用 訊息 用戶 메시 사용 ユー artefact artifact situation material materials case conversations images 材料 病情 描述 这段 上传 提交 收到 贴给 贴出 原始 所给 条款 纠纷 该段 本条 上文 下文 图片 记录 来电 transcripts invoices contracts incident",
+        "user user's users users' customer's client's message messages text texts input inputs following below above incoming provided submitted it them this these email emails mail mails ticket tickets review reviews article articles document documents query statement conjecture theorem problem contract clause report reports post comment comments snippet transcript conversation chat dialogue invoice cv diff issue schema data content contents passage description write writes send sends paste pastes given nachricht texte mensaje mensagem messaggio testo utente benutzer nutzers usuario usuário utilisateur l'utilisateur пользователя сообщение текст bericht meddelandet użytkownika tekst mesajını metni رسالة نص संदेश 用户 文本 内容 消息 文章 评论 下面 以下 下列 输入 代码 原文 句子 客户 邮件 对话 译成 译为 转成 转为 每条 每个 每段 上述 文字 命题 问题 訊息 用戶 메시 사용 ユー artefact artifact situation material materials case conversations images 材料 病情 描述 这段 上传 提交 收到 贴给 贴出 原始 所给 条款 纠纷 该段 本条 上文 下文 图片 记录 来电 transcripts invoices contracts incident",
     ),
     (
         Role::Heavy,
@@ -264,7 +264,7 @@ const LISTS: [(Role, &str); 34] = [
     ),
     (
         Role::SentIfThe,
-        "code question function program bug claim paper patch photo image output requirement operation sample file script log record letter story essay speech product complaint proof argument design plan",
+        "code question function program bug claim paper patch photo image output requirement operation sample file script log record letter story essay speech product complaint proof argument design plan sentence sentences request puzzle",
     ),
     (Role::Gets, "are receive get will were have given"),
     (
