@@ -17,6 +17,6 @@ pub use head::OwnHead;
 pub use plan::{
     Candidate, Considered, Demand, Exclusion, Plan, Reason, Terms, Verdict, WhenNoneAdequate, plan,
 };
-pub use scorer::{Place, Score, ScoreInput, Scorer, Scratch, Shape};
+pub use scorer::{Place, Reading, Score, ScoreInput, Scorer, Scratch, Shape};
 pub use tokens::{estimate_tokens, visible_bytes};
 pub use weights::{MAX_WEIGHTS_BYTES, ModelHead, WeightsError};

@@ -45,7 +45,7 @@ pub(crate) use self::decide::{Decision, decide};
 pub(crate) use self::exchange::Exchange;
 pub(crate) use self::refusal::unknown_model;
 pub(crate) use self::respond::{Refused, response};
-pub(crate) use self::weigh::{score_request, weigh};
+pub(crate) use self::weigh::{score_request, weigh, what_is_scored};
 
 /// Answers a request for a chat completion in that dialect. `endpoint` is what the log calls it.
 pub(crate) async fn complete(

@@ -18,7 +18,7 @@ use steelyard_types::{
     ServiceTier, Source, UnixMillis,
 };
 
-pub(crate) use scoring::score_request;
+pub(crate) use scoring::{score_request, what_is_scored};
 
 /// Tokens that chat templates add to every message.
 const TOKENS_PER_MESSAGE: u64 = 4;

@@ -38,7 +38,7 @@ use counters::Count;
 pub(crate) use counters::{BINS, COUNTERS, bin_groups, counter_names};
 use cues::Cue;
 use ends::Ends;
-use instructions::Excerpt;
+use instructions::{Excerpt, Given};
 use rows::{Accumulate, Row};
 pub(crate) use scan::BUCKETS;
 use scan::{Distinct, Scan, Sink};
@@ -117,6 +117,19 @@ pub struct Score {
     pub expected_output_tokens: u32,
     /// Where the request lies for the heads of single models.
     pub place: Place,
+    /// What decided beside the text itself, for explanations.
+    pub reading: Reading,
+}
+
+/// How a request was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Whether the system instructions give the task.
+    pub instructed: bool,
+    /// Whether the work is light whatever the text is about, by the instructions or an end of the text.
+    pub light: bool,
+    /// Whether the answer is the text in another form.
+    pub gives_back: bool,
 }
 
 /// What the head of a single model looks at: difficulty and topics. All zeros by default, where
@@ -232,18 +245,26 @@ impl Scorer {
     /// the head and the tail.
     #[must_use]
     pub fn score(&self, input: &ScoreInput<'_>, scratch: &mut Scratch) -> Score {
-        let (mut heads, mut gives_back) = self.read(input.segments, scratch);
+        let (mut heads, asked) = self.read(input.segments, scratch);
+        let mut reading = Reading {
+            instructed: false,
+            light: asked.is_some_and(|given| given.light),
+            gives_back: asked.is_some_and(|given| given.gives_back),
+        };
         if !input.before.is_empty() {
             let (before, _) = self.read(input.before, scratch);
             blend(&mut heads, &before, BEFORE_SHARE);
         }
         if !input.instructions.is_empty() {
-            gives_back |= self.blend_task(&mut heads, input.instructions, scratch);
+            let given = self.blend_task(&mut heads, input.instructions, scratch);
+            reading.instructed = given.is_some();
+            reading.light |= given.is_some_and(|given| given.light);
+            reading.gives_back |= given.is_some_and(|given| given.gives_back);
         }
         let prior = input.shape.difficulty_prior();
         let difficulty = input.shape.seen(heads[Head::Difficulty as usize]) + prior;
         let mut log_tokens = heads[Head::OutputTokens as usize];
-        if gives_back {
+        if reading.gives_back {
             log_tokens = given_back::tokens(input.segments).max(1.0).ln();
         }
         log_tokens += input.shape.output_prior();
@@ -259,13 +280,14 @@ impl Scorer {
             },
             expected_output_tokens: output_tokens(log_tokens),
             place: Place { difficulty, topics },
+            reading,
         }
     }
 
-    /// The raw value of every head for a text without a shape, and whether it says at one of its ends
-    /// that the answer is the text in another form.
-    fn read(&self, segments: &[&str], scratch: &mut Scratch) -> ([f32; HEADS], bool) {
-        let mut gives_back = false;
+    /// The raw value of every head for a text without a shape, and the work that one of its ends asks
+    /// for.
+    fn read(&self, segments: &[&str], scratch: &mut Scratch) -> ([f32; HEADS], Option<Given>) {
+        let mut work = None;
         let distinct = &mut scratch.0.distinct;
         let (mut heads, seen) = self.heads_of(segments, distinct);
         let long = seen.bytes >= ends::LEAST_BYTES;
@@ -278,12 +300,12 @@ impl Scorer {
             match asked(first).or_else(|| asked(last)) {
                 // What the text is about matters little: only the end that asks is read once more.
                 Some((end, given)) if given.light => {
-                    gives_back = given.gives_back;
+                    work = Some(given);
                     let (end, _) = self.heads_of(&[end], distinct);
                     blend(&mut heads, &end, LIGHT_ENDS_SHARE);
                 }
                 asked => {
-                    gives_back = asked.is_some_and(|(_, given)| given.gives_back);
+                    work = asked.map(|(_, given)| given);
                     if long {
                         let (ends, _) = self.heads_of(&ends, distinct);
                         blend(&mut heads, &ends, ENDS_SHARE);
@@ -291,23 +313,19 @@ impl Scorer {
                 }
             }
         }
-        (heads, gives_back)
+        (heads, work)
     }
 
-    /// Lets system instructions count beside the text where they give the task; says whether the text is
-    /// to be given back.
+    /// Lets system instructions count beside the text where they give the task, and tells it.
     fn blend_task(
         &self,
         heads: &mut [f32; HEADS],
         instructions: &[&str],
         scratch: &mut Scratch,
-    ) -> bool {
+    ) -> Option<Given> {
         let Working { distinct, excerpt } = &mut *scratch.0;
         excerpt.read(instructions);
-        let given = instructions::task_in(excerpt.text(), self.instructions);
-        let Some(given) = given else {
-            return false;
-        };
+        let given = instructions::task_in(excerpt.text(), self.instructions)?;
         let (task, _) = self.heads_of(&[excerpt.text()], distinct);
         let share = if given.light {
             LIGHT_TASK_SHARE
@@ -315,7 +333,7 @@ impl Scorer {
             TASK_SHARE
         };
         blend(heads, &task, share);
-        given.gives_back
+        Some(given)
     }
 
     /// The raw value of every head for one reading, and what was seen in it.

@@ -15,7 +15,7 @@ use super::super::say;
 use crate::admin::judged_by;
 use crate::load::load_policy;
 use crate::offline::{AssumedKeys, Offline};
-use crate::pipeline::{Decision, decide, weigh};
+use crate::pipeline::{Decision, decide, weigh, what_is_scored};
 use crate::settings::{Flags, Settings};
 use crate::snapshot::{KeySource, Snapshot, SystemKeys};
 
@@ -79,6 +79,12 @@ pub(in crate::cli) fn explain(
             answers => format!(" in each of {answers} answers"),
         }
     ));
+    if request.embedding.is_none() {
+        say(&format!(
+            "scored: {}",
+            what_is_scored(&request, snapshot.scorer)
+        ));
+    }
     let most = match selection {
         Selection::Route(id) => snapshot.policy.route(id).fallback.max_attempts,
         Selection::Model(_) => 1,

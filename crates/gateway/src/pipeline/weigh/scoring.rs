@@ -25,8 +25,7 @@ const FEW_BYTES: usize = 40;
 
 /// Scores what the model must do now, and the shape of everything.
 pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score {
-    let last_user = request.messages.iter().rposition(is_user_turn);
-    let asked = last_user.or_else(|| request.messages.len().checked_sub(1));
+    let asked = asked(request);
     let task = asked.map(|index| Task::of(&request.messages, index));
     let segments = paragraphs(task.iter().map(|task| task.turn));
     let before = paragraphs(task.iter().filter_map(|task| task.before));
@@ -43,6 +42,51 @@ pub(crate) fn score_request(request: &ChatRequest<'_>, scorer: &Scorer) -> Score
         shape,
     };
     SCRATCH.with_borrow_mut(|scratch| scorer.score(&input, scratch))
+}
+
+/// Tells in a clause what of a request is scored, for explanations.
+pub(crate) fn what_is_scored(request: &ChatRequest<'_>, scorer: &Scorer) -> String {
+    let reading = score_request(request, scorer).reading;
+    let Some(asked) = asked(request) else {
+        return "nothing, since there is no message".to_owned();
+    };
+    let task = Task::of(&request.messages, asked);
+    let last = &request.messages[asked];
+    let mut told = match (last.role, std::ptr::eq(task.turn, last)) {
+        (Role::User, true) => "the last user turn".to_owned(),
+        (Role::User, false) => {
+            "an earlier user turn, which the last one only refers to or thanks for".to_owned()
+        }
+        _ => "the last message, since no user turn has text".to_owned(),
+    };
+    for (holds, clause) in [
+        (
+            task.before.is_some(),
+            ", half, and the turn that it goes on about, half",
+        ),
+        (
+            task.is_courtesy,
+            ", which only greets, thanks or takes note",
+        ),
+        (task.shows, ", of which a picture may show anything"),
+        (
+            reading.instructed,
+            ", under the task that the system message gives",
+        ),
+        (reading.light, ", as light work"),
+        (reading.gives_back, ", its text expected back"),
+    ] {
+        if holds {
+            told.push_str(clause);
+        }
+    }
+    told
+}
+
+/// The message that is asked last: a user's, where there is one.
+fn asked(request: &ChatRequest<'_>) -> Option<usize> {
+    let last_user = request.messages.iter().rposition(is_user_turn);
+    last_user.or_else(|| request.messages.len().checked_sub(1))
 }
 
 /// The texts of messages, a line break between two.

@@ -259,3 +259,36 @@ fn the_shape_is_that_of_the_whole_request() {
         Ok(visible(HARD) + "First,".len())
     );
 }
+
+#[test]
+fn what_is_scored_is_told() {
+    let told = |messages: Value| {
+        let body = json!({ "model": "auto", "messages": messages }).to_string();
+        let request = client_dialect(Dialect::OpenAiChat).parse(body.as_bytes());
+        what_is_scored(&request.expect("a request"), Scorer::shipped())
+    };
+    let system = json!({ "role": "system", "content": "Translate the message into French." });
+    let begun = assistant("First,");
+    for (messages, expected) in [
+        (json!([user(HARD)]), "the last user turn"),
+        (
+            json!([system, user(HARD)]),
+            "the last user turn, under the task that the system message gives, as light work, its \
+             text expected back",
+        ),
+        (
+            json!([user(HARD), begun, user("continue")]),
+            "an earlier user turn, which the last one only refers to or thanks for",
+        ),
+        (
+            json!([user(HARD), begun, user("That is wrong, fix it.")]),
+            "the last user turn, half, and the turn that it goes on about, half",
+        ),
+        (
+            json!([system, user("Thanks!")]),
+            "the last user turn, which only greets, thanks or takes note",
+        ),
+    ] {
+        assert_eq!(told(messages), expected);
+    }
+}
