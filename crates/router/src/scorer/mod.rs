@@ -370,7 +370,7 @@ impl Scorer {
         for (head, named) in heads.iter_mut().zip(named) {
             *head += named;
         }
-        let cues = [Cue::Translation, Cue::Rewriting, Cue::Brief, Cue::Debugging];
+        let cues = [Cue::Translation, Cue::Rewriting];
         let cues = cues.iter().map(|cue| scanned.counts.cue(*cue));
         let seen = Seen {
             bytes: scanned.counts.get(Count::Bytes),
