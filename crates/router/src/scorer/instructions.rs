@@ -173,6 +173,9 @@ pub(super) fn task_in(text: &str, words: &Words) -> Option<Given> {
         };
         let clause = clause_of(sentence, words, place);
         announced |= clause.announces(sentence.ends_with([':', '：']));
+        if clause.answers() {
+            return None;
+        }
         if let Verdict::Task { gives_back, light } = clause.verdict() {
             let before = given.unwrap_or(Given {
                 gives_back: false,
@@ -322,6 +325,9 @@ mod tests {
             "Your task is to extract the invoice number.",
             "YOUR JOB: summarise.",
             "Your task: reply with a JSON array of the names.",
+            "You will be provided with a text, and your task is to translate it.",
+            "Return only the corrected text.",
+            "# Rules\nBe kind.\n# Task\n- Label the text.",
             "Given a contract, list every deadline.",
             "For each message, decide whether it is spam.",
             "Read the mail and rate its tone.",
@@ -359,6 +365,11 @@ mod tests {
             "Use Markdown. Keep answers under 100 words.",
             "When asked about prices, list them in euros.",
             "If the customer is angry, suggest a call.",
+            "Detect the user's language and reply in it.",
+            "First summarise the user's question, then answer it.",
+            "1. Classify the message\n2. Answer it in depth",
+            "You are Nova.\n- Translate comments\n- Check the code",
+            "User: what does the text say?",
             "你是一个乐于助人的助手。",
             "你可以帮助用户翻译和总结。",
             "如果用户询问价格，请列出价目表。",

@@ -265,7 +265,9 @@ impl Scorer {
         let difficulty = input.shape.seen(heads[Head::Difficulty as usize]) + prior;
         let mut log_tokens = heads[Head::OutputTokens as usize];
         if reading.gives_back {
-            log_tokens = given_back::tokens(input.segments).max(1.0).ln();
+            log_tokens = given_back::tokens(input.segments)
+                .max(LEAST_GIVEN_BACK)
+                .ln();
         }
         log_tokens += input.shape.output_prior();
         let gain = heads[Head::Gain as usize] + GAIN_PER_PRIOR * prior;
@@ -297,15 +299,27 @@ impl Scorer {
             let [first, _, last] = ends;
             let asked =
                 |end| instructions::asked_in(end, self.instructions).map(|given| (end, given));
-            match asked(first).or_else(|| asked(last)) {
+            // An instruction alone ("Rewrite Hamlet as a film.") has no text that could come back.
+            let with_a_text = |end: &str, given: Given| Given {
+                gives_back: given.gives_back && seen.bytes as usize >= 2 * end.len(),
+                ..given
+            };
+            let is_light = |asked: &(&str, Given)| asked.1.light;
+            let (head, tail) = (asked(first), asked(last));
+            match head
+                .filter(is_light)
+                .or(tail.filter(is_light))
+                .or(head)
+                .or(tail)
+            {
                 // What the text is about matters little: only the end that asks is read once more.
                 Some((end, given)) if given.light => {
-                    work = Some(given);
+                    work = Some(with_a_text(end, given));
                     let (end, _) = self.heads_of(&[end], distinct);
                     blend(&mut heads, &end, LIGHT_ENDS_SHARE);
                 }
                 asked => {
-                    work = asked.map(|(_, given)| given);
+                    work = asked.map(|(end, given)| with_a_text(end, given));
                     if long {
                         let (ends, _) = self.heads_of(&ends, distinct);
                         blend(&mut heads, &ends, ENDS_SHARE);
@@ -433,6 +447,9 @@ fn blend(heads: &mut [f32; HEADS], other: &[f32; HEADS], share: f32) {
         *head += share * (other - *head);
     }
 }
+
+/// Tokens of the shortest text that comes back.
+const LEAST_GIVEN_BACK: f32 = 8.0;
 
 /// What was seen of a text beside its heads.
 struct Seen {

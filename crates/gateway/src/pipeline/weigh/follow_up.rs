@@ -100,13 +100,13 @@ pub(super) fn goes_on(turn: &Folded) -> bool {
         return points || (unspaced <= FEW_UNSPACED && !begins(&OWN_UNSPACED));
     }
     points |= first_word(begun).has(Kind::Continue);
+    let (mut ends, mut objects) = (false, false);
     let mut count = 0;
     let (mut last, mut kinds_before) = ("", Kinds::default());
     for word in words_of(text) {
         let kinds = Kinds::of(word);
-        if kinds.has(Kind::End) {
-            return false;
-        }
+        ends |= kinds.has(Kind::End);
+        objects |= OBJECTS.contains(&word);
         points |= kinds.has(Kind::Point)
             || (count == 0 && kinds.has(Kind::Begin))
             || (word == "that" && kinds_before.has(Kind::BeforeThat))
@@ -115,8 +115,17 @@ pub(super) fn goes_on(turn: &Folded) -> bool {
         (last, kinds_before) = (word, kinds);
         count += 1;
     }
+    if ends {
+        return objects;
+    }
     points || (count <= FEW_WORDS && !is_own(begun))
 }
+
+/// Words by which a turn goes on although it thanks or greets: "thanks, but it fails".
+const OBJECTS: [&str; 18] = [
+    "but", "now", "still", "again", "same", "wrong", "instead", "also", "doesn't", "isn't",
+    "didn't", "won't", "fails", "failed", "error", "aber", "mais", "pero",
+];
 
 /// Whether a text begins like a question or an instruction and says what that is about, which one word
 /// alone does not.

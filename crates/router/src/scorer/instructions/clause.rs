@@ -95,6 +95,8 @@ pub(super) struct Clause {
     the: bool,
     /// It begins with the form of the answer ("Return only ...").
     form: bool,
+    /// What is sent is to be answered.
+    answers: bool,
     /// A verb may follow.
     open: bool,
     found: Option<Found>,
@@ -143,6 +145,7 @@ impl Clause {
             you: false,
             the: false,
             form: false,
+            answers: false,
             open: false,
             found: None,
             directed: false,
@@ -162,6 +165,10 @@ impl Clause {
             self.rule = true;
         } else if self.found.is_some() {
             self.behind_the_verb(word);
+        } else if self.form && self.last.has(Role::Answers) {
+            // "Answer it", "answer the question", "answer questions", not "answer in German".
+            let of_it = [Role::Sent, Role::The, Role::Offered];
+            self.answers = of_it.iter().any(|role| word.has(*role));
         } else if self.form && word.has(Role::Offered) {
             self.rule = true;
         } else if self.form || (self.asks && of_system) {
@@ -183,7 +190,9 @@ impl Clause {
         let you = self.last.has(Role::You) && !self.last.has(Role::Are);
         let near = self.count <= self.verb_at + NEAR;
         let of_model = near && you && !word.has(Role::Gets);
-        self.rule |= of_model || word.has(Role::Condition);
+        // "Detect the language and reply in it" is how to reply, "... and reply with its name" a task.
+        let to_user = self.last.has(Role::Answers) && !word.has(Role::Exact);
+        self.rule |= of_model || to_user || word.has(Role::Condition);
         if !std::mem::take(&mut self.next_to_verb) {
             return;
         }
@@ -259,10 +268,17 @@ impl Clause {
             self.takes = word.has(Role::Takes);
             self.begun = true;
         }
+        // "You will be provided with a text, and your task is to translate it."
+        if word.has(Role::Task) && self.last.has(Role::Own) {
+            self.task = true;
+            self.begun = false;
+            return true;
+        }
         // "An expert in translation" is no translator.
         self.named = (self.named || word.has(Role::Are)) && !word.has(Role::Of);
         self.open = (self.takes && word.has(Role::And)) || (self.named && word.has(Role::That));
         self.asks
+            || self.you
             || self.circumstance
             || self.takes
             || self.named
@@ -311,6 +327,7 @@ impl Clause {
         let light = [Role::Little, Role::YesOrNo, Role::LightObject];
         let little = light.iter().any(|role| self.met.has(*role));
         match self.found {
+            Some(_) if self.met.has(Role::Code) => false,
             Some(_) => self.verb.has(Role::Light) || (little && !self.verb.has(Role::Heavy)),
             None => true,
         }
@@ -350,6 +367,11 @@ impl Clause {
                 self.found(if named { Found::Named } else { Found::Verb }, roles);
             }
         }
+    }
+
+    /// Whether it says that what is sent is to be answered: then that is the task.
+    pub(super) fn answers(&self) -> bool {
+        self.answers && !self.gives_form()
     }
 
     /// Whether it says that something will be sent, or is a heading: "You will be given a report.", "# Task".

@@ -78,6 +78,10 @@ pub(super) enum Role {
     Gets = 1 << 32,
     /// What only light work is about.
     LightObject = 1 << 33,
+    /// Work on code is never light.
+    Code = 1 << 34,
+    /// Behind "reply": it is the answer to the task, not to the user.
+    Exact = 1 << 35,
 }
 
 /// The roles that a word may have.
@@ -176,7 +180,7 @@ const ENGLISH_WORK: &str = "translate classify categorize categorise label tag e
 const ENGLISH_GIVES_BACK: &str = "translate rewrite rephrase paraphrase correct fix proofread convert reformat redact rename anonymize anonymise refactor normalize normalise transcribe simplify port migrate mask transform restructure copy clean polish improve edit uppercase lowercase capitalize capitalise repeat expand make tidy";
 
 /// Words in lower case, and pairs of characters of scripts without spaces.
-const LISTS: [(Role, &str); 34] = [
+const LISTS: [(Role, &str); 36] = [
     (
         Role::Work,
         "übersetze übersetzen klassifiziere fasse extrahiere korrigiere prüfe finde beweise analysiere schreibe traduis traduisez traduire classe résume résumez extrais extrayez corrige corrigez trouve trouvez vérifie démontre traduce traduzca clasifica resume resuma resumir extrae encuentra demuestra analiza traduza traduzir classifique traduci riassumi estrai classifica trova dimostra переведи переведите классифицируй извлеки исправь исправьте найди докажи проанализируй vertaal vat samenvat översätt sammanfatta przetłumacz streść çevir özetle ترجم لخص अनुवाद 翻译 译成 译为 分类 归类 提取 抽取 总结 概括 摘要 改写 润色 纠正 校对 改正 判断 识别 检测 检查 分析 证明 推导 设计 审查 审核 审计 诊断 优化 找出 标注 标记 转换 转成 转为 生成 撰写 起草 计算 求解 评估 评分 打分 比较 排序 脱敏 列出 拟定 拟一 起一 查出 排查 论证 重构 制定 给出 用一 填写 写出 写一 翻訳 要約 証明 抽出 번역 요약 추출 분류 증명 翻譯 分類 總結 證明 設計 審查 診斷 優化 潤色 复盘",
@@ -256,11 +260,11 @@ const LISTS: [(Role, &str); 34] = [
     ),
     (
         Role::Light,
-        "translate classify categorize categorise label tag extract summarize summarise rephrase paraphrase correct proofread convert reformat redact anonymize anonymise detect shorten moderate flag route count uppercase lowercase capitalize capitalise translator translation classifier classification summarizer summariser summarization summarisation proofreader moderator moderation extractor extraction tagger redactor router triage detector detection corrector converter translated corrected summarized summarised extracted converted übersetze übersetzen klassifiziere extrahiere korrigiere traduis traduisez traduire classe résume résumez extrais extrayez corrige corrigez traduce traduzca clasifica resume resuma resumir extrae traduza traduzir classifique traduci riassumi estrai classifica переведи переведите классифицируй извлеки исправь исправьте vertaal samenvat översätt sammanfatta przetłumacz streść çevir özetle ترجم لخص अनुवाद traduttore traducteur traductor tradutor übersetzer переводчик 翻译 译成 译为 分类 归类 提取 抽取 总结 概括 摘要 润色 纠正 校对 改正 标注 标记 转换 转成 转为 脱敏 翻訳 要約 抽出 번역 요약 추출 분류 翻譯 分類 總結 潤色 tidy",
+        "translate classify categorize categorise label tag extract summarize summarise rephrase paraphrase correct proofread reformat redact anonymize anonymise detect shorten moderate flag route count uppercase lowercase capitalize capitalise translator translation classifier classification summarizer summariser summarization summarisation proofreader moderator moderation extractor extraction tagger redactor router triage detector detection corrector translated corrected summarized summarised extracted übersetze übersetzen klassifiziere extrahiere korrigiere traduis traduisez traduire classe résume résumez extrais extrayez corrige corrigez traduce traduzca clasifica resume resuma resumir extrae traduza traduzir classifique traduci riassumi estrai classifica переведи переведите классифицируй извлеки исправь исправьте vertaal samenvat översätt sammanfatta przetłumacz streść çevir özetle ترجم لخص अनुवाद traduttore traducteur traductor tradutor übersetzer переводчик 翻译 译成 译为 分类 归类 提取 抽取 总结 概括 摘要 润色 纠正 校对 改正 标注 标记 脱敏 翻訳 要約 抽出 번역 요약 추출 분류 翻譯 分類 總結 潤色 tidy",
     ),
     (
         Role::Announces,
-        "given receive receives paste pastes send sends submit submits provide provides 将会 会收 收到 给你 提供 贴给 发来 上传 get gets",
+        "given receive receives paste pastes send sends submit submits provide provides 将会 会收 收到 给你 提供 贴给 发来 上传 get gets provided",
     ),
     (
         Role::SentIfThe,
@@ -271,6 +275,11 @@ const LISTS: [(Role, &str); 34] = [
         Role::LightObject,
         "spelling grammar typo typos punctuation language title headline sentiment rechtschreibung orthographe ortografía 语种 错别 标题 情感",
     ),
+    (
+        Role::Code,
+        "code python java javascript typescript rust go golang kotlin swift c cpp sql cobol fortran haskell scala php ruby cuda gpu kernel async concurrent parallel distributed program function 代码 程序",
+    ),
+    (Role::Exact, "with only exactly just yes true no false"),
 ];
 
 #[cfg(test)]
