@@ -111,28 +111,22 @@ pub(in crate::scorer) fn table() -> &'static Words {
 impl Words {
     fn build() -> Self {
         let mut roles: BTreeMap<u64, u64> = BTreeMap::new();
-        let mut note =
-            |word: &str, role: Role| *roles.entry(cue_hash(word)).or_default() |= role as u64;
-        for (role, words) in &LISTS {
+        let listed = LISTS.iter().chain([
+            &(Role::Work, ENGLISH_WORK),
+            &(Role::GivesBack, ENGLISH_GIVES_BACK),
+        ]);
+        for (role, words) in listed {
             for word in words.split(' ') {
-                note(word, *role);
+                *roles.entry(cue_hash(word)).or_default() |= *role as u64;
             }
         }
+        // A verb's other forms are what it is.
+        let kinds = [Role::Work, Role::GivesBack, Role::Heavy, Role::Light];
+        let kinds = kinds.iter().fold(0, |all, kind| all | *kind as u64);
         for verb in ENGLISH_WORK.split(' ') {
+            let own = roles.get(&cue_hash(verb)).map_or(0, |own| own & kinds);
             for form in forms(verb) {
-                note(&form, Role::Work);
-                for (role, list) in [(Role::Heavy, 0), (Role::Light, 0)] {
-                    let _ = list;
-                    if LISTS
-                        .iter()
-                        .any(|(r, w)| *r == role && w.split(' ').any(|one| one == verb))
-                    {
-                        note(&form, role);
-                    }
-                }
-                if ENGLISH_GIVES_BACK.split(' ').any(|one| one == verb) {
-                    note(&form, Role::GivesBack);
-                }
+                *roles.entry(cue_hash(&form)).or_default() |= own;
             }
         }
         let mut words = ByHash::new();
@@ -153,8 +147,8 @@ impl Words {
     }
 }
 
-/// "classify", "classifies", "classifying".
-fn forms(verb: &str) -> [String; 3] {
+/// "classifies", "classifying".
+fn forms(verb: &str) -> [String; 2] {
     let hissing = ["s", "x", "sh", "ch"].iter().any(|end| verb.ends_with(end));
     let third = match verb.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
@@ -170,7 +164,7 @@ fn forms(verb: &str) -> [String; 3] {
         None if short => format!("{verb}{}ing", &verb[verb.len() - 1..]),
         None => format!("{verb}ing"),
     };
-    [verb.to_owned(), third, ing]
+    [third, ing]
 }
 
 /// Verbs of work in English, without their endings.
