@@ -37,9 +37,10 @@ impl Mark {
 }
 
 /// Who speaks, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Speaker {
     /// A user, who asks for work with "can you" and "help me".
+    #[default]
     User,
     System(Place),
 }
@@ -66,7 +67,7 @@ enum Found {
 }
 
 /// What was read of a sentence.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Clause {
     speaker: Speaker,
     /// It is a question.
@@ -133,26 +134,7 @@ impl Clause {
         Self {
             speaker,
             asks,
-            count: 0,
-            met: Roles::default(),
-            names_it: false,
-            last: Roles::default(),
-            begun: false,
-            circumstance: false,
-            takes: false,
-            named: false,
-            task: false,
-            you: false,
-            the: false,
-            form: false,
-            answers: false,
-            open: false,
-            found: None,
-            directed: false,
-            verb: Roles::default(),
-            verb_at: 0,
-            next_to_verb: false,
-            rule: false,
+            ..Self::default()
         }
     }
 
@@ -208,66 +190,70 @@ impl Clause {
             self.rule = !politely;
             return politely;
         }
-        if self.named && word.has(Role::Name) {
-            self.found(Found::Named, word);
-            return true;
-        }
-        let of_clause = before != Mark::None && (self.circumstance || self.takes || self.named);
-        let may_be_verb = !self.begun || self.open || of_clause;
-        if may_be_verb && word.has(Role::Work) {
+        if let Some(found) = self.work_in(before, word) {
             // "translate: Translate a text into another language" is a list of what there is.
-            self.rule = after == Mark::Colon && !self.task && self.speaker != Speaker::User;
-            let found = match (self.task || (self.named && self.open), self.begun) {
-                (true, _) => Found::Named,
-                (false, true) => Found::Clause,
-                (false, false) => Found::Verb,
-            };
+            let listed = after == Mark::Colon && found != Found::Named && word.has(Role::Work);
+            self.rule = listed && self.speaker != Speaker::User;
             self.found(found, word);
             return true;
         }
-        if may_be_verb && word.has(Role::HandsOver) && (self.you || self.task || self.begun) {
-            let found = if self.task {
-                Found::Named
-            } else {
-                Found::Clause
-            };
-            self.found(found, word);
-            return true;
+        if self.begun {
+            return self.goes_on_with(word);
         }
-        // "Your task: reply with the names."
-        if self.task && before == Mark::Colon && word.has(Role::Answers) {
-            self.found(Found::Named, word);
-            return true;
-        }
-        if !self.begun && (word.has(Role::HandsOver) || word.has(Role::Answers)) {
+        if word.has(Role::HandsOver) || word.has(Role::Answers) {
             self.form = true;
-            return true;
-        }
-        if !self.begun && word.has(Role::Filler) {
+        } else if word.has(Role::Filler) {
             // "Job titles" are no task; "# Job" and "your job" are.
             let named = self.count > 1 || after == Mark::Colon;
             self.task |= word.has(Role::Task) && named;
             self.you |= word.has(Role::You);
             self.named |= word.has(Role::Are);
-            return true;
-        }
-        if !self.begun && word.has(Role::The) {
+        } else if word.has(Role::The) {
             self.the = true;
-            return true;
-        }
-        if self.the && word.has(Role::Assistant) && !self.begun {
+        } else if self.the && word.has(Role::Assistant) {
             self.you = true;
-            return true;
-        }
-        if !self.begun {
-            if self.task && !word.has(Role::Service) {
-                self.found(Found::Named, word);
-                return true;
-            }
+        } else if self.task && !word.has(Role::Service) {
+            self.found(Found::Named, word);
+        } else {
             self.circumstance = word.has(Role::Circumstance);
             self.takes = word.has(Role::Takes);
             self.begun = true;
+            return self.goes_on_with(word);
         }
+        true
+    }
+
+    /// How a word is the work, if it is.
+    fn work_in(&self, before: Mark, word: Roles) -> Option<Found> {
+        if self.named && word.has(Role::Name) {
+            return Some(Found::Named);
+        }
+        // "Your task: reply with the names."
+        if self.task && before == Mark::Colon && word.has(Role::Answers) {
+            return Some(Found::Named);
+        }
+        let of_clause = before != Mark::None && (self.circumstance || self.takes || self.named);
+        if self.begun && !self.open && !of_clause {
+            return None;
+        }
+        let named = self.task || (self.named && self.open);
+        if word.has(Role::Work) {
+            return Some(match (named, self.begun) {
+                (true, _) => Found::Named,
+                (false, true) => Found::Clause,
+                (false, false) => Found::Verb,
+            });
+        }
+        let hands_over = word.has(Role::HandsOver) && (self.you || self.task || self.begun);
+        match (hands_over, self.task) {
+            (true, true) => Some(Found::Named),
+            (true, false) => Some(Found::Clause),
+            (false, _) => None,
+        }
+    }
+
+    /// Reads a word behind which a verb may only stand in a clause of its own; says whether one may.
+    fn goes_on_with(&mut self, word: Roles) -> bool {
         // "You will be provided with a text, and your task is to translate it."
         if word.has(Role::Task) && self.last.has(Role::Own) {
             self.task = true;
@@ -277,12 +263,10 @@ impl Clause {
         // "An expert in translation" is no translator.
         self.named = (self.named || word.has(Role::Are)) && !word.has(Role::Of);
         self.open = (self.takes && word.has(Role::And)) || (self.named && word.has(Role::That));
-        self.asks
-            || self.you
-            || self.circumstance
-            || self.takes
-            || self.named
-            || (self.speaker == Speaker::System(Place::Announced) && self.count <= MOST_OF_A_NAME)
+        let may_be_a_name =
+            self.speaker == Speaker::System(Place::Announced) && self.count <= MOST_OF_A_NAME;
+        let may_have_one = self.circumstance || self.takes || self.named || self.you;
+        may_have_one || self.asks || may_be_a_name
     }
 
     fn found(&mut self, found: Found, verb: Roles) {
