@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use steelyard_e2e::{Gateway, Kind, Scratch, Sim, prices, run, user};
 
+use crate::own_heads::lines_of;
+
 /// Half the price of the other, at every rate.
 const PRICES: &str = "
   test/cheap:
@@ -62,14 +64,6 @@ routes:
         kind.cheap,
         kind.dear
     )
-}
-
-/// The lines that `router calibrate` prints for a model, without its name.
-fn lines_of(printed: &str, model: &str) -> String {
-    let name = format!("  {model}:");
-    let own = printed.lines().skip_while(|line| *line != name).skip(1);
-    let own = own.take_while(|line| line.starts_with("    "));
-    own.collect::<Vec<_>>().join("\n")
 }
 
 /// The row of a candidate in what `policy explain` prints: its words.

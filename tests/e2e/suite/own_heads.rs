@@ -92,7 +92,7 @@ routes:
 }
 
 /// The lines that `router calibrate` prints for a model, without its name.
-fn lines_of(printed: &str, model: &str) -> String {
+pub(crate) fn lines_of(printed: &str, model: &str) -> String {
     let name = format!("  {model}:");
     let own = printed.lines().skip_while(|line| *line != name).skip(1);
     let own = own.take_while(|line| line.starts_with("    "));

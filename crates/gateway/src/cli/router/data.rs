@@ -264,6 +264,33 @@ pub(super) fn counted(count: usize, what: &str) -> String {
     }
 }
 
+/// Lines that cannot be read: all are told before they are an error, up to a bound.
+#[derive(Default)]
+pub(super) struct BadLines(usize);
+
+impl BadLines {
+    /// Most lines that are told one by one.
+    const MOST_TOLD: usize = 20;
+
+    pub(super) fn tell(&mut self, path: &Path, number: u64, error: &anyhow::Error) {
+        self.0 += 1;
+        if self.0 <= Self::MOST_TOLD {
+            tell(&format!("{}, line {number}: {error:#}", path.display()));
+        }
+    }
+
+    /// An error if there are any.
+    pub(super) fn end(&self, of: &str) -> anyhow::Result<()> {
+        let more = match self.0.saturating_sub(Self::MOST_TOLD) {
+            0 => String::new(),
+            more => format!(", {more} of them not shown"),
+        };
+        let lines = counted(self.0, "line");
+        ensure!(self.0 == 0, "{lines} of {of} cannot be read{more}");
+        Ok(())
+    }
+}
+
 /// Tells how it goes on standard error, so that the tables on standard output stay clean.
 #[expect(clippy::print_stderr, reason = "this is the command line's own voice")]
 pub(super) fn tell(line: &str) {

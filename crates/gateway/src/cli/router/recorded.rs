@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use steelyard_router::train::{Example, Outcome};
 
-use super::data::{Pairs, counted, lines, not_json, open, reason, tell};
+use super::data::{BadLines, Pairs, lines, not_json, open, reason, tell};
 use super::repeats::merge;
 
 /// How a line of the data looks.
@@ -24,9 +24,8 @@ const LONGEST_NAME: usize = 256;
 /// Recorded outcomes of several files, every prompt of a source once. Lines that cannot be read are
 /// all told before that is an error, up to a bound.
 pub(super) fn examples(files: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
-    const MOST_TOLD: usize = 20;
     let mut examples = Vec::new();
-    let mut bad = 0;
+    let mut bad = BadLines::default();
     for path in files {
         let source = source_name(path);
         lines(open(path)?, |number, line| {
@@ -35,26 +34,13 @@ pub(super) fn examples(files: &[PathBuf]) -> anyhow::Result<Vec<Example>> {
                 .and_then(|line| example(line, &source));
             match read {
                 Ok(read) => examples.push(read),
-                Err(error) => {
-                    bad += 1;
-                    if bad <= MOST_TOLD {
-                        tell(&format!("{}, line {number}: {error:#}", path.display()));
-                    }
-                }
+                Err(error) => bad.tell(path, number, &error),
             }
             Ok(())
         })?;
     }
-    if bad > 0 {
-        let more = match bad.saturating_sub(MOST_TOLD) {
-            0 => String::new(),
-            more => format!(", {more} of them not shown"),
-        };
-        bail!(
-            "{} of the data cannot be read{more}; a line is {LINE}",
-            counted(bad, "line")
-        );
-    }
+    bad.end("the data")
+        .map_err(|error| anyhow!("{error}; a line is {LINE}"))?;
     ensure!(
         !examples.is_empty(),
         "there is no prompt in the data; a line is {LINE}"

@@ -8,13 +8,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use steelyard_router::{Judged, Scorer};
 
-use super::super::data::{Pairs, lines, open, tell};
+use super::super::data::{BadLines, Pairs, lines, open};
 use super::super::prompt::{self, Fields, Prompt};
 use super::super::recorded::MOST_TOKENS;
 use crate::pipeline::score_request;
-
-/// Most lines that cannot be read and are told one by one.
-const MOST_TOLD: u64 = 20;
 
 #[derive(Deserialize)]
 struct Outcome {
@@ -38,7 +35,7 @@ pub(super) type Outcomes = BTreeMap<String, Of>;
 /// an error, up to a bound.
 pub(super) fn read(path: &Path, scorer: &Scorer) -> anyhow::Result<Outcomes> {
     let mut by_model: BTreeMap<String, Vec<Judged>> = BTreeMap::new();
-    let mut bad = 0_u64;
+    let mut bad = BadLines::default();
     lines(open(path)?, |number, line| {
         let read = line
             .map_err(anyhow::Error::msg)
@@ -49,22 +46,11 @@ pub(super) fn read(path: &Path, scorer: &Scorer) -> anyhow::Result<Outcomes> {
                     by_model.entry(model).or_default().push(judged);
                 }
             }
-            Err(error) => {
-                bad += 1;
-                if bad <= MOST_TOLD {
-                    tell(&format!("{}, line {number}: {error:#}", path.display()));
-                }
-            }
+            Err(error) => bad.tell(path, number, &error),
         }
         Ok(())
     })?;
-    if bad > 0 {
-        let more = match bad.saturating_sub(MOST_TOLD) {
-            0 => String::new(),
-            more => format!(", {more} of them not shown"),
-        };
-        bail!("{bad} lines of the outcomes cannot be read{more}");
-    }
+    bad.end("the outcomes")?;
     ensure!(!by_model.is_empty(), "there is no outcome in the file");
     let of = |judged: Vec<Judged>| Of {
         count: judged.len(),
