@@ -1,7 +1,10 @@
 //! The shipped weights on prompts that they were not fitted on: realistic easy and hard requests,
 //! each in English and in Chinese, written for this test.
 
-use steelyard_router::{ScoreInput, Scorer, Scratch};
+use std::collections::HashMap;
+
+use serde_json::Value;
+use steelyard_router::{Score, ScoreInput, Scorer, Scratch};
 
 struct Pair {
     hard: bool,
@@ -15,14 +18,16 @@ fn complexity(text: &str) -> f32 {
 
 /// The complexity of a text as the user's turn under system instructions.
 fn instructed(instructions: &str, text: &str) -> f32 {
+    score(instructions, text).complexity
+}
+
+fn score(instructions: &str, text: &str) -> Score {
     let input = ScoreInput {
         segments: &[text],
         instructions: &[instructions],
         ..ScoreInput::default()
     };
-    Scorer::shipped()
-        .score(&input, &mut Scratch::new())
-        .complexity
+    Scorer::shipped().score(&input, &mut Scratch::new())
 }
 
 fn pairs() -> Vec<Pair> {
@@ -129,6 +134,23 @@ fn translated_pairs_rank_alike() {
     assert!(spearman > 0.8, "Spearman: {spearman}");
 }
 
+fn values(lines: &str) -> Vec<Value> {
+    let values = lines.lines().map(serde_json::from_str);
+    values.map(|value| value.expect("a line of JSON")).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+/// The texts of the lines that have a name of this kind.
+fn named_texts(lines: &[Value], kind: &str) -> HashMap<String, String> {
+    let named = lines.iter().filter(|line| line.get(kind).is_some());
+    named
+        .map(|line| (text(&line[kind]), text(&line["text"])))
+        .collect()
+}
+
 /// A request about a passage: whether it is hard, its language and text.
 struct About {
     hard: bool,
@@ -138,16 +160,8 @@ struct About {
 
 /// Instructions about passages that are not among the anchors', before, after or in line with them.
 fn about_passages() -> Vec<About> {
-    let lines: Vec<serde_json::Value> = include_str!("check_materials.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-        .collect();
-    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
-    let passages: std::collections::HashMap<String, String> = lines
-        .iter()
-        .filter(|line| line.get("material").is_some())
-        .map(|line| (text(&line["material"]), text(&line["text"])))
-        .collect();
+    let lines = values(include_str!("check_materials.jsonl"));
+    let passages = named_texts(&lines, "material");
     let requests = lines.iter().filter(|line| line.get("with").is_some());
     requests
         .map(|line| {
@@ -203,18 +217,8 @@ struct Instructed {
 }
 
 fn instructed_turns() -> Vec<Instructed> {
-    let lines: Vec<serde_json::Value> = include_str!("check_system.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-        .collect();
-    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
-    let texts = |kind: &str| -> std::collections::HashMap<String, String> {
-        let named = lines.iter().filter(|line| line.get(kind).is_some());
-        named
-            .map(|line| (text(&line[kind]), text(&line["text"])))
-            .collect()
-    };
-    let (systems, users) = (texts("system"), texts("user"));
+    let lines = values(include_str!("check_system.jsonl"));
+    let (systems, users) = (named_texts(&lines, "system"), named_texts(&lines, "user"));
     let requests = lines.iter().filter(|line| line.get("asked").is_some());
     requests
         .map(|line| Instructed {
@@ -231,12 +235,12 @@ fn instructed_turns() -> Vec<Instructed> {
 fn a_task_in_the_system_instructions_counts_and_a_persona_does_not() {
     let requests = instructed_turns();
     assert_eq!(requests.len(), 785);
-    // Hard above easy at least, and what it is at most without the instructions.
-    for (task, language, least) in [
-        (true, "en", 0.84),
-        (true, "zh", 0.94),
-        (false, "en", 0.94),
-        (false, "zh", 0.92),
+    // Hard above easy at least, and the bounds of how often a task is found.
+    for (task, language, least, found_at_least, found_at_most) in [
+        (true, "en", 0.84, 0.7, 1.0),
+        (true, "zh", 0.94, 0.9, 1.0),
+        (false, "en", 0.94, 0.0, 0.05),
+        (false, "zh", 0.92, 0.0, 0.15),
     ] {
         let kind = |one: &&Instructed| one.task == task && one.language == language;
         let chosen: Vec<&Instructed> = requests.iter().filter(kind).collect();
@@ -254,7 +258,12 @@ fn a_task_in_the_system_instructions_counts_and_a_persona_does_not() {
         println!(
             "task {task}, {language}: hard above easy in {own:.3}, by the turn alone {turn:.3}, as one text {joined:.3}"
         );
+        let found = |one: &&&Instructed| score(&one.instructions, &one.turn).reading.instructed;
+        let found = chosen.iter().filter(found).count() as f32 / chosen.len() as f32;
+        println!("    a task is found in {found:.3} of {}", chosen.len());
         assert!(own > least, "task {task}, {language}: {own}");
+        let bounds = found_at_least..=found_at_most;
+        assert!(bounds.contains(&found), "task {task}, {language}: {found}");
         if task {
             assert!(own > turn + 0.25, "{language}: {own} and {turn}");
         } else {
@@ -294,7 +303,7 @@ fn no_prompt_is_an_anchor() {
 
 /// The prompt of a line that is no material.
 fn prompt_of(line: &str) -> Option<String> {
-    let anchor: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+    let anchor: Value = serde_json::from_str(line).expect("a line of JSON");
     anchor["prompt"].as_str().map(str::to_owned)
 }
 

@@ -191,7 +191,7 @@ pub(super) fn task_in(text: &str, words: &Words) -> Option<Given> {
 }
 
 /// The work that a user asks for in the first line or the last sentence of a text: `None` where no verb of
-/// work is found. A question is none.
+/// work is found. Of questions only those about the language of a text and the like are light work.
 pub(super) fn asked_in(end: &str, words: &Words) -> Option<Given> {
     let clause = Clause::of_user(end.ends_with(['?', '？']));
     match read(end, words, clause).verdict() {

@@ -12,9 +12,9 @@ use steelyard_types::Effort;
 pub struct Shape {
     /// Turns of the conversation before the last user turn.
     pub turns: u32,
-    /// Bytes of system instructions.
+    /// Bytes of system instructions, white space aside.
     pub system_bytes: u32,
-    /// Bytes of the turns before the last user turn.
+    /// Bytes of the turns before the last user turn, white space aside.
     pub history_bytes: u32,
     /// Tools that are offered.
     pub tools: u32,
@@ -24,8 +24,8 @@ pub struct Shape {
     pub has_schema: bool,
     /// Images in the request.
     pub images: u32,
-    /// Whether the last user turn is an image with few words or none: what it shows says what is to be
-    /// done.
+    /// Whether the turn that is scored, or one that it goes on about, is an image with few words or none:
+    /// what it shows says what is to be done.
     pub shows: bool,
     /// How hard the caller asked the model to think; `None` where nothing was asked.
     pub reasoning: Option<Effort>,
